@@ -1,0 +1,1 @@
+"""The part that talks: models, the loop of tool calls, questions and answers."""

@@ -1,0 +1,1 @@
+"""Makers of training and test rows: worlds with known laws, chains, questions, traces."""

@@ -1,0 +1,1 @@
+"""Judges: scorers, benchmarks and their logs, one implementation shared with training."""

@@ -1,0 +1,1 @@
+"""Instruments: they measure and derive (arrays in, values out) and know no model."""

@@ -1,0 +1,1 @@
+"""Where models learn: vision warm-up, SFT and GRPO."""
