@@ -153,7 +153,7 @@ def find_roles(
     Returns:
         The roles; every column of ``values`` is a coordinate, a derivative, or named in a note.
     """
-    moving = [c for c in values if any(run[c].nunique() > 1 for run in runs)] or list(values)
+    moving = [c for c in values if any(run[c].nunique() != 1 for run in runs)] or list(values)
     still = [c for c in values if c not in moving]
     notes = [f"Columns that do not change: {', '.join(still)}."] if still else []
     warnings: list[str] = []
