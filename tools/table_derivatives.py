@@ -77,7 +77,7 @@ def match_velocities(
             if correlation > MIN_CORRELATION:
                 misfits.add(d)
                 warnings.append(
-                    f"Column {d} is {slope:.4g} times d{c}/dt, so their units differ, or the time or fps is wrong by "
+                    f"Column {d} is {slope:.3g} times d{c}/dt, so their units differ, or the time or fps is wrong by "
                     f"that factor; it is left out."
                 )
             else:
