@@ -111,7 +111,7 @@ def test_a_velocity_in_other_units_is_left_out(tmp_path, swing):
     table = read_trajectories([write(tmp_path / "run.csv", swing.assign(v=100 * V)[["t", "x", "v"]])])
     assert table.trajectories[0].coordinates == ("x",)
     assert table.trajectories[0].velocity is None
-    assert any("v is 100 times dx/dt" in warning for warning in table.warnings)
+    assert any("v is 99.9 times dx/dt" in warning for warning in table.warnings)
 
 
 def test_noise_does_not_hide_a_velocity(tmp_path, swing, rng):
