@@ -231,8 +231,8 @@ def _chosen(keys: Keys, table: RawTable, wanted: list[str] | None, name: str) ->
         if text:
             raise UserError(f"Column '{text[0]}' of {name} must hold numbers, but it holds text.")
         keys = replace(keys, values=values, notes=())
-        taken = {role: None for role in ("frame", "trajectory", "object") if getattr(keys, role) in values}
-        keys = replace(keys, **taken)
+        run, thing = (None if column in values else column for column in (keys.trajectory, keys.object))
+        keys = replace(keys, trajectory=run, object=thing)
     if not keys.values:
         columns = ", ".join(table.frame.columns)
         raise UserError(

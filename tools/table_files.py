@@ -145,8 +145,10 @@ def _read_npz(path: Path) -> list[RawTable]:
     tables = []
     for name, array in arrays.items():
         if array.ndim == 2 and array.dtype.kind in "fiu" and array.shape[1] > 1:
-            fits = titles is not None and len(titles) == array.shape[1]
-            columns = [str(title) for title in titles] if fits else [""] * array.shape[1]
+            if titles is not None and len(titles) == array.shape[1]:
+                columns = [str(title) for title in titles]
+            else:
+                columns = [""] * array.shape[1]
             tables.append(_named(_tidy(pd.DataFrame(array, columns=columns)), name))
     length = max((len(vector) for vector in vectors.values()), default=0)
     columns_of_length = {name: vector for name, vector in vectors.items() if len(vector) == length}

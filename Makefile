@@ -1,0 +1,52 @@
+# Needs make and Python >= 3.11, nothing else: everything is installed into .venv inside this folder.
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# One thread a process: two on busy cores are slower than one.
+RUN := OMP_NUM_THREADS=1 $(BIN)/python
+
+.PHONY: demo test check lint types bench docs build clean
+
+demo: $(VENV)/.demo             ## a law with error bars from a film of a pendulum
+	$(BIN)/motionlaw demo
+
+test: $(VENV)/.dev              ## all tests
+	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+check: lint types test          ## what a change must pass: ruff, mypy, pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev             # mypy cannot follow an editable install: it reads a plain copy
+	rm -rf .types && $(BIN)/python -m pip install --quiet --no-deps --upgrade --target .types .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev             ## the tables of results; needs the recordings (MOTIONLAW_SHARED_DATA)
+	for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
+
+docs: $(VENV)/.dev              ## docs/cli.md from --help
+	$(RUN) docs/make_cli.py
+
+build: $(VENV)/.dev             ## wheel and sdist in dist/
+	rm -rf build dist && $(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) .types build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis motionlaw-demo
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "motionlaw needs Python 3.11 or newer. Install it, e.g. apt install python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) has no venv module. Install it, e.g. apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps make a second run quick; a changed pyproject.toml installs again.
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[video,plot]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[video,plot,symbolic,dev]'
+	touch $@

@@ -1,0 +1,154 @@
+"""The command ``motionlaw``: its verbs and their options, nothing more.
+
+Each verb's function stands beside the code it runs and is imported when chosen, so that ``motionlaw --help`` is quick.
+Results go to stdout, progress to stderr; exit 0 is done, 1 ran but found nothing that holds, 2 is bad input.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+
+import motionlaw
+from motionlaw.tools.errors import UserError
+
+STOPPED = 130  # what shells expect of a program ended by Ctrl-C
+
+app = typer.Typer(
+    name="motionlaw",
+    help="Watches motion and finds the law behind it: from a video or a table to an equation with error bars.",
+    epilog="Results go to stdout, progress to stderr. Exit 0: done, 1: nothing found that holds, 2: bad input.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Scale = Annotated[str | None, typer.Option(help="A length in the picture, e.g. 120px=0.5m; pixels if not given.")]
+Origin = Annotated[str | None, typer.Option(help="Where x and y are 0, as pixels x,y from the top left.")]
+Tilt = Annotated[float, typer.Option(help="Degrees by which the camera was turned, counter-clockwise.")]
+TrackAt = Annotated[
+    list[str] | None,
+    typer.Option("--track", help="auto, or a click x,y@t or a box x1,y1,x2,y2@t (pixels, seconds); repeatable."),
+]
+Start = Annotated[float | None, typer.Option(help="Use nothing before this time, seconds.")]
+End = Annotated[float | None, typer.Option(help="Use nothing after this time, seconds.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"motionlaw {motionlaw.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[str, typer.Option(help="Folder for the video, the table and the report.")] = "motionlaw-demo",
+    json: Json = False,
+) -> None:
+    """Film a made pendulum, track it, find its law and g.
+
+    Needs no network, weights or GPU. The film is rendered, so the true g is known and printed beside the one found.
+    """
+    from motionlaw.tools.demo import demo_command
+
+    raise typer.Exit(demo_command(out, json=json))
+
+
+@app.command()
+def discover(
+    paths: Annotated[list[str], typer.Argument(help="A video, or one or more tables of one law.", metavar="PATH")],
+    scale: Scale = None,
+    origin: Origin = None,
+    tilt: Tilt = 0.0,
+    track: TrackAt = None,
+    start: Start = None,
+    end: End = None,
+    fps: Annotated[float | None, typer.Option(help="Rows a second, for tables without a time column.")] = None,
+    time: Annotated[str | None, typer.Option(help="The time column of a table.")] = None,
+    columns: Annotated[str | None, typer.Option(help="The columns of a table to use, e.g. x,v,a.")] = None,
+    order: Annotated[Literal["1", "2", "auto"], typer.Option(help="Order of the law in time.")] = "auto",
+    target: Annotated[str | None, typer.Option(help="Find an algebraic law for this column instead.")] = None,
+    model: Annotated[str, typer.Option(help="Who proposes laws beside the search: none.")] = "none",
+    sr: Annotated[str, typer.Option(help="Engines, with commas: search, operon, sindy, pysr.")] = "search",
+    time_limit: Annotated[float, typer.Option(help="Seconds for the search; the best law so far comes back.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Same input, seed and version: same answer.")] = 0,
+    report: Annotated[str | None, typer.Option(help="Write a self-contained HTML page here.")] = None,
+    export: Annotated[
+        Literal["sympy", "latex", "python", "torch"] | None, typer.Option(help="Print the law in this form.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find the law behind a motion, from a video or from tables."""
+    from motionlaw.tools.discover import discover_command
+
+    status = discover_command(
+        paths,
+        scale=scale,
+        origin=origin,
+        tilt=tilt,
+        track=track or [],
+        start=start,
+        end=end,
+        fps=fps,
+        time=time,
+        columns=columns,
+        order=order,
+        target=target,
+        model=model,
+        sr=sr,
+        time_limit=time_limit,
+        seed=seed,
+        report=report,
+        export=export,
+        json=json,
+    )
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
+    sys.exit(run(app))
+
+
+def run(command: Callable[[], object]) -> int:
+    """Calls a command and turns the ways it can end into an exit status.
+
+    Args:
+        command: A callable that ends by returning, by ``SystemExit``, or by an error.
+
+    Returns:
+        0 done, 1 nothing found, 2 bad input, 130 stopped. Other errors are bugs and pass through.
+    """
+    try:
+        command()
+        sys.stdout.flush()
+    except UserError as error:
+        print(f"motionlaw: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("motionlaw: stopped.", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:
+        # the reader has gone (e.g. head): close quietly, also when Python flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as end:
+        if end.code == STOPPED:  # typer turns Ctrl-C into this, without a word
+            print("motionlaw: stopped.", file=sys.stderr)
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
