@@ -1,4 +1,4 @@
-"""Discoveries made by simulation, for the tests of plots and pages: what a search would hand over, without the search."""
+"""Discoveries made by simulation, for the tests of plots and pages: what a search hands over, without the search."""
 
 from __future__ import annotations
 
@@ -67,13 +67,14 @@ def double_pendulum(rows: int = 1500) -> Discovery:
 
     def slope(_, s):
         a, wa, b, wb = s
-        below = 3 - np.cos(2 * a - 2 * b)
-        first = (-29.4 * np.sin(a) - 9.8 * np.sin(a - 2 * b) - 2 * np.sin(a - b) * (wb**2 + wa**2 * np.cos(a - b))) / below
-        second = 2 * np.sin(a - b) * (2 * wa**2 + 19.6 * np.cos(a) + wb**2 * np.cos(a - b)) / below
-        return wa, first, wb, second
+        below, sine, cosine = 3 - np.cos(2 * a - 2 * b), np.sin(a - b), np.cos(a - b)
+        first = -29.4 * np.sin(a) - 9.8 * np.sin(a - 2 * b) - 2 * sine * (wb**2 + wa**2 * cosine)
+        second = 2 * sine * (2 * wa**2 + 19.6 * np.cos(a) + wb**2 * cosine)
+        return wa, first / below, wb, second / below
 
     clean = solve_ivp(slope, (0, 10.0), (1.0, 0.0, 1.4, 0.0), t_eval=t, rtol=1e-9).y.T[:, [0, 2]]
-    run = Trajectory("double.txt", t, ("theta1", "theta2"), clean + 0.01 * rng.standard_normal(clean.shape), units=("rad", "rad"))
+    seen = clean + 0.01 * rng.standard_normal(clean.shape)
+    run = Trajectory("double.txt", t, ("theta1", "theta2"), seen, units=("rad", "rad"))
     drift = clean + 0.0004 * np.exp(0.5 * t[:, None])
     played = Prediction("double.txt", t, drift, drift - 0.02, drift + 0.02, t_holdout=8.0)
     law = {
@@ -83,14 +84,15 @@ def double_pendulum(rows: int = 1500) -> Discovery:
         " - 0.0123*v_theta2 + 1.2e-5*theta1**3",
     }
     listed = (
-        Term("v_theta1", "sin(theta1)", -29.41, 0.2, "1/s^2"), Term("v_theta1", "sin(theta1 - 2*theta2)", -9.79, 0.11, "1/s^2"),
+        Term("v_theta1", "sin(theta1)", -29.41, 0.2, "1/s^2"),
+        Term("v_theta1", "sin(theta1 - 2*theta2)", -9.79, 0.11, "1/s^2"),
         Term("v_theta2", "sin(theta2)", -9.31, 0.9, "1/s^2"), Term("v_theta2", "v_theta2", -0.0123, 0.011, "1/s"),
         Term("v_theta2", "theta1**3", 1.2e-5, 0.9e-5, ""),
     )  # fmt: skip
     return pendulum(
         input="double.txt", status="weak", reason="The law forecasts 0.9 s of the held-out tail, then chaos wins.",
-        state=("theta1", "v_theta1", "theta2", "v_theta2"), law=law, terms=listed, alternatives=(), hypotheses=(), events=(),
-        regimes=(), quantities=(), warnings=(), trajectories=(run,), predictions=(played,),
+        state=("theta1", "v_theta1", "theta2", "v_theta2"), law=law, terms=listed, alternatives=(), hypotheses=(),
+        events=(), regimes=(), quantities=(), warnings=(), trajectories=(run,), predictions=(played,),
     )  # fmt: skip
 
 
@@ -100,8 +102,9 @@ def random_walk(rows: int = 800) -> Discovery:
     t = np.arange(rows) / 30.0
     run = Trajectory("dust.csv", t, ("x", "y"), np.cumsum(rng.standard_normal((rows, 2)), axis=0), units=("px", "px"))
     return pendulum(
-        input="dust.csv", status="refused", reason="Steps are independent of each other: a random walk has no force law.",
-        state=("x", "v_x", "y", "v_y"), length_unit="px", law={}, terms=(), quantities=(), events=(), regimes=(), hypotheses=(),
+        input="dust.csv", status="refused", state=("x", "v_x", "y", "v_y"), length_unit="px", law={}, terms=(),
+        reason="Steps are independent of each other: a random walk has no force law.",
+        quantities=(), events=(), regimes=(), hypotheses=(),
         fit={"rows": rows, "noise_std": None}, holdout={}, trajectories=(run,), predictions=(), warnings=(),
         alternatives=(Alternative({"v_x": "-0.1*x"}, 1.2, 0.9, 1.4),),
     )  # fmt: skip
@@ -113,7 +116,8 @@ def video(height: int = 480, width: int = 640) -> tuple[Discovery, SimpleNamespa
     t = found.trajectories[0].t[:600:5]
     angle = found.predictions[0].position[:600:5, 0]
     down, across = np.mgrid[0:height, 0:width]
-    frame = np.stack([90 + 60 * down / height, 100 + 50 * across / width, np.full(down.shape, 120)], axis=-1).astype(np.uint8)
+    frame = np.stack([90 + 60 * down / height, 100 + 50 * across / width, np.full(down.shape, 120)], axis=-1)
+    frame = frame.astype(np.uint8)
     tracks = []
     for k, length in enumerate((300.0, 150.0)):
         position = np.stack([width / 2 + length * np.sin(angle), 60 + length * np.cos(angle)], axis=1)

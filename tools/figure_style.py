@@ -34,7 +34,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 P = ParamSpec("P")
 
 __all__ = [
-    "Axes", "Figure", "dots", "label", "limits", "patheffects", "save", "scaled", "style", "styled", "thin",
+    "Axes", "Figure", "clipped", "dots", "label", "limits", "patheffects", "save", "scaled", "style", "styled", "thin",
     "with_gaps",
 ]  # fmt: skip
 
@@ -168,10 +168,20 @@ def scaled(values: np.ndarray) -> tuple[float, str]:
     return 10.0**-exponent, f"{power_of_ten(exponent)} "
 
 
+def clipped(text: str, *, length: int = 24) -> str:
+    """Cuts text from outside so that it leaves room for the plot.
+
+    Example:
+        >>> clipped("the middle of the second pendulum's rod")
+        'the middle of the secon…'
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
 def label(name: str, unit: str, *, prefix: str = "") -> str:
     """Writes an axis label: the name, and the unit in brackets where there is one."""
-    inside = f"{prefix}{unit_text(unit)}".strip()
-    return f"{name} ({inside})" if inside else name
+    inside = f"{prefix}{clipped(unit_text(unit), length=12)}".strip()
+    return f"{clipped(name)} ({inside})" if inside else clipped(name)
 
 
 def limits(ax: Axes, values: np.ndarray, law: np.ndarray | None = None) -> None:

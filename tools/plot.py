@@ -24,6 +24,7 @@ from motionlaw.tools.figure_style import (
     TAIL,
     Axes,
     Figure,
+    clipped,
     dots,
     label,
     limits,
@@ -45,14 +46,14 @@ def _mark_times(ax: Axes, events: Sequence[Event], regimes: Sequence[Regime]) ->
     """Draws events as upright lines, one colour a kind, and regimes as a strip along the top."""
     kinds: list[str] = []
     for event in events:
-        named = event.kind if event.kind not in kinds else None
+        named = clipped(event.kind) if event.kind not in kinds else None
         kinds += [event.kind] if named else []
         index = kinds.index(event.kind)
         dashes = ((0, (3, 2)), (0, (1, 1.5)), (0, (5, 1, 1, 1)))[index % 3]
         ax.axvline(event.t, color=CYCLE[(index + 2) % 6], linewidth=0.8, linestyle=dashes, zorder=1, label=named)
     kinds = []
     for regime in regimes if len(regimes) > 1 else ():
-        named = regime.kind if regime.kind not in kinds else None
+        named = clipped(regime.kind) if regime.kind not in kinds else None
         kinds += [regime.kind] if named else []
         colour = CYCLE[(kinds.index(regime.kind) + 4) % 6]
         ax.axvspan(regime.t_start, regime.t_end, 0.965, 1.0, color=colour, linewidth=0, zorder=1, label=named)
@@ -61,7 +62,8 @@ def _mark_times(ax: Axes, events: Sequence[Event], regimes: Sequence[Regime]) ->
 def _legend(fig: Figure, ax: Axes, *, columns: int, title: str = "") -> None:
     """Puts one legend above all panels, its dots large enough to be seen."""
     handles, labels = ax.get_legend_handles_labels()
-    legend = fig.legend(handles, labels, loc="outside upper left", ncols=columns, title=title or None, alignment="left")
+    above = {"loc": "outside upper left", "alignment": "left", "title": clipped(title, length=60) or None}
+    legend = fig.legend(handles, labels, ncols=columns, **above)
     for handle in legend.legend_handles:
         if getattr(handle, "get_marker", lambda: None)() == ".":
             handle.set_markersize(6)
@@ -149,7 +151,7 @@ def phase_portrait(
     pairs = list(combinations(range(len(names)), 2))[:4] if order == 1 and len(names) > 1 else []
     panels = len(pairs) or min(len(names), 4)
     columns = 1 if panels == 1 else 2
-    tall = width_in / columns * (0.72 if columns == 1 else 0.85)
+    tall = width_in / columns * (0.72 if columns == 1 else 1.0)
     fig = Figure(figsize=(width_in, -(-panels // columns) * tall + 0.25), layout="constrained")
     axes = np.atleast_1d(fig.subplots(-(-panels // columns), columns)).ravel()
     marks = max(MARKS // len(runs), 200)
@@ -256,8 +258,8 @@ def terms(listed: Sequence[Term], *, width_in: float = COLUMN_IN) -> Figure:
         if len({other.of for other in listed}) > 1 and (before is None or term.of != before.of):
             of = rate_text(term.of[2:], order=2) if term.of.startswith("v_") else name_text(term.of)
             left, right, shares = [*left, f"in {of}:"], [*right, ""], [*shares, None]
-        left.append(term_text(term.term))
-        right.append(value_text(term.coefficient, term.stderr, term.unit))
+        left.append(clipped(term_text(term.term), length=32))
+        right.append(clipped(value_text(term.coefficient, term.stderr, term.unit), length=32))
         shares.append(1.96 * term.stderr / abs(term.coefficient) if term.stderr and term.coefficient else 0.0)
     fig = Figure(figsize=(width_in, 0.65 + 0.2 * len(left)), layout="constrained")
     ax = fig.subplots()
@@ -315,7 +317,7 @@ def tracks_over_frame(frame: np.ndarray | None, tracks: Sequence[Track], *, widt
         ax.plot(*begin, marker="o", markersize=4.5, markerfacecolor="#ffffff", markeredgecolor=colour)
         ax.plot(*end, marker="o", markersize=4.5, color=colour, markeredgecolor="#ffffff", markeredgewidth=0.8)
         ax.annotate(
-            track.name, end, xytext=(6, 6), textcoords="offset points", color=colour, fontweight="bold",
+            clipped(track.name), end, xytext=(6, 6), textcoords="offset points", color=colour, fontweight="bold",
             path_effects=halo, horizontalalignment="right" if end[0] > 0.75 * right else "left",
         )  # fmt: skip
     return fig

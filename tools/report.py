@@ -10,8 +10,10 @@ import contextlib
 import html
 import json
 import os
+import re
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -145,7 +147,7 @@ def _film(discovery: Discovery, tracking: Any) -> str:
     if not any(np.isfinite(track.position).any() for track in tracks):
         return ""
     fig = plot.tracks_over_frame(getattr(tracking, "frame", None), tracks, width_in=NARROW_IN)
-    caption = "Paths of the tracked objects; open circle: first sight, filled: last."
+    caption = f"Path of {', '.join(track.name for track in tracks)}; open circle: first sight, filled: last."
     return _card("What was tracked", _figure(fig, "film", caption, kind="film", caption=caption), kind="wide")
 
 
@@ -206,11 +208,12 @@ def _terms(discovery: Discovery) -> list[str]:
     if not discovery.terms:
         return []
     rows = [
-        (_escaped(_name_of(discovery, term.of)), _escaped(term_text(term.term)),
+        (_escaped(_name_of(discovery, term.of)), _escaped(term_text(_spelled(discovery, term.term))),
          _escaped(value_text(term.coefficient, term.stderr)), _escaped(unit_text(term.unit)))
         for term in discovery.terms
     ]  # fmt: skip
-    fig = plot.terms(discovery.terms, width_in=NARROW_IN)
+    spelled = [replace(of, term=_spelled(discovery, of.term), of=_spelled(discovery, of.of)) for of in discovery.terms]
+    fig = plot.terms(spelled, width_in=NARROW_IN)
     caption = "An interval that reaches zero: the data cannot tell that this term is there."
     return [
         _card("Terms", _table(("of", "term", "#coefficient ± error", "unit"), rows)),
@@ -229,7 +232,7 @@ def _checks(discovery: Discovery) -> str:
             unit = "s" if key.endswith("_s") else units.pop() if key == "noise_std" and len(units) == 1 else ""
             name = FACTS.get(key, key.replace("_", " "))
             rows.append((_escaped(where), _escaped(name), _escaped(f"{written} {unit}".strip())))
-    return _card("How well it holds", _table(("where", "what", "#value"), rows)) if rows else ""
+    return _card("In numbers", _table(("where", "what", "#value"), rows)) if rows else ""
 
 
 def _alternatives(discovery: Discovery) -> str:
@@ -239,27 +242,34 @@ def _alternatives(discovery: Discovery) -> str:
         (_equations(discovery, of.law), number_text(of.score), number_text(of.delta), _share(of.nmse_trajectory))
         for of in discovery.alternatives
     ]
-    heads = ("law", "#score", "#behind the winner", "#error on the tail")
+    heads = ("law", "#score", "#behind the best", "#error on the tail")
     note = '<p class="note">Lower scores are better. The error is what the re-simulated law leaves of the variance.</p>'
-    return _card("Alternatives", _table(heads, rows) + note, kind="wide")
+    title = "Alternatives" if discovery.law else "Tried, and did not hold"
+    return _card(title, _table(heads, rows) + note, kind="wide")
 
 
-def _law_text(law: dict[str, str]) -> str:
-    return "; ".join(f"{name_text(key)}: {term_text(text)}" for key, text in law.items())
+def _spelled(discovery: Discovery, text: str) -> str:
+    """Names the coordinate of a lone ``v``, so that it is written as the rate it is."""
+    return re.sub(r"\bv\b", f"v_{velocities(discovery)['v']}", text) if "v" in velocities(discovery) else text
+
+
+def _law_text(discovery: Discovery, law: dict[str, str]) -> str:
+    sides = ((_name_of(discovery, key), term_text(_spelled(discovery, text))) for key, text in law.items())
+    return "; ".join(f"{left} = {right}" for left, right in sides)
 
 
 def _times(discovery: Discovery) -> str:
     rows = [(number_text(of.t), _escaped(of.kind), _escaped(of.detail)) for of in discovery.events]
     for of in discovery.regimes if len(discovery.regimes) > 1 else ():
         span = f"{number_text(of.t_start)} to {number_text(of.t_end)}"
-        rows.append((span, _escaped(of.kind), _escaped(_law_text(of.law))))
+        rows.append((span, _escaped(of.kind), _escaped(_law_text(discovery, of.law))))
     return _card("Events and regimes", _table(("t (s)", "kind", "detail"), rows)) if rows else ""
 
 
 def _hypotheses(discovery: Discovery) -> str:
     rows = []
     for of in discovery.hypotheses:
-        words = f"<div>{_escaped(of.text)}</div><code>{_escaped(_law_text(of.law))}</code>"
+        words = f"<div>{_escaped(of.text)}</div><code>{_escaped(_law_text(discovery, of.law))}</code>"
         rows.append((_escaped(of.source), words, "yes" if of.used else "no"))
     return _card("Hypotheses", _table(("from", "law", "used"), rows)) if rows else ""
 

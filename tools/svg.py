@@ -19,20 +19,23 @@ THEME = {
     "#0072b2": "--blue", "#d55e00": "--vermilion", "#009e73": "--green", "#cc79a7": "--purple", "#e69f00": "--orange",
     "#56b4e9": "--sky",
 }  # fmt: skip
-_DOTS = re.compile(
-    r'<defs>\s*<path id="(\w+)" d="M 0 ([\d.]+)[^"]*"[^>]*/>\s*</defs>\s*'
-    r'<g clip-path="(url\(#\w+\))">\s*((?:<use xlink:href="#\1" [^>]*/>\s*){9,})</g>'
-)
+_MARKER = re.compile(r'<path id="(\w+)" d="M 0 ([\d.]+)')
+_DOTS = re.compile(r'(?:<use xlink:href="#(\w+)" x="[^"]*" y="[^"]*" style="fill: [^"]*"/>\s*){9,}')
 _PLACE = re.compile(r'x="([-\d.]+)" y="([-\d.]+)"')
 
 
-def _one_path(found: re.Match[str]) -> str:
+def _join_dots(svg: str) -> str:
     """Turns thousands of marker elements into one path of round-capped points, a fifth of the size."""
-    radius, clip, uses = float(found[2]), found[3], found[4]
-    fill = re.search(r"fill: ([^;\"]+)", uses)
-    points = "".join(f"M{float(x):.1f} {float(y):.1f}h0" for x, y in _PLACE.findall(uses))
-    look = f"fill:none;stroke:{fill[1] if fill else 'currentColor'};stroke-width:{2 * radius:.2f};stroke-linecap:round"
-    return f'<g clip-path="{clip}"><path d="{points}" style="{look}"/></g>'
+    radii = {name: float(radius) for name, radius in _MARKER.findall(svg)}
+
+    def path(found: re.Match[str]) -> str:
+        fill = re.search(r"fill: ([^;\"]+)", found[0])
+        points = "".join(f"M{float(x):.1f} {float(y):.1f}h0" for x, y in _PLACE.findall(found[0]))
+        width = 2 * radii.get(found[1], 1.0)
+        look = f"fill:none;stroke:{fill[1] if fill else '#000000'};stroke-width:{width:.2f};stroke-linecap:round"
+        return f'<path d="{points}" style="{look}"/>'
+
+    return _DOTS.sub(path, svg)
 
 
 def _as_jpeg(found: re.Match[str]) -> str:
@@ -63,12 +66,12 @@ def inline_svg(fig: Figure, *, name: str, label: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = re.sub(r'"data:image/png;base64,([^"]*)"', _as_jpeg, svg)
-    svg = _DOTS.sub(_one_path, svg)
+    svg = _join_dots(svg)
     svg = re.sub(r' (?:d|x|y|transform)="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
     svg = re.sub(r"#[0-9a-f]{6}", lambda found: f"var({THEME[found[0]]})" if found[0] in THEME else found[0], svg)
     svg = re.sub(r'<g id="\w+">', "<g>", svg)
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", svg)
     box = re.search(r'viewBox="[^"]*"', svg)
-    opened = f'<svg role="img" aria-label="{html.escape(label)}" {box[0] if box else ""} xmlns="http://www.w3.org/2000/svg">'
-    svg = opened + svg[svg.index(">") + 1 :]
+    head = f'<svg role="img" aria-label="{html.escape(label)}" {box[0] if box else ""}'
+    svg = head + ' xmlns="http://www.w3.org/2000/svg">' + svg[svg.index(">") + 1 :]
     return re.sub(r">\s+<", "><", re.sub(r"\s+", " ", svg)).strip()

@@ -48,6 +48,8 @@ def term_text(term: str) -> str:
         >>> term_text("v_theta2**2*sin(theta1 - 2*theta2)"), term_text("theta1**3*Abs(v)")
         ('(dθ₂/dt)²·sin(θ₁ − 2·θ₂)', 'θ₁³·|v|')
     """
+    if re.fullmatch(r"v_\w+", term):
+        return rate_text(term[2:])
     text = re.sub(r"Abs\(([^()]*)\)", r"|\1|", term)
     text = re.sub(r"\bv_(\w+)", lambda found: f"({rate_text(found[1])})", text)
     text = re.sub(r"(?<![\w.])[^\W\d]\w*", lambda found: name_text(found[0]), text)
@@ -74,7 +76,7 @@ def number_text(value: float | int | None, *, digits: int = 4) -> str:
     """Writes one number with up to ``digits`` significant digits, ``–`` where there is none.
 
     Example:
-        >>> number_text(0.00012345), number_text(1200), number_text(-9.80665), number_text(None)
+        >>> number_text(0.00012346), number_text(1200), number_text(-9.80665), number_text(None)
         ('1.235×10⁻⁴', '1200', '−9.807', '–')
     """
     if value is None or not math.isfinite(value):
@@ -146,8 +148,8 @@ class _LawPrinter(MathMLPresentationPrinter):
         """Prints a coordinate with dots over its letter, never over its subscript."""
         base = self.name(name)
         letter = base if base.tagName == "mi" else base.firstChild
+        # Not marked as an accent: without a mathematical font browsers would draw an accent through the letter.
         over = self.element("mover", letter.cloneNode(True), self.element("mo", mark))
-        over.setAttribute("accent", "true")
         if letter is base:
             return over
         base.replaceChild(over, letter)
@@ -181,8 +183,10 @@ def _ordered_terms(expr: sympy.Expr, dotted: dict[str, str]) -> list[sympy.Expr]
 
 
 def _plain(markup: str) -> str:
-    """Turns SymPy's invisible times into a thin space, which browsers leave out, and its ⅇ into the letter."""
-    return markup.replace("<mo>&InvisibleTimes;</mo>", '<mspace width="0.17em"></mspace>').replace("&ExponentialE;", "e")
+    """Puts a thin space for SymPy's invisible times, a minus for its hyphen and a plain letter for its ⅇ."""
+    thin = '<mspace width="0.17em"></mspace>'
+    markup = markup.replace("<mo>&InvisibleTimes;</mo>", thin).replace("<mo>-</mo>", "<mo>−</mo>")
+    return markup.replace("&ExponentialE;", "e")
 
 
 def law_mathml(discovery: Discovery, law: dict[str, str] | None = None) -> list[list[str]]:
@@ -212,7 +216,10 @@ def law_mathml(discovery: Discovery, law: dict[str, str] | None = None) -> list[
         else:
             left = printer.name(target)
         parts = [printer.element("mrow", left, printer.element("mo", "="))]
-        for index, term in enumerate(_ordered_terms(parse(text), dotted)):
+        expr = parse(text)
+        whole = [number for number in expr.atoms(sympy.Float) if float(number).is_integer()]
+        expr = expr.xreplace({number: sympy.Integer(int(number)) for number in whole})
+        for index, term in enumerate(_ordered_terms(expr, dotted)):
             is_negative = term.could_extract_minus_sign()
             sign = "−" if is_negative else "+"
             body = printer._print(-term if is_negative else term)
@@ -220,5 +227,5 @@ def law_mathml(discovery: Discovery, law: dict[str, str] | None = None) -> list[
             operator.setAttribute("form", "infix" if index else "prefix")
             bare = index == 0 and not is_negative
             parts.append(body if bare else printer.element("mrow", operator, body))
-        rows.append([f"<math>{_plain(part.toxml())}</math>" for part in parts])
+        rows.append([f'<math displaystyle="true">{_plain(part.toxml())}</math>' for part in parts])
     return rows
