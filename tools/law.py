@@ -120,6 +120,8 @@ class Discovery:
     seconds: float = 0.0
     seed: int = 0
     version: str = ""
+    name_of_object: str = ""
+    objects: tuple[Discovery, ...] = ()
     # Kept for the report, not printed as JSON: the data the law was sought in, and the law played again.
     trajectories: tuple[Trajectory, ...] = ()
     predictions: tuple[Prediction, ...] = ()
@@ -135,5 +137,6 @@ class Discovery:
             | {key: getattr(self, key) for key in plain}
             | {key: [asdict(value) for value in getattr(self, key)] for key in listed}
             | {"state": list(self.state), "warnings": list(self.warnings)}
+            | {"objects": [{"name": each.name_of_object} | each.to_dict() for each in self.objects]}
             | {"coordinates": [note for trajectory in self.trajectories[:1] for note in trajectory.notes]}
         )

@@ -1,0 +1,269 @@
+"""Where laws compete: every hypothesis is fitted to the whole trajectories and judged by one score.
+
+The score is a description length, lower is better: n·log(misfit) + log(n)·(cost of the terms and of the first
+states), where n counts independent observations (rows over the residuals' correlation length), so that slow
+tracking errors do not pass for evidence. Leaves out where hypotheses come from and the check on unseen data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.dynamics import Model, Observation, TrajectoryFit, fit_trajectories, simulate
+from motionlaw.tools.observe import FEWEST_ROWS, Evidence
+
+# Misfit below this share of the estimated noise variance is no further evidence.
+FLOOR = 0.3
+# Runge-Kutta steps in one characteristic time.
+STEPS_PER_TIME_SCALE = 40
+# A run whose segments fit this much better apart than joined is not followed by any single first state.
+CHAOTIC = 20.0
+# A joined fit that leaves less than this share of the variance follows the run, whatever short stretches gain.
+NEGLIGIBLE = 1e-5
+# Terms smaller than this share of the right-hand side are not believed.
+TRIFLE, TRIFLE_IN_VELOCITY = 1e-3, 1e-4
+# Finalists are refitted on this share of the fitted rows and predict the rest, if there are rows enough.
+KEPT_FOR_VALIDATION = 0.75
+FEWEST_FOR_VALIDATION = 40
+FINALISTS_WITHIN = 40.0
+MOST_FINALISTS = 5
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A law in the contest.
+
+    Args:
+        model: The law; its constants are first guesses until it is fitted.
+        cost: Prior cost of its terms, in free constants.
+        source: Who proposed it.
+        term_constants: For every target, the constants that multiply its terms (those that may be dropped).
+        fit: Its fit to the trajectories, ``None`` before.
+        score: Description length, ``inf`` before.
+    """
+
+    model: Model
+    cost: float
+    source: str
+    fit: TrajectoryFit | None = None
+    score: float = np.inf
+
+    @property
+    def key(self) -> str:
+        """Text that is equal for equal structures, whoever proposed them."""
+        constants = {sympy.Symbol(name): sympy.Symbol("c") for name in self.model.parameters}
+        return f"{self.model.order}|" + "|".join(
+            "+".join(sorted(str(term.subs(constants)) for term in sympy.Add.make_args(equation)))
+            for equation in self.model.equations
+        )
+
+
+def longest_step(evidence: Evidence) -> float:
+    """Runge-Kutta step for the evidence, seconds."""
+    return evidence.time_scale_s / STEPS_PER_TIME_SCALE
+
+
+def fit_rival(rival: Rival, evidence: Evidence, *, whole: bool = False, is_joined: bool = True) -> Rival:
+    """Fits a rival's constants to the trajectories; the score is given by `rank`."""
+    runs = [run.observation(order=rival.model.order, whole=whole) for run in evidence.runs]
+    fit = fit_trajectories(
+        rival.model,
+        runs,
+        longest_step=longest_step(evidence),
+        segment_rows=_segment_rows(runs, evidence.time_scale_s),
+        is_joined=is_joined,
+    )
+    return replace(rival, model=fit.model, fit=fit)
+
+
+def _segment_rows(runs: Sequence[Observation], time_scale_s: float) -> int:
+    """Rows in a quarter of a characteristic time, between 6 and 20: many short segments run side by side."""
+    spacing = float(np.median(np.concatenate([np.diff(run.t) for run in runs])))
+    return int(np.clip(0.25 * time_scale_s / spacing, 6, 20))
+
+
+def rank(rivals: Sequence[Rival]) -> list[Rival]:
+    """Scores fitted rivals on a common footing and sorts them, best first; those that ran away are dropped."""
+    fitted = [rival for rival in rivals if rival.fit is not None and np.isfinite(rival.fit.chi2)]
+    if not fitted:
+        return []
+    closest = min(fitted, key=lambda rival: rival.fit.chi2)
+    count = closest.fit.count
+    independent = max(count / closest.fit.correlation_length, 4.0)
+    scored = []
+    for rival in fitted:
+        misfit = max(rival.fit.chi2 / count, FLOOR)
+        states = sum(len(state) for state in rival.fit.first_states)
+        score = independent * np.log(misfit) + np.log(independent) * (rival.cost + states)
+        scored.append(replace(rival, score=float(score)))
+    return sorted(scored, key=lambda rival: rival.score)
+
+
+def without_term(rival: Rival, constant: str) -> Rival | None:
+    """The same law without the term that ``constant`` multiplies, or ``None`` where that is not one term."""
+    symbol = sympy.Symbol(constant)
+    holders = [k for k, equation in enumerate(rival.model.equations) if equation.has(symbol)]
+    if len(holders) != 1:
+        return None
+    equations = list(rival.model.equations)
+    equations[holders[0]] = equations[holders[0]].subs(symbol, 0)
+    used = set().union(*(equation.free_symbols for equation in equations))
+    kept = [k for k, name in enumerate(rival.model.parameters) if sympy.Symbol(name) in used]
+    model = Model(
+        rival.model.order,
+        rival.model.coordinates,
+        tuple(equations),
+        tuple(rival.model.parameters[k] for k in kept),
+        rival.model.values[kept],
+    )
+    return Rival(model=model, cost=rival.cost - 1.0, source=rival.source)
+
+
+def compete(
+    rivals: Sequence[Rival],
+    evidence: Evidence,
+    *,
+    deadline: float,
+    is_joined: bool = True,
+    on_progress: Callable[[str], None] | None = None,
+) -> tuple[list[Rival], bool]:
+    """Fits rivals in the order given until they are done or time is up, then drops idle terms of the leader.
+
+    Args:
+        rivals: Hypotheses, most promising first.
+        evidence: The data.
+        deadline: `time.monotonic` value after which no further fit is started.
+        is_joined: Whether the segments of a run must meet (see `fit_trajectories`).
+        on_progress: Called with a line about each fit.
+
+    Returns:
+        Ranked rivals and whether the deadline cut the contest short.
+    """
+    fitted, seen = [], set()
+    for rival in rivals:
+        if fitted and time.monotonic() > deadline:
+            return rank(fitted), True
+        if rival.key in seen:
+            continue
+        seen.add(rival.key)
+        fitted.append(fit_rival(rival, evidence, is_joined=is_joined))
+        if on_progress:
+            on_progress(f"fitted {len(fitted)} laws")
+    ranked = rank(fitted)
+    for _ in range(4):
+        if not ranked or time.monotonic() > deadline:
+            break
+        trimmed = [smaller for rival in ranked[:3] if (smaller := _without_idlest_term(rival, seen)) is not None]
+        if not trimmed:
+            break
+        fitted += [fit_rival(rival, evidence, is_joined=is_joined) for rival in trimmed]
+        ranked = rank(fitted)
+    return ranked, False
+
+
+def _without_idlest_term(rival: Rival, seen: set[str]) -> Rival | None:
+    """A rival without the term that is nearest to zero in standard errors, if it is within three of them."""
+    with np.errstate(all="ignore"):
+        distance = np.abs(rival.model.values) / rival.fit.stderr
+    for index in np.argsort(distance):
+        if not distance[index] < 3:
+            return None
+        smaller = without_term(rival, rival.model.parameters[index])
+        if smaller is not None and smaller.key not in seen:
+            seen.add(smaller.key)
+            return smaller
+    return None
+
+
+def _shortened(evidence: Evidence) -> Evidence:
+    """The evidence with the last quarter of every run's fitted rows unseen as well."""
+    runs = [replace(run, rows_fitted=max(FEWEST_ROWS, int(KEPT_FOR_VALIDATION * run.rows_fitted))) for run in evidence.runs]
+    return replace(evidence, runs=tuple(runs))
+
+
+def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = True) -> list[Rival]:
+    """Lets the finalists predict: refits them on the first part of the fitted rows and adds how they did on the rest.
+
+    The held-out tail takes no part, so that it stays unseen. Short runs leave nothing to predict and keep their order.
+
+    Args:
+        ranked: Rivals, best first.
+        evidence: The data.
+        is_joined: As in `compete`; chaotic runs are not predicted and keep their order.
+
+    Returns:
+        The rivals with the finalists' scores put right, best first.
+    """
+    finalists = [rival for rival in ranked if rival.score - ranked[0].score < FINALISTS_WITHIN][:MOST_FINALISTS]
+    rows = sum(run.rows_fitted for run in evidence.runs)
+    if len(finalists) < 2 or rows < FEWEST_FOR_VALIDATION or not is_joined:
+        return list(ranked)
+    shorter = _shortened(evidence)
+    errors, count = [], 0
+    for rival in finalists:
+        trial = fit_rival(replace(rival, fit=None), shorter)
+        total, count = 0.0, 0
+        for run, cut, first in zip(evidence.runs, shorter.runs, trial.fit.first_states, strict=True):
+            rows_ahead = slice(cut.rows_fitted, run.rows_fitted)
+            path = simulate(trial.model, run.trajectory.t[: run.rows_fitted], first, longest_step=longest_step(evidence))
+            ahead = path[rows_ahead, : len(evidence.coordinates)]
+            total += float(np.sum(((run.trajectory.position[rows_ahead] - ahead) / run.noise_std) ** 2))
+            count += ahead.size
+        errors.append(total / max(count, 1) if np.isfinite(total) else np.inf)
+    independent = count / finalists[int(np.argmin(errors))].fit.correlation_length
+    scored = [
+        replace(rival, score=rival.score + independent * (np.log(max(error, FLOOR)) - np.log(max(min(errors), FLOOR))))
+        for rival, error in zip(finalists, errors, strict=True)
+    ]
+    others = [replace(rival, score=max(rival.score, max(s.score for s in scored if np.isfinite(s.score)))) for rival in ranked[len(finalists):]]
+    return sorted([rival for rival in scored if np.isfinite(rival.score)], key=lambda rival: rival.score) + others
+
+
+def without_trifles(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Rival:
+    """Drops terms too small to be told from errors of the data's source, and fits again.
+
+    A term's size is its root mean square over that of the whole right-hand side. Terms in a velocity may be smaller
+    than others: what they take or give adds up over many turns.
+    """
+    states = np.concatenate([run.states for run in evidence.runs])[:, : len(rival.model.state)].T
+    t = np.concatenate([run.trajectory.t for run in evidence.runs])
+    rates = {sympy.Symbol(name) for name in rival.model.state[len(evidence.coordinates) :]}
+
+    def right_side(values: np.ndarray) -> np.ndarray:
+        columns = np.repeat(values[:, None], len(t), axis=1)
+        with np.errstate(all="ignore"):
+            return rival.model.derivative(states, t, columns)[-len(evidence.coordinates) :]
+
+    whole = np.sqrt(np.mean(right_side(rival.model.values) ** 2, axis=1))
+    for index, name in enumerate(rival.model.parameters):
+        smaller = without_term(rival, name) if name.startswith("c_") else None
+        if smaller is None:
+            continue
+        values = rival.model.values.copy()
+        values[index] = 0.0
+        part = np.sqrt(np.mean((right_side(rival.model.values) - right_side(values)) ** 2, axis=1))
+        size = np.max(part / np.maximum(whole, 1e-300))
+        term = next(e.coeff(sympy.Symbol(name)) for e in rival.model.equations if e.has(sympy.Symbol(name)))
+        if size < (TRIFLE_IN_VELOCITY if term.free_symbols & rates else TRIFLE):
+            return without_trifles(replace(fit_rival(smaller, evidence, is_joined=is_joined), score=rival.score), evidence, is_joined=is_joined)
+    return rival
+
+
+def is_chaotic(rivals: Sequence[Rival], best: Rival, evidence: Evidence) -> bool:
+    """Whether no first state follows the runs, although one of the rivals holds over short stretches.
+
+    Args:
+        rivals: Laws to try over short stretches.
+        best: The rival that fits the whole runs best.
+        evidence: The data.
+    """
+    spread = np.concatenate([np.std(run.trajectory.position, axis=0) / run.noise_std for run in evidence.runs])
+    if best.fit.reduced_chi2 < NEGLIGIBLE * np.mean(spread**2):
+        return False
+    apart = [fit_rival(replace(rival, fit=None), evidence, is_joined=False).fit.reduced_chi2 for rival in rivals]
+    return bool(min(apart) * CHAOTIC < best.fit.reduced_chi2)

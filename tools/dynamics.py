@@ -1,0 +1,490 @@
+"""Laws in motion: simulate a law, and fit its constants to whole trajectories by multiple shooting.
+
+A `Model` is a law with named constants. `simulate` plays it from a first state; `fit_trajectories` finds the
+constants and first states under which it passes through the measured positions, which is where error bars come
+from (no derivative of noisy data enters). What this file leaves out: which terms a law has (`search.py`).
+
+Source: multiple shooting after Bock (1983), with Levenberg-Marquardt steps after Marquardt (1963).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.equation import compile_rhs
+from motionlaw.tools.trajectory import Trajectory
+
+# Continuity between shooting segments is held to this share of the measurement noise.
+CONTINUITY = 1e-3
+# A state this many times beyond the data is called diverged.
+DIVERGED = 1e3
+
+
+def velocity_names(coordinates: Sequence[str]) -> tuple[str, ...]:
+    """Names the velocities as the JSON of ``discover`` does: ``v`` for one coordinate, ``v_x1`` … for several.
+
+    Example:
+        >>> velocity_names(("theta",)), velocity_names(("x1", "x2"))
+        (('v',), ('v_x1', 'v_x2'))
+    """
+    return ("v",) if len(coordinates) == 1 else tuple(f"v_{name}" for name in coordinates)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A law with named constants.
+
+    Args:
+        order: 1 where the equations give velocities, 2 where they give accelerations.
+        coordinates: Names of the D coordinates.
+        equations: One expression a coordinate, in the states, ``t`` and the constants.
+        parameters: Names of the P constants.
+        values: Their values, shape (P,).
+    """
+
+    order: int
+    coordinates: tuple[str, ...]
+    equations: tuple[sympy.Expr, ...]
+    parameters: tuple[str, ...]
+    values: np.ndarray
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Names of the states: the coordinates, then (order 2) their velocities."""
+        return self.coordinates + (velocity_names(self.coordinates) if self.order == 2 else ())
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the states whose derivatives the equations give."""
+        return velocity_names(self.coordinates) if self.order == 2 else self.coordinates
+
+    def with_values(self, values: np.ndarray) -> Model:
+        """Returns the same law with other constants."""
+        model = replace(self, values=np.asarray(values, dtype=float))
+        if "_compiled" in self.__dict__:  # the structure is the same, so is its compiled form
+            model.__dict__["_compiled"] = self.__dict__["_compiled"]
+        return model
+
+    @cached_property
+    def _compiled(self) -> Callable[[np.ndarray], np.ndarray]:
+        return compile_rhs(list(self.equations), [*self.state, "t", *self.parameters])
+
+    def slope_function(self, values: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+        """Time derivative of the state as a function of state, shape (n, B), and time, shape (B,).
+
+        Args:
+            values: Constants, shape (P, B).
+        """
+        n, width, compiled = len(self.state), len(self.coordinates), self._compiled
+        inputs = np.empty((n + 1 + len(values), values.shape[1] if len(values) else 0))
+        if len(values):
+            inputs[n + 1 :] = values
+
+        def slope(state: np.ndarray, t: np.ndarray) -> np.ndarray:
+            nonlocal inputs
+            if inputs.shape[1] != state.shape[1]:
+                inputs = np.empty((n + 1, state.shape[1]))
+            inputs[:n], inputs[n] = state, t
+            rate = compiled(inputs)
+            return rate if self.order == 1 else np.concatenate((inputs[width:n], rate))
+
+        return slope
+
+    def derivative(self, state: np.ndarray, t: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Time derivative of the state.
+
+        Args:
+            state: Shape (n, B).
+            t: Seconds, shape (B,).
+            values: Constants, shape (P, B).
+
+        Returns:
+            Shape (n, B).
+        """
+        return self.slope_function(values)(state, t)
+
+    def expressions(self) -> dict[str, sympy.Expr]:
+        """The equations with the constants' values put in, by target state."""
+        constants = {sympy.Symbol(name): sympy.Float(value) for name, value in zip(self.parameters, self.values, strict=True)}
+        return {name: equation.subs(constants) for name, equation in zip(self.targets, self.equations, strict=True)}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Integration steps of several segments side by side: step k of segment s is ``h[k, s]`` seconds long.
+
+    ``seen[s]`` holds the step indices at which segment s has its observations (index 0 is the start).
+    """
+
+    start: np.ndarray
+    h: np.ndarray
+    seen: tuple[np.ndarray, ...]
+
+
+def make_grid(times: Sequence[np.ndarray], longest_step: float) -> Grid:
+    """Cuts the time between observations into equal steps no longer than ``longest_step`` seconds."""
+    all_steps, all_seen = [], []
+    for t in times:
+        gaps = np.diff(t)
+        counts = np.maximum(1, np.ceil(gaps / longest_step - 1e-9)).astype(int)
+        all_steps.append(np.repeat(gaps / counts, counts))
+        all_seen.append(np.concatenate([[0], np.cumsum(counts)]).astype(int))
+    h = np.zeros((max((len(steps) for steps in all_steps), default=0), len(times)))
+    for column, steps in enumerate(all_steps):
+        h[: len(steps), column] = steps
+    return Grid(start=np.array([t[0] for t in times]), h=h, seen=tuple(all_seen))
+
+
+def integrate(model: Model, grid: Grid, state: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Classical Runge-Kutta over all segments and variants at once.
+
+    Args:
+        model: The law.
+        grid: Steps of the S segments.
+        state: First states, shape (n, S, Q) for Q variants of states and constants.
+        values: Constants, shape (P, S, Q).
+
+    Returns:
+        States at every step, shape (steps + 1, n, S, Q); NaN or huge where the law runs away.
+    """
+    n, segments, variants = state.shape
+    flat = (segments * variants,)
+    now = state.reshape(n, *flat).copy()
+    t = np.repeat(grid.start, variants)
+    steps = np.repeat(grid.h, variants, axis=1)
+    path = np.empty((len(grid.h) + 1, n, *flat))
+    path[0] = now
+    slope = model.slope_function(values.reshape(len(values), *flat))
+    with np.errstate(all="ignore"):
+        for k, h in enumerate(steps):
+            half, later = 0.5 * h, t + 0.5 * h
+            k1 = slope(now, t)
+            k2 = slope(now + half * k1, later)
+            k3 = slope(now + half * k2, later)
+            t = t + h
+            k4 = slope(now + h * k3, t)
+            now = now + (h / 6) * (k1 + 2 * (k2 + k3) + k4)
+            path[k + 1] = now
+    return path.reshape(len(path), n, segments, variants)
+
+
+def simulate(model: Model, t: np.ndarray, state: np.ndarray, *, longest_step: float | None = None) -> np.ndarray:
+    """Plays a law from its first state.
+
+    Args:
+        model: The law with its constants.
+        t: Seconds, shape (T,), increasing; the first is the start.
+        state: First state, shape (n,).
+        longest_step: Longest Runge-Kutta step in seconds; by default a tenth of the median spacing.
+
+    Returns:
+        States, shape (T, n); NaN after the law has run away.
+
+    Example:
+        >>> fall = Model(2, ("y",), (sympy.Symbol("g"),), ("g",), np.array([-9.81]))
+        >>> float(simulate(fall, np.array([0.0, 1.0]), np.array([0.0, 0.0]))[-1, 0].round(3))
+        -4.905
+    """
+    grid = make_grid([t], longest_step or float(np.median(np.diff(t))) / 10)
+    path = integrate(model, grid, state[:, None, None], model.values[:, None, None])
+    return path[grid.seen[0], :, 0, 0]
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one run gives the fit: times, states (NaN where not measured) and their noise.
+
+    Args:
+        t: Seconds, shape (T,).
+        states: Measured states, shape (T, n): positions and, where measured, velocities.
+        noise_std: Standard deviation of each state's measurement, shape (n,).
+        guess: A smooth estimate of every state, shape (T, n): the start of the fit.
+    """
+
+    t: np.ndarray
+    states: np.ndarray
+    noise_std: np.ndarray
+    guess: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrajectoryFit:
+    """Constants found from whole trajectories.
+
+    Args:
+        model: The law with the fitted constants.
+        covariance: Of the constants, shape (P, P), for the noise that the residuals show.
+        residuals: Observed minus simulated states over noise, one (T, n) array a run, NaN where unobserved.
+        first_states: One (n,) array a run.
+        chi2: Sum of squared residuals in units of the noise.
+        count: Number of observed values.
+        correlation_length: Rows after which residuals are independent; 1 for white residuals.
+        status: ``"ok"``, ``"did not converge"`` or ``"diverged"``.
+    """
+
+    model: Model
+    covariance: np.ndarray
+    residuals: tuple[np.ndarray, ...]
+    first_states: tuple[np.ndarray, ...]
+    chi2: float
+    count: int
+    correlation_length: float
+    status: str
+
+    @property
+    def reduced_chi2(self) -> float:
+        """Chi-squared over the degrees of freedom: 1 where the law leaves nothing but noise."""
+        used = len(self.model.values) + sum(len(state) for state in self.first_states)
+        return self.chi2 / max(1, self.count - used)
+
+    @property
+    def stderr(self) -> np.ndarray:
+        """Standard errors of the constants, shape (P,)."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+
+
+def correlation_length(residuals: Sequence[np.ndarray]) -> float:
+    """Rows after which residuals are independent: 1 + 2·(sum of positive autocorrelations), at least 1.
+
+    Args:
+        residuals: One array a run, shape (T,) or (T, n), NaN where unobserved.
+
+    Source: Sokal (1997), integrated autocorrelation time with a self-consistent window.
+
+    Example:
+        >>> bool(correlation_length([np.random.default_rng(0).normal(size=2000)]) < 1.3)
+        True
+    """
+    lengths = []
+    for run in residuals:
+        for series in np.atleast_2d(run.T):
+            values = series[np.isfinite(series)]
+            if len(values) < 8 or not np.any(values):
+                continue
+            size = 1 << (2 * len(values) - 1).bit_length()
+            power = np.abs(np.fft.rfft(values - 0.0, size)) ** 2
+            rho = np.fft.irfft(power)[: len(values) // 2]
+            rho = rho / rho[0]
+            tau = 2 * np.cumsum(rho) - 1
+            window = np.flatnonzero(np.arange(len(tau)) >= 5 * tau)
+            lengths.append((tau[window[0]] if len(window) else tau[-1], len(values)))
+    if not lengths:
+        return 1.0
+    tau, weight = np.array(lengths).T
+    return float(max(1.0, np.average(tau, weights=weight)))
+
+
+class _Shooting:
+    """The least-squares problem of one fit: unknowns are the constants and the first state of every segment."""
+
+    def __init__(self, model: Model, runs: Sequence[Observation], rows: int, joined: bool, longest_step: float):
+        self.model, self.runs, self.joined = model, runs, joined
+        self.n, self.p = len(model.state), len(model.values)
+        self.slices: list[tuple[int, slice]] = []
+        for index, run in enumerate(runs):
+            cuts = np.linspace(0, len(run.t) - 1, max(1, round((len(run.t) - 1) / rows)) + 1).round().astype(int)
+            self.slices += [(index, slice(a, b + 1)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        self.grid = make_grid([runs[i].t[cut] for i, cut in self.slices], longest_step)
+        self.first = np.stack([runs[i].guess[cut.start] for i, cut in self.slices], axis=1)  # (n, S)
+        self.follows = np.array([s > 0 and self.slices[s][0] == self.slices[s - 1][0] for s in range(len(self.slices))])
+        self.scale = np.maximum(np.max([np.nanstd(run.guess, axis=0) for run in runs], axis=0), 1e-12)
+
+    def observed(self, s: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Measured states of segment s, their mask and noise; a shared border row counts once."""
+        index, cut = self.slices[s]
+        run = self.runs[index]
+        states = run.states[cut]
+        mask = np.isfinite(states)
+        if s + 1 < len(self.slices) and self.follows[s + 1]:
+            mask[-1] = False
+        return states, mask, run.noise_std
+
+    def path(self, values: np.ndarray, first: np.ndarray, jacobian: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Integrates the segments, and with them a small step in every unknown."""
+        extra = self.n + self.p if jacobian else 0
+        state = np.repeat(first[:, :, None], 1 + extra, axis=2)
+        constants = np.repeat(np.repeat(values[:, None, None], first.shape[1], axis=1), 1 + extra, axis=2)
+        steps = np.zeros(extra)
+        for k in range(extra):
+            if k < self.n:
+                steps[k] = 1e-6 * self.scale[k]
+                state[k, :, 1 + k] += steps[k]
+            else:
+                steps[k] = 1e-6 * max(abs(values[k - self.n]), 1e-3)
+                constants[k - self.n, :, 1 + k] += steps[k]
+        return integrate(self.model, self.grid, state, constants), steps
+
+    def residuals(self, values: np.ndarray, first: np.ndarray, *, jacobian: bool) -> tuple[np.ndarray, np.ndarray | None]:
+        """Residuals in units of noise, shape (R,), and their derivatives, shape (R, P + n·S)."""
+        path, steps = self.path(values, first, jacobian)
+        unknowns = self.p + self.n * len(self.slices)
+        blocks, rows = [], []
+        for s in range(len(self.slices)):
+            states, mask, noise = self.observed(s)
+            seen = path[self.grid.seen[s], :, s, :]  # (T, n, Q)
+            blocks.append(((states - seen[:, :, 0]) / noise)[mask])
+            if jacobian:
+                slope = -((seen[:, :, 1:] - seen[:, :, :1]) / steps) / noise[:, None]
+                rows.append(self._scatter(slope[mask], s, unknowns))
+            if self.joined and self.follows[s]:
+                end = path[self.grid.seen[s - 1][-1], :, s - 1, :]
+                weight = 1 / (CONTINUITY * self._tolerance(s))
+                blocks.append((end[:, 0] - first[:, s]) * weight)
+                if jacobian:
+                    tie = self._scatter((end[:, 1:] - end[:, :1]) / steps * weight[:, None], s - 1, unknowns)
+                    tie[np.arange(self.n), self.p + s * self.n + np.arange(self.n)] -= weight
+                    rows.append(tie)
+        return np.concatenate(blocks), np.concatenate(rows) if jacobian else None
+
+    def _tolerance(self, s: int) -> np.ndarray:
+        """Noise of each state, for velocities that were not measured in proportion to the positions'."""
+        noise = self.runs[self.slices[s][0]].noise_std.copy()
+        half = len(self.model.coordinates)
+        if self.model.order == 2:
+            noise[half:] = noise[:half] * self.scale[half:] / self.scale[:half]
+        return noise
+
+    def _scatter(self, slope: np.ndarray, s: int, unknowns: int) -> np.ndarray:
+        block = np.zeros((len(slope), unknowns))
+        block[:, : self.p] = slope[:, self.n:]
+        block[:, self.p + s * self.n : self.p + (s + 1) * self.n] = slope[:, : self.n]
+        return block
+
+    def solve(self, iterations: int) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
+        """Levenberg-Marquardt from the guess; returns constants, first states, cost, Jacobian, converged."""
+        values, first, damping = self.model.values.copy(), self.first.copy(), 1e-3
+        residual, slope = self.residuals(values, first, jacobian=True)
+        cost, converged = float(residual @ residual), False
+        if not np.isfinite(cost) or not np.all(np.isfinite(slope)):
+            return values, first, np.inf, None, False
+        for _ in range(iterations):
+            normal, gradient = slope.T @ slope, slope.T @ residual
+            diagonal = np.maximum(np.diag(normal), 1e-300)
+            better = False
+            while damping < 1e8:
+                step = -_solve(normal + np.diag(damping * diagonal), gradient, diagonal)
+                trial = values + step[: self.p], first + step[self.p :].reshape(-1, self.n).T
+                candidate, _ = self.residuals(*trial, jacobian=False)
+                trial_cost = float(candidate @ candidate)
+                if np.isfinite(trial_cost) and trial_cost <= cost:
+                    better = True
+                    break
+                damping *= 8
+            if not better:
+                converged = True  # no step improves: a minimum to rounding
+                break
+            gain, (values, first) = cost - trial_cost, trial
+            cost, damping = trial_cost, max(damping / 10, 1e-12)
+            residual, new_slope = self.residuals(values, first, jacobian=True)
+            if not np.all(np.isfinite(new_slope)):
+                return values, first, cost, slope, False
+            slope = new_slope
+            if gain <= 1e-6 * max(cost, 1e-9 * len(residual)) or cost < 1e-18 * len(residual):
+                converged = True
+                break
+        return values, first, cost, slope, converged
+
+
+def _solve(matrix: np.ndarray, vector: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
+    """Solves symmetric equations after scaling to a unit diagonal, by least squares where they are singular."""
+    scale = 1 / np.sqrt(diagonal)
+    scaled = matrix * scale[:, None] * scale
+    try:
+        return scale * np.linalg.solve(scaled, scale * vector)
+    except np.linalg.LinAlgError:
+        return scale * np.linalg.lstsq(scaled, scale * vector, rcond=1e-12)[0]
+
+
+def fit_trajectories(
+    model: Model,
+    runs: Sequence[Observation],
+    *,
+    longest_step: float,
+    segment_rows: int = 12,
+    is_joined: bool = True,
+    iterations: int = 15,
+) -> TrajectoryFit:
+    """Finds the constants under which a law passes through the measured states.
+
+    Args:
+        model: The law with a first guess of its constants.
+        runs: The measured runs; all share the constants, each has its own first state.
+        longest_step: Longest Runge-Kutta step, seconds.
+        segment_rows: Rows a shooting segment; short segments converge from poor guesses.
+        is_joined: Whether segments of a run must meet; ``False`` for chaotic runs, whose far future no
+            first state determines.
+        iterations: Most Levenberg-Marquardt steps.
+
+    Returns:
+        The fit; its status says whether it converged, numeric failure is no exception.
+    """
+    problem = _Shooting(model, runs, segment_rows, is_joined, longest_step)
+    with np.errstate(all="ignore"):  # a trial law may run away; its cost is then infinite and the step refused
+        values, first, cost, slope, converged = problem.solve(iterations)
+    if slope is None or not np.isfinite(cost):
+        return _failed(model, runs)
+    return _summarise(problem, values, first, slope, converged)
+
+
+def _summarise(problem: _Shooting, values: np.ndarray, first: np.ndarray, slope: np.ndarray, converged: bool) -> TrajectoryFit:
+    """Turns a solved problem into residuals by run and a covariance for the noise that they show."""
+    path, _ = problem.path(values, first, False)
+    by_run = [np.full(run.states.shape, np.nan) for run in problem.runs]
+    starts: dict[int, np.ndarray] = {}
+    for s, (index, cut) in enumerate(problem.slices):
+        states, mask, noise = problem.observed(s)
+        part = (states - path[problem.grid.seen[s], :, s, 0]) / noise
+        by_run[index][cut] = np.where(mask, part, by_run[index][cut])
+        starts.setdefault(index, first[:, s])
+    chi2 = float(sum(np.nansum(run**2) for run in by_run))
+    count = int(sum(np.isfinite(run).sum() for run in by_run))
+    length = correlation_length(by_run)
+    normal = slope.T @ slope
+    scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
+    inverse = np.linalg.pinv(normal * scale[:, None] * scale, rcond=1e-13, hermitian=True) * scale[:, None] * scale
+    free = max(1, count - problem.p - problem.n * len(starts))
+    return TrajectoryFit(
+        model=problem.model.with_values(values),
+        covariance=inverse[: problem.p, : problem.p] * (chi2 / free) * length,
+        residuals=tuple(by_run),
+        first_states=tuple(starts[index] for index in range(len(problem.runs))),
+        chi2=chi2,
+        count=count,
+        correlation_length=length,
+        status="ok" if converged else "did not converge",
+    )
+
+
+def _failed(model: Model, runs: Sequence[Observation]) -> TrajectoryFit:
+    count = int(sum(np.isfinite(run.states).sum() for run in runs))
+    return TrajectoryFit(
+        model=model,
+        covariance=np.full((len(model.values),) * 2, np.nan),
+        residuals=tuple(np.full(run.states.shape, np.nan) for run in runs),
+        first_states=tuple(run.guess[0] for run in runs),
+        chi2=np.inf,
+        count=count,
+        correlation_length=1.0,
+        status="diverged",
+    )
+
+
+def fit_first_state(model: Model, run: Observation, *, longest_step: float) -> np.ndarray:
+    """Finds the first state from which a law with fixed constants passes nearest to a run, shape (n,)."""
+    fixed = Model(model.order, model.coordinates, tuple(model.expressions().values()), (), np.zeros(0))
+    fit = fit_trajectories(fixed, [run], longest_step=longest_step)
+    return fit.first_states[0]
+
+
+def observe(trajectory: Trajectory, noise_std: np.ndarray, guess: np.ndarray, *, order: int) -> Observation:
+    """Puts a trajectory's measured positions (velocities stay unmeasured) beside a smooth guess of its states."""
+    states = trajectory.position
+    if order == 2:
+        states = np.concatenate([states, np.full_like(states, np.nan)], axis=1)
+        noise_std = np.concatenate([noise_std, np.ones_like(noise_std)])
+    return Observation(t=trajectory.t, states=states, noise_std=noise_std, guess=guess)

@@ -1,0 +1,185 @@
+"""Where laws to be tried come from: the structure search, the catalogue, proposed texts, and other engines.
+
+Every source ends in the same value, a `Rival` with constants to be fitted, so that all compete on one score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.catalogue import known_laws
+from motionlaw.tools.contest import Rival
+from motionlaw.tools.dynamics import velocity_names
+from motionlaw.tools.equation import compile_rhs, parse
+from motionlaw.tools.errors import UserError
+from motionlaw.tools.frequency import dominant_frequency
+from motionlaw.tools.library import Feature, feature_library, forcing_features
+from motionlaw.tools.observe import Evidence
+from motionlaw.tools.realign import named_constants, realign
+from motionlaw.tools.search import Support, best_subsets, model_of, weak_system
+
+# Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
+MOST_RIVALS = 14
+# A driving frequency is believed where it explains this share of what the best law without it leaves over.
+FORCING_SHARE = 0.5
+
+
+def _most_terms(evidence: Evidence) -> int:
+    """Terms an equation may have: one for every eight rows, at most six."""
+    rows = sum(run.rows_fitted for run in evidence.runs)
+    return int(np.clip(rows // 8, 1, 6))
+
+
+def window_seconds(evidence: Evidence) -> float:
+    """Length of the weak form's windows: most of a characteristic time, at least eight rows."""
+    spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs])))
+    return max(0.8 * evidence.time_scale_s, 8 * spacing)
+
+
+def search_supports(evidence: Evidence, target: int, *, order: int) -> list[Support]:
+    """Good choices of terms for one coordinate, best first, driving terms included where the residual oscillates."""
+    samples = [part for run in evidence.runs for part in run.samples(order=order)]
+    if not samples:
+        return []
+    library = feature_library(evidence.coordinates, target, order=order, is_angle=evidence.is_angle)
+    options = {"coordinates": evidence.coordinates, "order": order, "window_s": window_seconds(evidence)}
+    supports = best_subsets(weak_system(samples, library, target, **options), most_terms=_most_terms(evidence))
+    forcing = _forcing(evidence, supports[0], target, order=order) if supports else []
+    if forcing:
+        system = weak_system(samples, [*library, *forcing], target, **options)
+        supports = sorted(supports + best_subsets(system, most_terms=_most_terms(evidence)), key=lambda s: s.score)
+    return supports
+
+
+def _forcing(evidence: Evidence, support: Support, target: int, *, order: int) -> list[Feature]:
+    """Driving terms at the strongest frequency of what a choice of terms leaves over, if it is strong."""
+    run = max(evidence.runs, key=lambda run: run.rows_fitted)
+    rows, width = slice(0, run.rows_fitted), len(evidence.coordinates)
+    t = run.trajectory.t[rows]
+    names = [*evidence.coordinates, *(velocity_names(evidence.coordinates) if order == 2 else ()), "t"]
+    wanted = run.acceleration[rows, target] if order == 2 else run.states[rows, width + target]
+    states = run.states[rows, : (2 * width if order == 2 else width)]
+    explained = 0.0
+    if support.features:
+        columns = compile_rhs([f.expression for f in support.features], names)(np.vstack([states.T, t]))
+        explained = support.coefficients @ np.broadcast_to(columns, (len(support.features), len(t)))
+    rest = wanted - explained
+    if len(t) < 40 or np.var(rest) < 1e-4 * np.var(wanted):
+        return []
+    frequency = dominant_frequency(t, rest)
+    is_strong = frequency.power_share > FORCING_SHARE and frequency.value * (t[-1] - t[0]) > 6 * np.pi
+    return forcing_features([frequency.value]) if is_strong and abs(frequency.damping) * (t[-1] - t[0]) < 1 else []
+
+
+def searched_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
+    """Laws from the structure search; with several coordinates, the best of each and one change at a time."""
+    choices = [_short(search_supports(evidence, target, order=order)) for target in range(len(evidence.coordinates))]
+    if not all(choices):
+        return []
+    if len(choices) == 1:
+        picks = [(support,) for support in choices[0]]
+    else:
+        best = tuple(supports[0] for supports in choices)
+        picks = [best]
+        for target, rank in product(range(len(choices)), range(1, 6)):
+            if rank < len(choices[target]):
+                picks.append((*best[:target], choices[target][rank], *best[target + 1 :]))
+    picks.sort(key=lambda pick: sum(support.score for support in pick))
+    return [
+        Rival(
+            model=model_of(pick, coordinates=evidence.coordinates, order=order),
+            cost=sum(feature.cost for support in pick for feature in support.features),
+            source="search",
+        )
+        for pick in picks[: MOST_RIVALS if len(choices) == 1 else MOST_RIVALS // 2]
+    ]
+
+
+def _short(supports: list[Support]) -> list[Support]:
+    """The best few by score, and the best of every size, so that no size is without a voice."""
+    champions: dict[int, Support] = {}
+    for support in supports:
+        champions.setdefault(len(support.features), support)
+    kept = {id(support) for support in champions.values()}
+    rest = [support for support in supports if id(support) not in kept]
+    chosen = [*champions.values(), *rest[: max(0, MOST_RIVALS - len(champions))]]
+    return sorted(chosen, key=lambda support: support.score)
+
+
+def catalogue_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
+    """Known laws that are no sum of library terms."""
+    parts = [(run, run.samples(order=order)) for run in evidence.runs]
+    samples = [part for _, found in parts for part in found]
+    rates = [run.acceleration[np.searchsorted(run.trajectory.t, part.t)] for run, found in parts for part in found]
+    laws = known_laws(samples, rates, coordinates=evidence.coordinates, is_angle=evidence.is_angle, order=order)
+    return [Rival(model=law.model, cost=law.cost, source=f"catalogue: {law.name}") for law in laws]
+
+
+def proposed_rivals(text_by_target: dict[str, str], evidence: Evidence, *, order: int, source: str) -> list[Rival]:
+    """Laws from somebody's text: as proposed, and with their residual realigned.
+
+    Args:
+        text_by_target: One formula a target state, in our grammar.
+        evidence: The data.
+        order: 1 or 2.
+        source: Who proposed them.
+
+    Raises:
+        UserError: If a formula cannot be read or a target is missing.
+    """
+    targets = velocity_names(evidence.coordinates) if order == 2 else evidence.coordinates
+    missing = [name for name in targets if name not in text_by_target]
+    if missing:
+        raise UserError(f"A hypothesis needs an equation for {missing[0]}, got {', '.join(text_by_target) or 'none'}.")
+    names = [*evidence.coordinates, *(targets if order == 2 else ()), "t"]
+    ansatz = [parse(text_by_target[name], variables=names) for name in targets]
+    model = named_constants(ansatz, coordinates=evidence.coordinates, order=order)
+    rivals = [Rival(model=model, cost=float(len(model.parameters)), source=source)]
+    samples = [part for run in evidence.runs for part in run.samples(order=order)]
+    choices = []
+    for target, expression in enumerate(ansatz):
+        library = feature_library(evidence.coordinates, target, order=order, is_angle=evidence.is_angle)
+        choices.append(
+            realign(
+                expression, samples, library, target,
+                coordinates=evidence.coordinates, order=order, window_s=window_seconds(evidence),
+            )
+        )  # fmt: skip
+    for rank in range(4):
+        pick = [supports[min(rank, len(supports) - 1)] for supports in choices]
+        cost = sum(feature.cost for support in pick for feature in support.features)
+        rivals.append(Rival(model_of(pick, coordinates=evidence.coordinates, order=order), cost, f"{source}, realigned"))
+    return rivals
+
+
+def engine_rivals(engine: str, evidence: Evidence, *, order: int, time_limit: float, seed: int) -> tuple[list[Rival], str]:
+    """Laws from another symbolic-regression engine, run on the smoothed derivatives.
+
+    Returns:
+        The laws and a sentence about what the engine did not manage, empty if all went well.
+    """
+    from motionlaw.tools.engines import regress
+
+    width = len(evidence.coordinates)
+    names = [*evidence.coordinates, *(velocity_names(evidence.coordinates) if order == 2 else ()), "t"]
+    rows = [slice(0, run.rows_fitted) for run in evidence.runs]
+    states = [run.states[cut, : (2 * width if order == 2 else width)] for run, cut in zip(evidence.runs, rows, strict=True)]
+    times = [run.trajectory.t[cut, None] for run, cut in zip(evidence.runs, rows, strict=True)]
+    X = np.vstack([np.hstack(pair) for pair in zip(states, times, strict=True)])
+    texts: dict[str, str] = {}
+    targets = velocity_names(evidence.coordinates) if order == 2 else evidence.coordinates
+    for target, name in enumerate(targets):
+        column = [run.acceleration[cut, target] if order == 2 else run.states[cut, width + target]
+                  for run, cut in zip(evidence.runs, rows, strict=True)]  # fmt: skip
+        result = regress(engine, X, np.concatenate(column), names, time_limit=time_limit / width, seed=seed)
+        if result.expression is None:
+            return [], f"{engine} found nothing for {name} ({result.status}): {result.message}"
+        texts[name] = result.expression
+    expressions = [parse(texts[name], variables=names) for name in targets]
+    model = named_constants(expressions, coordinates=evidence.coordinates, order=order)
+    size = sum(sympy.count_ops(expression, visual=False) for expression in expressions)
+    return [Rival(model=model, cost=max(float(len(model.parameters)), 0.5 * float(size)), source=engine)], ""

@@ -1,0 +1,205 @@
+"""The first step of the loop: from trajectories to evidence a law can be sought in.
+
+Finds the stretches under one law (no rest, no hand, no contact inside), estimates the measurement noise, smooths,
+and sets the tail of every run aside for the check on unseen data. Leaves out every thought about the law itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from motionlaw.tools.dynamics import Observation, observe
+from motionlaw.tools.events import find_events, find_regimes
+from motionlaw.tools.law import Event, Regime
+from motionlaw.tools.motion import noise_std, smooth
+from motionlaw.tools.search import Samples
+from motionlaw.tools.trajectory import Trajectory
+
+# Share of each run's time that no fit sees.
+HOLDOUT = 0.2
+# Noise is never believed to be less than this share of the motion: simulation and files are finite.
+NOISE_FLOOR = 1e-4
+FEWEST_ROWS = 6
+# Rows used for fitting trajectories, over all runs; longer data are thinned evenly.
+MOST_ROWS = 2400
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stretch of one trajectory under one law, without unseen rows.
+
+    Args:
+        trajectory: The stretch.
+        states: Smooth estimates, shape (T, 2·D): coordinates, then velocities.
+        acceleration: Smooth estimate, shape (T, D).
+        acceleration_stderr: Its standard error, shape (T, D).
+        noise_std: Noise of the positions, shape (D,).
+        rows_fitted: Rows before the held-out tail.
+    """
+
+    trajectory: Trajectory
+    states: np.ndarray
+    acceleration: np.ndarray
+    acceleration_stderr: np.ndarray
+    noise_std: np.ndarray
+    rows_fitted: int
+
+    def observation(self, *, order: int, whole: bool) -> Observation:
+        """The run as `fit_trajectories` wants it: its fitted rows, or all of them."""
+        rows = slice(None) if whole else slice(0, self.rows_fitted)
+        part = _rows(self.trajectory, rows)
+        width = self.states.shape[1] if order == 2 else self.states.shape[1] // 2
+        return observe(part, self.noise_std, self.states[rows, :width], order=order)
+
+    def samples(self, *, order: int) -> list[Samples]:
+        """The run's fitted rows as the structure search wants them, cut where rows are missing."""
+        rows = np.arange(self.rows_fitted)
+        gaps = np.diff(self.trajectory.t[: self.rows_fitted])
+        cuts = np.flatnonzero(gaps > 3.5 * np.median(gaps)) + 1
+        width = self.states.shape[1] if order == 2 else self.states.shape[1] // 2
+        found = []
+        for part in np.split(rows, cuts):
+            if len(part) < FEWEST_ROWS:
+                continue
+            velocity, acceleration, noise = self._best_left_side(order, part)
+            found.append(
+                Samples(self.trajectory.t[part], self.trajectory.position[part], self.states[part, :width], noise, velocity, acceleration)
+            )
+        return found
+
+    def _best_left_side(self, order: int, part: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray]:
+        """Measured velocity or acceleration, where the file brings them and they are cleaner than our own."""
+        t, given = self.trajectory.t[part], self.trajectory
+        if order == 2 and given.acceleration is not None and np.isfinite(given.acceleration[part]).all():
+            noise = noise_std(t, given.acceleration[part])
+            if np.all(noise <= np.median(self.acceleration_stderr, axis=0)):
+                return None, given.acceleration[part], noise
+        return None, None, self.noise_std
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything a law is sought in.
+
+    Args:
+        coordinates: Names of the D coordinates.
+        units: Their units.
+        runs: The stretches of motion.
+        events: What happened between and around them.
+        regimes: All stretches, also those at rest or held, without laws yet.
+        time_scale_s: A characteristic time of the motion: 2π times typical position over typical velocity.
+        warnings: What a reader should know about the data.
+    """
+
+    coordinates: tuple[str, ...]
+    units: tuple[str, ...]
+    runs: tuple[Run, ...]
+    events: tuple[Event, ...]
+    regimes: tuple[Regime, ...]
+    time_scale_s: float
+    warnings: tuple[str, ...]
+
+    @property
+    def is_angle(self) -> list[bool]:
+        """Whether each coordinate is an angle in radians."""
+        return [unit == "rad" for unit in self.units]
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in all runs."""
+        return sum(len(run.trajectory.t) for run in self.runs)
+
+
+def _rows(trajectory: Trajectory, rows: slice | np.ndarray) -> Trajectory:
+    """Some rows of a trajectory."""
+    return Trajectory(
+        name=trajectory.name,
+        t=trajectory.t[rows],
+        coordinates=trajectory.coordinates,
+        position=trajectory.position[rows],
+        velocity=None if trajectory.velocity is None else trajectory.velocity[rows],
+        acceleration=None if trajectory.acceleration is None else trajectory.acceleration[rows],
+        units=trajectory.units,
+        notes=trajectory.notes,
+    )
+
+
+def _seen(trajectory: Trajectory) -> Trajectory:
+    return _rows(trajectory, np.flatnonzero(np.isfinite(trajectory.position).all(axis=1)))
+
+
+def _run(stretch: Trajectory, noise: np.ndarray, step: int) -> Run:
+    """Smooths one stretch; a file's own velocity is used where it is cleaner than ours."""
+    kinematics = smooth(stretch.t, stretch.position, noise_std=noise)
+    velocity = kinematics.velocity
+    if stretch.velocity is not None and np.isfinite(stretch.velocity).all():
+        cleaner = noise_std(stretch.t, stretch.velocity) < np.median(kinematics.velocity_stderr, axis=0)
+        velocity = np.where(cleaner, stretch.velocity, velocity)
+    keep = np.arange(0, len(stretch.t), step)
+    stretch = _rows(stretch, keep)
+    floor = NOISE_FLOOR * np.maximum(np.std(stretch.position, axis=0), 1e-12)
+    fitted = int(np.searchsorted(stretch.t, stretch.t[0] + (1 - HOLDOUT) * (stretch.t[-1] - stretch.t[0])))
+    return Run(
+        trajectory=stretch,
+        states=np.hstack([kinematics.position, velocity])[keep],
+        acceleration=kinematics.acceleration[keep],
+        acceleration_stderr=kinematics.acceleration_stderr[keep],
+        noise_std=np.maximum(noise, floor),
+        rows_fitted=max(FEWEST_ROWS, fitted) if len(stretch.t) > FEWEST_ROWS + 2 else len(stretch.t),
+    )
+
+
+def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
+    """Prepares trajectories for the search.
+
+    Args:
+        trajectories: Runs of one law in the same coordinates.
+
+    Returns:
+        The evidence; with no runs where nothing is left after rests and gaps.
+    """
+    total = sum(len(trajectory.t) for trajectory in trajectories)
+    step = max(1, int(np.ceil(total / MOST_ROWS)))
+    warnings = [f"One row in {step} of {total} was used for the fit; all were used for smoothing."] if step > 1 else []
+    runs, events, regimes = [], [], []
+    for trajectory in map(_seen, trajectories):
+        if len(trajectory.t) < FEWEST_ROWS:
+            warnings.append(f"{trajectory.name} has only {len(trajectory.t)} usable rows and was left out.")
+            continue
+        noise = noise_std(trajectory.t, trajectory.position)
+        happened = find_events(trajectory.t, trajectory.position, noise_std=noise)
+        stretches = find_regimes(trajectory.t, trajectory.position, noise_std=noise, events=happened)
+        events += happened
+        for stretch in stretches:
+            rows = slice(stretch.start, stretch.stop)
+            t = trajectory.t[rows]
+            if stretch.kind == "motion" and len(t) >= FEWEST_ROWS:
+                runs.append(_run(_rows(trajectory, rows), noise, step))
+            if len(t):
+                regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
+    return Evidence(
+        coordinates=trajectories[0].coordinates,
+        units=trajectories[0].units,
+        runs=tuple(runs),
+        events=tuple(events),
+        regimes=tuple(regimes),
+        time_scale_s=_time_scale(runs),
+        warnings=tuple(warnings),
+    )
+
+
+def _time_scale(runs: Sequence[Run]) -> float:
+    """2π·std(velocity)/std(acceleration), at most the longest run and at least six rows."""
+    if not runs:
+        return 1.0
+    half = runs[0].states.shape[1] // 2
+    velocity = np.concatenate([run.states[:, half:] - run.states[:, half:].mean(axis=0) for run in runs])
+    acceleration = np.concatenate([run.acceleration for run in runs])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.nanmin(2 * np.pi * velocity.std(axis=0) / acceleration.std(axis=0))
+    longest = max(run.trajectory.t[-1] - run.trajectory.t[0] for run in runs)
+    spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in runs])))
+    return float(np.clip(scale if np.isfinite(scale) else longest, 6 * spacing, longest))

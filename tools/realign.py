@@ -1,0 +1,115 @@
+"""Hypotheses turned into laws that can compete: refit first, then realign the residual (SR²).
+
+A hypothesis is an expression from anywhere: the catalogue, a model's ansatz, an engine, a person. Its numbers are
+only first guesses: they become named constants and are fitted again before anything else is concluded. What
+is left over is then searched for missing terms, and terms that the data do not need are dropped.
+
+Source: Symbolic Residual Realignment of VIPER-R1 (2508.17380), with the refit before the residual that it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.dynamics import Model
+from motionlaw.tools.equation import complexity
+from motionlaw.tools.library import Feature
+from motionlaw.tools.search import Samples, Support, best_subsets, weak_system
+
+# Cost of a term that no library lists: one for its coefficient, and this for every node beyond three.
+COST_PER_NODE = 0.35
+
+
+def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[str], order: int) -> Model:
+    """Turns the numbers in expressions into constants to be fitted.
+
+    Integers and small rationals that stand as exponents stay; like terms are merged by expanding first.
+
+    Args:
+        expressions: One right-hand side a coordinate.
+        coordinates: Names of the coordinates.
+        order: 1 or 2.
+
+    Returns:
+        The law with constants ``c_1`` … (coefficients) and ``k_1`` … (inside functions).
+
+    Example:
+        >>> x, v = sympy.symbols("x v")
+        >>> model = named_constants([-4.9 * sympy.sin(1.1 * x) - 0.1 * v], coordinates=("x",), order=2)
+        >>> model.parameters, [str(e) for e in model.equations]
+        (('c_1', 'c_2', 'k_1'), ['c_1*v + c_2*sin(k_1*x)'])
+    """
+    outer: list[float] = []
+    inner: list[float] = []
+
+    def inside(node: sympy.Expr) -> sympy.Expr:
+        if node.is_Float or (node.is_Rational and not node.is_Integer):
+            inner.append(float(node))
+            return sympy.Symbol(f"k_{len(inner)}")
+        if node.is_Pow and node.exp.is_number:
+            return sympy.Pow(inside(node.base), sympy.nsimplify(node.exp, rational=True, tolerance=1e-6))
+        return node.func(*[inside(child) for child in node.args]) if node.args else node
+
+    equations = []
+    for expression in expressions:
+        terms = []
+        for term in sympy.Add.make_args(sympy.expand(expression)):
+            coefficient, rest = term.as_coeff_Mul()
+            outer.append(float(coefficient))
+            terms.append(sympy.Symbol(f"c_{len(outer)}") * inside(rest))
+        equations.append(sympy.Add(*terms))
+    names = [f"c_{k + 1}" for k in range(len(outer))] + [f"k_{k + 1}" for k in range(len(inner))]
+    return Model(order, tuple(coordinates), tuple(equations), tuple(names), np.array(outer + inner))
+
+
+def terms_as_features(expression: sympy.Expr, library: Sequence[Feature]) -> list[Feature]:
+    """Splits an expression into features; terms that the library knows keep their cost."""
+    known = {feature.expression: feature for feature in library}
+    features = []
+    for term in sympy.Add.make_args(sympy.expand(expression)):
+        rest = term.as_coeff_Mul()[1]
+        cost = 1.0 + COST_PER_NODE * max(0, complexity(rest) - 3)
+        features.append(known.get(rest, Feature(rest, cost)))
+    return features
+
+
+def realign(
+    ansatz: sympy.Expr,
+    runs: Sequence[Samples],
+    library: Sequence[Feature],
+    target: int,
+    *,
+    coordinates: Sequence[str],
+    order: int,
+    window_s: float,
+    most_terms: int = 7,
+) -> list[Support]:
+    """Refits an ansatz, searches what it leaves over, and drops what the data do not need.
+
+    Args:
+        ansatz: Proposed right-hand side for one target.
+        runs: The data.
+        library: Terms that may be added.
+        target: Index of the coordinate whose equation it is.
+        coordinates: Names of the coordinates.
+        order: 1 or 2.
+        window_s: Length of the weak form's windows, seconds.
+        most_terms: Largest number of terms.
+
+    Returns:
+        Choices of terms, best first: the ansatz refitted, the ansatz with terms added, and both without the
+        terms of the ansatz that earn nothing.
+    """
+    own = terms_as_features(ansatz, library)
+    others = [feature for feature in library if feature.expression not in {f.expression for f in own}]
+    system = weak_system(runs, [*own, *others], target, coordinates=coordinates, order=order, window_s=window_s)
+    forced = [index for index, feature in enumerate(system.features) if feature in own]
+    most = max(most_terms, len(forced))
+    supports = best_subsets(system, most_terms=most, forced=forced, beam=8, kept_per_size=2)
+    for dropped in forced:
+        rest = [index for index in forced if index != dropped]
+        supports += best_subsets(system, most_terms=len(rest) + 1, forced=rest, beam=4, kept_per_size=1)
+    return sorted(supports, key=lambda support: support.score)
