@@ -18,7 +18,7 @@ from motionlaw.tools.motion_classes import Msd, direction_class, msd, scale_clas
 from motionlaw.tools.noise import checked_rows, fit_levels, noise_of_column, noise_std, segments
 
 __all__ = ["Frequency", "Kinematics", "Msd", "direction_class", "dominant_frequency", "msd", "noise_std",
-           "scale_class", "smooth", "speed_class"]
+           "scale_class", "segments", "smooth", "speed_class"]
 
 WIDE = 12  # windows on each side, four half-widths, over which the bias is averaged
 STATIONS = 600  # places where the width is chosen; rows in between take the nearest
