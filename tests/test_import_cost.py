@@ -3,10 +3,26 @@
 import subprocess
 import sys
 
-HEAVY = set(
-    "numpy scipy pandas pyarrow sympy matplotlib cv2 av torch transformers trl datasets vllm pysr pyoperon pysindy sklearn "
-    "trackpy".split()
-)
+HEAVY = {
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "sympy",
+    "matplotlib",
+    "cv2",
+    "av",
+    "torch",
+    "transformers",
+    "trl",
+    "datasets",
+    "vllm",
+    "pysr",
+    "pyoperon",
+    "pysindy",
+    "sklearn",
+    "trackpy",
+}
 CODE = """
 import sys
 from motionlaw.cli import app, run

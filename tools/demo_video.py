@@ -1,0 +1,149 @@
+"""Renders the film of the demo: a pendulum that swings exactly as its equation says, in front of a textured wall.
+
+The ball is drawn at sub-pixel positions with its true edge coverage and the camera adds noise, so that tracking it is a
+fair task. Leaves out everything that knows the answer afterwards (`demo`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pendulum:
+    """A pendulum and the camera that films it: theta'' = -(g/L) sin(theta) - damping * theta'.
+
+    Args:
+        g_m_per_s2: Acceleration of gravity.
+        length_m: From the pivot to the centre of the ball.
+        damping_per_s: Slight drag at the pivot.
+        theta0_rad: Angle of release from hanging down, at rest.
+        pixels_per_metre: Scale of the picture.
+        fps: Frames a second.
+        seconds: Length of the film.
+        noise: Standard deviation of the camera's noise, grey levels of 255.
+        seed: Seed of wall and noise.
+    """
+
+    g_m_per_s2: float = 9.81
+    length_m: float = 0.5
+    damping_per_s: float = 0.06
+    theta0_rad: float = 0.9
+    pixels_per_metre: float = 600.0
+    fps: float = 60.0
+    seconds: float = 10.0
+    noise: float = 4.0
+    seed: int = 0
+
+    width = 640
+    height = 480
+    pivot_px = (320.0, 70.0)
+    radius_px = 15.0
+
+    def solve(self, t: np.ndarray) -> np.ndarray:
+        """Integrates the equation of motion.
+
+        Args:
+            t: Seconds, shape (T,), from 0.
+
+        Returns:
+            The angle, shape (T,), radians, 0 hanging down, positive to the right.
+        """
+        from scipy.integrate import solve_ivp
+
+        stiffness = self.g_m_per_s2 / self.length_m
+        solution = solve_ivp(
+            lambda _, state: (state[1], -stiffness * np.sin(state[0]) - self.damping_per_s * state[1]),
+            (0.0, float(t[-1])),
+            (self.theta0_rad, 0.0),
+            t_eval=t,
+            rtol=1e-10,
+            atol=1e-12,
+            method="DOP853",
+        )
+        return solution.y[0]
+
+    def centres(self, t: np.ndarray) -> np.ndarray:
+        """Returns where the ball is in the picture, shape (T, 2), pixels, y down."""
+        theta, length_px = self.solve(t), self.length_m * self.pixels_per_metre
+        x = self.pivot_px[0] + length_px * np.sin(theta)
+        return np.stack([x, self.pivot_px[1] + length_px * np.cos(theta)], axis=1)
+
+
+def render_frames(pendulum: Pendulum) -> Iterator[np.ndarray]:
+    """Yields the frames, uint8, shape (H, W, 3), RGB."""
+    import cv2
+
+    rng = np.random.default_rng(pendulum.seed)
+    wall = _draw_wall(pendulum, rng)
+    # a few noise fields, shifted anew for each frame: as good as fresh noise to a tracker, and much quicker
+    fields = rng.normal(0, pendulum.noise, (6, pendulum.height, pendulum.width, 3)).astype(np.float32)
+    t = np.arange(round(pendulum.seconds * pendulum.fps)) / pendulum.fps
+    for x, y in pendulum.centres(t):
+        picture = wall.copy()
+        start = tuple(round(16 * value) for value in pendulum.pivot_px)
+        cv2.line(picture, start, (round(16 * x), round(16 * y)), (70, 66, 60), 2, cv2.LINE_AA, shift=4)
+        picture = picture.astype(np.float32)
+        _draw_ball(picture, x, y, pendulum.radius_px)
+        shift = tuple(int(value) for value in rng.integers(0, 400, 2))
+        picture += np.roll(fields[rng.integers(len(fields))], shift, axis=(0, 1))
+        yield np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def _draw_wall(pendulum: Pendulum, rng: np.random.Generator) -> np.ndarray:
+    """A plaster wall: light, blotched at several sizes, darker towards a corner."""
+    import cv2
+
+    shape = (pendulum.height, pendulum.width)
+    grey = np.full(shape, 176.0)
+    for size, strength in ((3, 5.0), (12, 7.0), (60, 9.0)):
+        blotches = cv2.GaussianBlur(rng.normal(size=shape), (0, 0), size)
+        grey += strength * blotches / blotches.std()
+    grey -= 26 * np.linspace(0, 1, pendulum.width)[None, :] * np.linspace(0, 1, pendulum.height)[:, None]
+    wall = np.clip(grey[:, :, None] * np.array([1.0, 0.98, 0.93]), 0, 255).astype(np.uint8)
+    x, y = (round(value) for value in pendulum.pivot_px)
+    cv2.rectangle(wall, (x - 60, y - 16), (x + 60, y), (92, 80, 66), -1)
+    return wall
+
+
+def _draw_ball(picture: np.ndarray, x: float, y: float, radius: float) -> None:
+    """Paints a shaded ball whose edge pixels are covered as far as the circle covers them."""
+    left, top = int(x - radius) - 2, int(y - radius) - 2
+    size = int(2 * radius) + 6
+    columns, rows = np.arange(left, left + size) - x, np.arange(top, top + size) - y
+    distance = np.hypot(columns[None, :], rows[:, None])
+    cover = np.clip(radius - distance + 0.5, 0, 1)[:, :, None]
+    light = 1 - 0.35 * np.clip((columns[None, :] + rows[:, None]) / (2 * radius), -1, 1)[:, :, None]
+    patch = picture[top : top + size, left : left + size]
+    patch += cover * (np.array([196.0, 62.0, 38.0]) * light - patch)
+
+
+def write_video(pendulum: Pendulum, path: str | Path) -> None:
+    """Writes the film as H.264.
+
+    Args:
+        pendulum: What to film.
+        path: The file, ending in .mp4.
+
+    Raises:
+        UserError: PyAV or OpenCV is missing.
+    """
+    from motionlaw.tools.errors import missing_extra
+
+    try:
+        import av
+        import cv2  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("Rendering the demo", "PyAV and OpenCV", "video") from error
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(pendulum.fps).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = pendulum.width, pendulum.height, "yuv420p"
+        stream.options = {"crf": "20", "preset": "veryfast"}
+        for picture in render_frames(pendulum):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
