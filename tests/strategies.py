@@ -7,9 +7,6 @@ from hypothesis import strategies as st
 
 from motionlaw.tools.trajectory import Track, Trajectory
 
-finite = st.floats(min_value=-1e3, max_value=1e3, allow_nan=False)
-lengths = st.integers(min_value=8, max_value=60)
-
 
 @st.composite
 def times(draw: st.DrawFn) -> np.ndarray:
@@ -42,12 +39,3 @@ def tracks(draw: st.DrawFn) -> Track:
     position[unseen], confidence[unseen] = np.nan, 0.0
     xyxy = np.concatenate([position - 5, position + 5], axis=1)
     return Track(0, "object 1", np.arange(len(t)), t, position, confidence, xyxy)
-
-
-def oscillations() -> st.SearchStrategy[tuple[float, float, float]]:
-    """Amplitude, angular frequency (rad/s) and phase of an oscillation that a table can show."""
-    return st.tuples(
-        st.floats(min_value=0.1, max_value=10),
-        st.floats(min_value=0.5, max_value=8),
-        st.floats(min_value=0, max_value=6.28),
-    )
