@@ -121,9 +121,10 @@ def _signed(term: sympy.Expr, digits: int) -> tuple[bool, str]:
             is_alone = len(factors) == 1 and size == 1
             above.append(_bound(factor, _PRODUCT if is_alone else _POWER, digits))
     top = "*".join(above) or "1"
-    if not below:
-        return bool(coefficient < 0), top
-    return bool(coefficient < 0), f"{top}/{below[0]}" if len(below) == 1 else f"{top}/({'*'.join(below)})"
+    # Read back, 2*(x + v) would be multiplied out; so it is divided by one after the other.
+    if len(below) == 1 or (size.is_Rational and size.q != 1 and any(text.startswith("(") for text in below)):
+        return bool(coefficient < 0), "/".join([top, *below])
+    return bool(coefficient < 0), f"{top}/({'*'.join(below)})" if below else top
 
 
 def to_latex(expr: sympy.Expr, digits: int = 5) -> str:
@@ -177,8 +178,11 @@ def complexity(expr: sympy.Expr) -> int:
         return below + len(factors) - 1 + has_sign + (0 if has_top else 2)
     if _is_divisor(expr):
         return 2 + complexity(1 / expr)
-    between = len(expr.args) - 1 if expr.is_Add else 1
-    return between + sum(complexity(argument) for argument in expr.args)
+    if expr.is_Add:
+        # "x - v" is one subtraction, not a sum with a sign.
+        spared = min(sum(term.is_Mul and -1 in term.args for term in expr.args), len(expr.args) - 1)
+        return len(expr.args) - 1 - spared + sum(complexity(term) for term in expr.args)
+    return 1 + sum(complexity(argument) for argument in expr.args)
 
 
 def _is_divisor(factor: sympy.Expr) -> bool:

@@ -29,7 +29,7 @@ _DIMENSIONS: dict[str, tuple[int, int, int, int]] = {
 _ALIASES = {"pixel": "px", "pixels": "px", "°": "deg", "sec": "s", "second": "s", "metre": "m", "meter": "m"}
 _ALIASES |= {"µm": "um", "μm": "um"}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-zµμ°]+|1)|(?P<power>\^|\*\*)\s*\(?(?P<exponent>[+-]?\d+(?:/\d+)?)\)?|(?P<sign>[*/·()]))"
+    r"\s*(?:(?P<name>[A-Za-zµμ°]+|1)|(?P<power>\^|\*\*)\s*(?P<exponent>[+-]?\d+|\([+-]?\d+(?:/\d+)?\))|(?P<sign>[*/·()]))"
 )
 _SUPERSCRIPTS = str.maketrans({"²": "^2", "³": "^3", "⁻": "-"})
 
@@ -108,7 +108,7 @@ def parse_unit(text: str) -> Unit:
             last, invert = (last**-1 if invert else last), False
             result = result * last
         elif match["power"] and last is not None:
-            exponent = Fraction(match["exponent"])
+            exponent = Fraction(match["exponent"].strip("()"))
             result, last = result / last * last**exponent, None
         elif sign == "(":
             stack.append((result, invert))
