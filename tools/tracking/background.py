@@ -1,0 +1,203 @@
+"""What stands still: the background of a clip, and the blobs that differ from it in each frame.
+
+The background is the median of frames sampled over the clip, in luma and both colour differences. Where an object
+rests for most of the clip the median holds the object itself; such ghosts are found (the picture has no edge where
+the blob ends, the background has) and painted out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from motionlaw.tools.tracking.clip import Clip
+
+SAMPLES = 41
+"""Frames that the median is taken over."""
+
+MIN_CONTRAST = 14
+"""Grey levels by which a pixel must differ from the background at the least."""
+
+MAX_BLOBS = 24
+"""Blobs kept per frame, the largest."""
+
+CUT_SHARE = 0.45
+"""A frame that differs from the background over this share of the picture is a cut, a flash or a fade."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """The still picture.
+
+    Args:
+        planes: Luma and chroma, three arrays of shape (h, w), uint8.
+        threshold: Difference that a pixel must exceed, shape (h, w), uint8.
+        noise: Typical difference of a still pixel, grey levels.
+    """
+
+    planes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    threshold: np.ndarray
+    noise: float
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """What differs from the background in one frame.
+
+    Args:
+        centre: Centres of the difference, shape (N, 2), coarse pixels, [x, y].
+        xyxy: Boxes, shape (N, 4), coarse pixels, the far edges not included.
+        area: Pixels that differ, shape (N,).
+        colour: Mean luma and chroma, shape (N, 3).
+        touches_border: Whether the box ends at the picture's edge, shape (N,).
+        is_cut: Whether the frame differs nearly everywhere, so that its blobs were dropped.
+    """
+
+    centre: np.ndarray
+    xyxy: np.ndarray
+    area: np.ndarray
+    colour: np.ndarray
+    touches_border: np.ndarray
+    is_cut: bool = False
+
+
+def find_background(clip: Clip) -> Background:
+    """Finds the still picture of a clip.
+
+    Args:
+        clip: At least two frames.
+
+    Returns:
+        The background with its noise and the threshold of every pixel.
+    """
+    index = np.unique(np.linspace(0, clip.length - 1, min(SAMPLES, clip.length)).round().astype(int))
+    samples = [plane[index] for plane in clip.planes]
+    planes = tuple(_median(sample) for sample in samples)
+    # Titles, black frames and cuts would blur the median: leave out the frames that differ widely, and repeat.
+    apart = np.array([np.mean(np.abs(sample.astype(np.int16) - planes[0]) > 30) for sample in samples[0]])
+    keep = apart <= CUT_SHARE
+    if 2 <= keep.sum() < len(index):
+        samples = [sample[keep] for sample in samples]
+        planes = tuple(_median(sample) for sample in samples)
+    planes = _without_ghosts(samples, planes)
+    noise = float(np.median([np.mean(np.abs(sample.astype(np.int16) - planes[0])[::4, ::4]) for sample in samples[0]]))
+    return Background(planes, _threshold(planes, noise), noise)
+
+
+def find_blobs(clip: Clip, background: Background, k: int, *, min_area: int = 5) -> Blobs:
+    """Finds what differs from the background in frame ``k`` of the clip.
+
+    Args:
+        clip: The reduced frames.
+        background: The still picture.
+        k: Frame within the clip.
+        min_area: Pixels that a blob must have.
+
+    Returns:
+        The blobs, the largest first.
+    """
+    import cv2
+
+    difference = difference_image(tuple(plane[k] for plane in clip.planes), background)
+    mask = cv2.threshold(difference, 0, 255, cv2.THRESH_BINARY)[1]
+    if cv2.countNonZero(mask) > CUT_SHARE * mask.size:
+        return _blobs([], is_cut=True)
+    closed = cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    boxes = sorted((cv2.boundingRect(contour) for contour in contours), key=lambda box: -box[2] * box[3])
+    rows = []
+    for x, y, w, h in boxes[: 2 * MAX_BLOBS]:
+        part = np.s_[y : y + h, x : x + w]
+        area = cv2.countNonZero(mask[part])
+        if area < min_area:
+            continue
+        moments = cv2.moments(difference[part])
+        colour = [cv2.mean(plane[k][part], mask[part])[0] for plane in clip.planes]
+        centre = (x + moments["m10"] / moments["m00"], y + moments["m01"] / moments["m00"])
+        border = x <= 0 or y <= 0 or x + w >= mask.shape[1] or y + h >= mask.shape[0]
+        rows.append((*centre, x, y, x + w, y + h, area, *colour, border))
+    rows.sort(key=lambda row: -row[6])
+    return _blobs(rows[:MAX_BLOBS])
+
+
+def difference_image(planes: tuple[np.ndarray, ...], background: Background) -> np.ndarray:
+    """Returns by how much each pixel exceeds its threshold, in luma or twice that in colour, shape (h, w), uint8."""
+    import cv2
+
+    y, u, v = (cv2.absdiff(plane, still) for plane, still in zip(planes, background.planes, strict=True))
+    colour = cv2.max(u, v)
+    return cv2.subtract(cv2.max(y, cv2.add(colour, colour)), background.threshold)
+
+
+def _blobs(rows: list[tuple[float, ...]], *, is_cut: bool = False) -> Blobs:
+    table = np.asarray(rows, dtype=float).reshape(len(rows), 11)
+    return Blobs(table[:, :2], table[:, 2:6], table[:, 6], table[:, 7:10], table[:, 10] > 0, is_cut)
+
+
+def _median(samples: np.ndarray) -> np.ndarray:
+    """Median over the first axis by Batcher's odd-even merge sort of whole pictures.
+
+    A network of vectorised minima and maxima in bytes is ten times faster here than any per-pixel selection.
+    Source: K. E. Batcher, Sorting networks and their applications, AFIPS 1968.
+    """
+    import cv2
+
+    rows, count = [sample.copy() for sample in samples], len(samples)
+    p = 1
+    while p < count:
+        k = p
+        while k >= 1:
+            for j in range(k % p, count - k, 2 * k):
+                for i in range(min(k, count - j - k)):
+                    if (i + j) // (2 * p) == (i + j + k) // (2 * p):
+                        low = cv2.min(rows[i + j], rows[i + j + k])
+                        cv2.max(rows[i + j], rows[i + j + k], dst=rows[i + j + k])
+                        rows[i + j] = low
+            k //= 2
+        p *= 2
+    return rows[count // 2]
+
+
+def _threshold(planes: tuple[np.ndarray, ...], noise: float) -> np.ndarray:
+    """Higher where the picture has edges: a quiver of a quarter pixel there is no motion."""
+    import cv2
+
+    luma = planes[0].astype(np.float32)
+    gradient = cv2.magnitude(cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.125))
+    return np.clip(max(MIN_CONTRAST, 5 * noise) + 0.3 * cv2.blur(gradient, (3, 3)), 0, 255).astype(np.uint8)
+
+
+def _without_ghosts(samples: list[np.ndarray], planes: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Paints out objects that rested for most of the clip and so got into the median."""
+    import cv2
+
+    planes = tuple(plane.copy() for plane in planes)
+    for k in range(len(samples[0])):
+        difference = cv2.absdiff(samples[0][k], planes[0])
+        for sample, plane in zip(samples[1:], planes[1:], strict=True):
+            difference = cv2.max(difference, cv2.add(cv2.absdiff(sample[k], plane), cv2.absdiff(sample[k], plane)))
+        mask = cv2.threshold(difference, 2 * MIN_CONTRAST, 255, cv2.THRESH_BINARY)[1]
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        for contour in contours:
+            x, y, w, h = cv2.boundingRect(contour)
+            if w * h < 16 or w * h > 0.25 * mask.size or not _is_ghost(samples[0][k], planes[0], contour):
+                continue
+            region = cv2.drawContours(np.zeros_like(mask), [contour], -1, 255, -1)
+            region = cv2.dilate(region, np.ones((5, 5), np.uint8)) > 0
+            for sample, plane in zip(samples, planes, strict=True):
+                plane[region] = sample[k][region]
+    return planes
+
+
+def _is_ghost(luma: np.ndarray, still: np.ndarray, contour: np.ndarray) -> bool:
+    """Tells an object from the hole it left: which of the two pictures has an edge along the outline?"""
+    points = contour[:, 0, :]
+    height, width = luma.shape
+    x, y = np.clip(points[:, 0], 2, width - 3), np.clip(points[:, 1], 2, height - 3)
+
+    def edge(picture: np.ndarray) -> float:
+        values = picture.astype(np.int16)
+        return float(np.mean(np.hypot(values[y, x + 2] - values[y, x - 2], values[y + 2, x] - values[y - 2, x])))
+
+    return edge(still) > 1.5 * edge(luma) + 4

@@ -1,0 +1,119 @@
+"""The built-in tracker: finds what moves before a still background, or what the user points at, and follows it.
+
+For each clip: background, blobs, chains of blobs (`linking`), the best of them followed by their looks (`follow`),
+both measurements made one (`measure`), and the same object found twice dropped. Long videos come as several clips
+that share a frame, in which objects are taken over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from motionlaw.tools.tracking.background import Background, Blobs, find_background, find_blobs
+from motionlaw.tools.tracking.candidates import Candidate, candidate, choose, robust_extent, seed_box, seed_frame
+from motionlaw.tools.tracking.clip import Clip
+from motionlaw.tools.tracking.follow import follow
+from motionlaw.tools.tracking.linking import Chain, link
+from motionlaw.tools.tracking.measure import ObjectPath, measure
+from motionlaw.tools.tracking.pointing import box_at, chain_at
+
+FOLLOWED = 6
+"""Objects followed at the most when the user pointed at none."""
+
+
+@dataclass
+class Scene:
+    """What one clip shows before anything is followed.
+
+    Args:
+        clip: The reduced frames.
+        background: The still picture.
+        blobs: What differs from it, per frame.
+        chains: Blobs joined over time.
+    """
+
+    clip: Clip
+    background: Background
+    blobs: list[Blobs]
+    chains: list[Chain] = field(default_factory=list)
+
+    @property
+    def cut_frames(self) -> np.ndarray:
+        """Frames that differ nearly everywhere, shape (T,)."""
+        return np.array([found.is_cut for found in self.blobs])
+
+
+def look(clip: Clip) -> Scene:
+    """Finds the background of a clip, what differs from it, and which blobs belong together."""
+    background = find_background(clip)
+    blobs = [find_blobs(clip, background, k) for k in range(clip.length)]
+    return Scene(clip, background, blobs, link(blobs, shape=clip.shape))
+
+
+def track_moving(scene: Scene, *, most: int = FOLLOWED) -> list[ObjectPath]:
+    """Tracks whatever moves, the likeliest subject first.
+
+    Args:
+        scene: The clip and its blobs.
+        most: Objects wanted at the most.
+
+    Returns:
+        One path per object; empty when nothing moves.
+    """
+    found: list[ObjectPath] = []
+    for one in choose(scene.chains, scene.blobs, most=most):
+        k = seed_frame(one)
+        path = _followed(scene, one, k, seed_box(scene.clip, scene.background, one, k))
+        if is_moving(path):
+            found.append(path)
+    return _without_doubles(sorted(found, key=lambda path: -path.score))
+
+
+def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
+    """Tracks what a click or box shows.
+
+    Args:
+        scene: The clip and its blobs.
+        k: Frame within the clip.
+        xyxy: Box, coarse pixels; a click has no extent.
+
+    Returns:
+        Its path.
+    """
+    chain = chain_at(scene.chains, scene.blobs, k, xyxy, scene.clip.shape)
+    one = None if chain is None else candidate(chain, scene.blobs)
+    box = box_at(scene.clip, scene.background, one, k, xyxy)
+    return _followed(scene, one, k, box)
+
+
+def is_moving(path: ObjectPath) -> bool:
+    """Whether an object moves by more than its own noise and a pixel and a half."""
+    return robust_extent(path.position) > 1.5 and path.is_seen.sum() >= 4
+
+
+def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> ObjectPath:
+    clip = scene.clip
+    path = follow(clip, seed=k, xyxy=box, guide=None if one is None else one.centre)
+    area = float((box[2] - box[0]) * (box[3] - box[1])) if one is None else one.usual_area
+    return measure(path, one, box, shape=clip.shape, area=area)
+
+
+def _without_doubles(paths: list[ObjectPath]) -> list[ObjectPath]:
+    """Drops objects that go along with a better one: the same thing, its other half, or its shadow."""
+    kept: list[ObjectPath] = []
+    for path in paths:
+        if not any(_is_same(path, other) for other in kept):
+            kept.append(path)
+    return kept
+
+
+def _is_same(path: ObjectPath, other: ObjectPath) -> bool:
+    both = path.is_seen & other.is_seen
+    if both.sum() < 0.5 * path.is_seen.sum():
+        return False
+    apart = path.position[both] - other.position[both]
+    middle = np.median(apart, axis=0)
+    size = np.nanmedian(other.xyxy[:, 2:] - other.xyxy[:, :2], axis=0)
+    return bool(np.all(np.abs(middle) < 0.75 * size + 2) and np.median(np.hypot(*(apart - middle).T)) < 0.35 * np.max(size) + 1)

@@ -1,0 +1,210 @@
+"""A stretch of video made small: the planes that tracking works on, a bounded number of frames at a time.
+
+A 1080p frame is kept as a quarter-size colour picture (where things are looked for) and a half-size grey one (where
+positions are refined). Both come from the decoder's own planes by exact averaging over whole blocks of pixels, so
+centres of brightness stay where they are, and the cost stays far below that of decoding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from motionlaw.tools.errors import missing_extra
+from motionlaw.tools.video import PlanarFrame, VideoInfo, checked_crop, read_planes
+
+COARSE_SIDE = 720
+"""Longest side of the colour picture, pixels."""
+
+FINE_SIDE = 1100
+"""Longest side of the grey picture, pixels."""
+
+CHUNK_BYTES = 500 * 2**20
+"""Reduced frames held at one time; 550 frames of 1080p."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A stretch of reduced frames.
+
+    Args:
+        frame: Frame indices in the video, shape (T,).
+        timestamps: Seconds, shape (T,).
+        planes: Luma and chroma, three arrays of shape (T, h, w), uint8, ``factor`` times smaller than the video.
+        fine: Luma, shape (T, H, W), uint8, ``fine_factor`` times smaller than the video.
+        factor: Pixels of the video per coarse pixel.
+        fine_factor: Pixels of the video per fine pixel.
+        offset: Where the crop begins, pixels of the video, [x, y].
+    """
+
+    frame: np.ndarray
+    timestamps: np.ndarray
+    planes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    fine: np.ndarray
+    factor: int
+    fine_factor: int
+    offset: tuple[int, int] = (0, 0)
+
+    @property
+    def length(self) -> int:
+        """Number of frames."""
+        return len(self.timestamps)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the coarse picture."""
+        return self.planes[0].shape[1], self.planes[0].shape[2]
+
+    def to_video(self, position: np.ndarray, *, fine: bool = False) -> np.ndarray:
+        """Turns pixel centres of the reduced picture, [..., x, y pairs], into those of the video."""
+        factor = self.fine_factor if fine else self.factor
+        pairs = np.asarray(position, dtype=float)
+        return (pairs + 0.5) * factor - 0.5 + np.resize(self.offset, pairs.shape[-1])
+
+    def to_coarse(self, position: np.ndarray) -> np.ndarray:
+        """Turns pixels of the video, [..., x, y pairs], into those of the coarse picture."""
+        pairs = np.asarray(position, dtype=float)
+        return (pairs - np.resize(self.offset, pairs.shape[-1]) + 0.5) / self.factor - 0.5
+
+    def part(self, start: int, stop: int) -> Clip:
+        """Returns the frames from ``start`` to before ``stop``, without copying."""
+        planes = (self.planes[0][start:stop], self.planes[1][start:stop], self.planes[2][start:stop])
+        frame, timestamps, fine = self.frame[start:stop], self.timestamps[start:stop], self.fine[start:stop]
+        return Clip(frame, timestamps, planes, fine, self.factor, self.fine_factor, self.offset)
+
+
+def read_clips(
+    info: VideoInfo,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Iterator[Clip]:
+    """Reads a video as one clip, or, where it is long, as several one after the other.
+
+    Args:
+        info: The probed video.
+        start_s: First time wanted, seconds.
+        end_s: Last time wanted, seconds.
+        crop: Part of the upright frame, ``(x1, y1, x2, y2)``.
+        progress: Called with the share read so far, 0 to 1.
+
+    Yields:
+        Clips that together hold every frame in the range once.
+    """
+    reduce = _Reducer(info, crop)
+    wanted = info.frame_count
+    if start_s is not None or end_s is not None:
+        low, high = (-np.inf if start_s is None else start_s), (np.inf if end_s is None else end_s)
+        wanted = int(np.count_nonzero((info.timestamps >= low) & (info.timestamps <= high)))
+    capacity = max(16, CHUNK_BYTES // reduce.bytes_per_frame)
+    # Equal parts: a last clip of a few frames would have no background of its own.
+    capacity = max(1, -(-wanted // max(1, -(-wanted // capacity))))
+    store, done = reduce.allocate(min(capacity, max(wanted, 1))), 0
+    for planar in read_planes(info, start_s=start_s, end_s=end_s):
+        if store.count == store.size:
+            yield store.clip(reduce)
+            store = reduce.allocate(capacity)
+        reduce.into(store, planar)
+        done += 1
+        if progress is not None and done % 16 == 0:
+            progress(min(1.0, done / max(wanted, 1)))
+    if store.count:
+        yield store.clip(reduce)
+
+
+class _Store:
+    """Room for the reduced frames of one clip, filled one after the other."""
+
+    def __init__(self, size: int, coarse: tuple[int, int], fine: tuple[int, int] | None) -> None:
+        self.size, self.count = size, 0
+        self.frame, self.timestamps = np.zeros(size, dtype=int), np.zeros(size)
+        self.planes = tuple(np.empty((size, *coarse), dtype=np.uint8) for _ in range(3))
+        self.fine = self.planes[0] if fine is None else np.empty((size, *fine), dtype=np.uint8)
+
+    def clip(self, reduce: _Reducer) -> Clip:
+        n = self.count
+        planes = (self.planes[0][:n], self.planes[1][:n], self.planes[2][:n])
+        offset = (0, 0) if reduce.crop is None else (reduce.crop[0], reduce.crop[1])
+        return Clip(self.frame[:n], self.timestamps[:n], planes, self.fine[:n], reduce.factor, reduce.fine_factor, offset)
+
+
+class _Reducer:
+    """Turns planes upright, crops them, and averages them down."""
+
+    def __init__(self, info: VideoInfo, crop: tuple[int, int, int, int] | None) -> None:
+        try:
+            import cv2
+        except ModuleNotFoundError:
+            raise missing_extra("Tracking", "OpenCV", "video") from None
+        cv2.setNumThreads(1)  # the decoder's threads own the cores
+        self.cv2, self.turns, self.crop = cv2, info.rotation // 90, checked_crop(crop, info)
+        if self.crop is not None:  # chroma has half the pixels: begin at even ones
+            self.crop = (self.crop[0] & ~1, self.crop[1] & ~1, self.crop[2], self.crop[3])
+        width, height = info.width, info.height
+        if self.crop is not None:
+            width, height = self.crop[2] - self.crop[0], self.crop[3] - self.crop[1]
+        side = max(width, height)
+        self.factor, self.fine_factor = _power_of_two(side / COARSE_SIDE), _power_of_two(side / FINE_SIDE)
+        self.coarse = (max(1, height // self.factor), max(1, width // self.factor))
+        self.fine = None if self.factor == self.fine_factor else (height // self.fine_factor, width // self.fine_factor)
+        fine_bytes = 0 if self.fine is None else self.fine[0] * self.fine[1]
+        self.bytes_per_frame = 3 * self.coarse[0] * self.coarse[1] + fine_bytes
+
+    def allocate(self, size: int) -> _Store:
+        return _Store(size, self.coarse, self.fine)
+
+    def into(self, store: _Store, planar: PlanarFrame) -> None:
+        k = store.count
+        y = self._placed(planar.y, 1)
+        if self.fine is not None:
+            y = self._shrunk(y, self.fine, self.fine_factor, store.fine[k])
+            self._shrunk(y, self.coarse, self.factor // self.fine_factor, store.planes[0][k])
+        else:
+            self._shrunk(y, self.coarse, self.factor, store.planes[0][k])
+        for plane, target in ((planar.u, store.planes[1][k]), (planar.v, store.planes[2][k])):
+            half = self._placed(plane, 2)
+            if self.factor == 1:
+                self.cv2.resize(half, self.coarse[::-1], dst=target, interpolation=self.cv2.INTER_LINEAR)
+            else:
+                self._shrunk(half, self.coarse, self.factor // 2, target)
+        store.frame[k], store.timestamps[k] = planar.index, planar.timestamp
+        store.count += 1
+
+    def _placed(self, plane: np.ndarray, share: int) -> np.ndarray:
+        if self.turns:
+            plane = np.rot90(plane, k=self.turns)
+        if self.crop is not None:
+            x1, y1, x2, y2 = (value // share for value in self.crop)
+            plane = plane[y1:y2, x1:x2]
+        return plane if plane.strides[1] == 1 else np.ascontiguousarray(plane)
+
+    def _shrunk(self, plane: np.ndarray, shape: tuple[int, int], factor: int, target: np.ndarray) -> np.ndarray:
+        # Halving is vectorised in OpenCV, averaging over 4x4 is not: halve as often as needed. Rows and columns
+        # beyond a whole block are cut off, so that the scale stays exactly `factor`.
+        plane = plane[: shape[0] * factor, : shape[1] * factor]
+        while factor > 2:
+            plane = self.cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=self.cv2.INTER_AREA)
+            factor //= 2
+        if factor == 2:
+            size = (shape[1], shape[0])
+            if plane.shape != (2 * shape[0], 2 * shape[1]):  # odd chroma planes of odd videos
+                return self.cv2.resize(plane, size, dst=target, interpolation=self.cv2.INTER_LINEAR)
+            return self.cv2.resize(plane, size, dst=target, interpolation=self.cv2.INTER_AREA)
+        if plane.shape != shape:
+            return self.cv2.resize(plane, (shape[1], shape[0]), dst=target, interpolation=self.cv2.INTER_LINEAR)
+        np.copyto(target, plane)
+        return target
+
+
+def _power_of_two(ratio: float) -> int:
+    return 1 if ratio <= 1 else 2 ** int(np.ceil(np.log2(ratio)))
+
+
+def available_threads() -> int:
+    """Returns the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,182 @@
+"""One object followed by its looks, from one frame both ways through a clip.
+
+The picture of the object in its first frame is searched for near the predicted place (normalised cross-correlation),
+first in the small picture, then in the finer one, and the peak is interpolated. Where the object turns or changes,
+the last sure picture of it takes over; where nothing fits, there is a gap, and the search widens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from motionlaw.tools.tracking.clip import Clip
+
+SURE = 0.8
+"""Correlation from which the first picture is believed at once."""
+
+ACCEPTED = 0.6
+"""Correlation below which a match is no match."""
+
+REGAINED = 0.7
+"""Correlation that a lost object needs to be believed again."""
+
+MAX_TEMPLATE = 48
+"""Longest side of the searched picture, coarse pixels; the part with the strongest edges is kept."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """Where an object was seen by its looks.
+
+    Args:
+        position: Centres of its box, shape (T, 2), coarse pixels (fractions count), NaN where not found.
+        score: Correlation with its picture, shape (T,), 0 where not found.
+        drifted: Whether the newer picture had to be used, shape (T,).
+    """
+
+    position: np.ndarray
+    score: np.ndarray
+    drifted: np.ndarray
+
+
+def follow(clip: Clip, *, seed: int, xyxy: np.ndarray, guide: np.ndarray | None = None, start: np.ndarray | None = None) -> Path:
+    """Follows what is in a box at one frame through the clip.
+
+    Args:
+        clip: The reduced frames.
+        seed: Frame within the clip where the box was drawn.
+        xyxy: The box, coarse pixels.
+        guide: Where blobs suggest the object to be, shape (T, 2), coarse pixels, NaN where unknown.
+        start: Where the box's centre is, if not in its middle.
+
+    Returns:
+        The path, in both directions of time from the seed.
+    """
+    path = Path(np.full((clip.length, 2), np.nan), np.zeros(clip.length), np.zeros(clip.length, dtype=bool))
+    search = _Search(clip, seed, xyxy, guide)
+    centre = np.array([(xyxy[0] + xyxy[2] - 1) / 2, (xyxy[1] + xyxy[3] - 1) / 2]) if start is None else start
+    offset = centre - search.centre
+    path.position[seed], path.score[seed] = centre, 1.0
+    for frames in (range(seed + 1, clip.length), range(seed - 1, -1, -1)):
+        search.restart()
+        for k in frames:
+            found = search.step(k)
+            if found is not None:
+                path.position[k], path.score[k], path.drifted[k] = found[0] + offset, found[1], found[2]
+    return path
+
+
+class _Search:
+    """The picture searched for, its last place and speed."""
+
+    def __init__(self, clip: Clip, seed: int, xyxy: np.ndarray, guide: np.ndarray | None) -> None:
+        import cv2
+
+        self.cv2, self.clip, self.seed = cv2, clip, seed
+        self.luma, self.fine = clip.planes[0], clip.fine
+        self.ratio = clip.factor // clip.fine_factor
+        self.box = _best_part(self.luma[seed], xyxy)
+        self.centre = np.array([(self.box[0] + self.box[2] - 1) / 2, (self.box[1] + self.box[3] - 1) / 2])
+        self.size = float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
+        self.first = self._pictures(seed, self.box)
+        self.guide = None if guide is None else guide + (self.centre - guide[seed] if np.isfinite(guide[seed]).all() else 0.0)
+        self.restart()
+
+    def restart(self) -> None:
+        self.place, self.speed, self.missed = self.centre.copy(), np.zeros(2), 0
+        self.recent: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self.known = 0
+
+    def step(self, k: int) -> tuple[np.ndarray, float, bool] | None:
+        """Looks into frame ``k``; returns the place, the correlation, and whether the newer picture found it."""
+        predicted = self.place + (self.missed + 1) * self.speed
+        reach = 5 + 0.3 * self.size + 0.6 * float(np.hypot(*self.speed)) + 3 * self.missed + (0.3 * self.size if not self.known else 0)
+        best = self._find(k, predicted, min(reach, 80.0))
+        guided = self.guide is not None and np.isfinite(self.guide[k]).all()
+        if guided and best[1] < SURE and np.hypot(*(self.guide[k] - predicted)) > 3:
+            best = max(best, self._find(k, self.guide[k], 6 + 0.4 * self.size), key=lambda found: found[1])
+        if best[1] < (ACCEPTED if not self.missed else REGAINED):
+            self.missed += 1
+            if guided and self.missed <= 3:  # stay near the blob while it looks odd
+                self.place, self.speed = self.guide[k] - self.missed * self.speed, self.speed
+            return None
+        place, score, drifted = best
+        step = (place - self.place) / (self.missed + 1)
+        self.speed = step if self.known == 0 or self.missed else 0.5 * self.speed + 0.5 * step
+        self.place, self.missed, self.known = place, 0, self.known + 1
+        if score > 0.7:
+            box = np.round(self.box + np.tile(place - self.centre, 2)).astype(int)
+            if self._inside(box):
+                self.recent = (*self._pictures(k, box), place - np.array([(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2]))
+        return place, score, drifted
+
+    def _find(self, k: int, near: np.ndarray, reach: float) -> tuple[np.ndarray, float, bool]:
+        place, score = self._match(k, self.first, near, reach)
+        if score >= SURE or self.recent is None:
+            return place, score, False
+        newer, newer_score = self._match(k, self.recent[:2], near, reach)
+        # The first picture keeps its place unless the newer one is clearly better: it cannot drift.
+        if 0.85 * newer_score > score:
+            return newer + self.recent[2], 0.9 * newer_score, True
+        return place, score, False
+
+    def _match(self, k: int, pictures: tuple[np.ndarray, np.ndarray], near: np.ndarray, reach: float) -> tuple[np.ndarray, float]:
+        cv2, (coarse, fine) = self.cv2, pictures
+        place, score = _peak(cv2, self.luma[k], coarse, near, reach)
+        if self.ratio == 1 or score < ACCEPTED:
+            return place, score
+        ratio = self.ratio
+        at, fine_score = _peak(cv2, self.fine[k], fine, (place + 0.5) * ratio - 0.5, ratio + 1)
+        return ((at + 0.5) / ratio - 0.5, max(score, fine_score)) if fine_score > 0.5 * score else (place, score)
+
+    def _pictures(self, k: int, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x1, y1, x2, y2 = (int(value) for value in box)
+        coarse, r = self.luma[k][y1:y2, x1:x2].copy(), self.ratio
+        return coarse, coarse if r == 1 else self.fine[k][y1 * r : y2 * r, x1 * r : x2 * r].copy()
+
+    def _inside(self, box: np.ndarray) -> bool:
+        return bool(box[0] >= 0 and box[1] >= 0 and box[2] <= self.luma.shape[2] and box[3] <= self.luma.shape[1])
+
+
+def _peak(cv2: object, picture: np.ndarray, template: np.ndarray, near: np.ndarray, reach: float) -> tuple[np.ndarray, float]:
+    """Finds a template near a place, to a fraction of a pixel."""
+    height, width = template.shape
+    x1, y1 = int(near[0] - (width - 1) / 2 - reach), int(near[1] - (height - 1) / 2 - reach)
+    x2, y2 = int(near[0] + (width - 1) / 2 + reach) + 2, int(near[1] + (height - 1) / 2 + reach) + 2
+    x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, picture.shape[1]), min(y2, picture.shape[0])
+    if x2 - x1 < width or y2 - y1 < height:
+        return near, 0.0
+    scores = cv2.matchTemplate(picture[y1:y2, x1:x2], template, cv2.TM_CCOEFF_NORMED)  # type: ignore[attr-defined]
+    _, score, _, (i, j) = cv2.minMaxLoc(scores)  # type: ignore[attr-defined]
+    if not np.isfinite(score) or score > 1.001:  # a flat patch has no correlation
+        return near, 0.0
+    dx = _vertex(scores[j, i - 1], score, scores[j, i + 1]) if 0 < i < scores.shape[1] - 1 else 0.0
+    dy = _vertex(scores[j - 1, i], score, scores[j + 1, i]) if 0 < j < scores.shape[0] - 1 else 0.0
+    return np.array([x1 + i + dx + (width - 1) / 2, y1 + j + dy + (height - 1) / 2]), float(score)
+
+
+def _vertex(before: float, at: float, after: float) -> float:
+    bend = before - 2 * at + after
+    return 0.5 * float(before - after) / float(bend) if bend < 0 else 0.0
+
+
+def _best_part(luma: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
+    """Gives a box a margin that shows its outline, and cuts it down to its part with the strongest edges."""
+    import cv2
+
+    height, width = luma.shape
+    x1, y1, x2, y2 = xyxy
+    margin = 2 if max(x2 - x1, y2 - y1) > 12 else 3
+    box = np.array([x1 - margin, y1 - margin, x2 + margin, y2 + margin]).round().astype(int)
+    box = np.clip(box, 0, [width, height, width, height])
+    w, h = min(box[2] - box[0], MAX_TEMPLATE), min(box[3] - box[1], MAX_TEMPLATE)
+    if (w, h) == (box[2] - box[0], box[3] - box[1]):
+        return box
+    part = luma[box[1] : box[3], box[0] : box[2]].astype(np.float32)
+    edges = cv2.magnitude(cv2.Sobel(part, cv2.CV_32F, 1, 0), cv2.Sobel(part, cv2.CV_32F, 0, 1))
+    sums = cv2.boxFilter(edges, -1, (int(w), int(h)), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    sums = sums[: part.shape[0] - h + 1, : part.shape[1] - w + 1]
+    _, _, _, (i, j) = cv2.minMaxLoc(sums)
+    return np.array([box[0] + i, box[1] + j, box[0] + i + w, box[1] + j + h])

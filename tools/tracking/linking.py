@@ -1,0 +1,99 @@
+"""Blobs of successive frames joined into chains: which blob now was which blob before.
+
+The assignment is the optimal one (Hungarian, SciPy) over distance from the predicted place, size and colour. A chain
+may miss a few frames. Chains that belong to one object are joined later, by its appearance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from motionlaw.tools.tracking.background import Blobs
+
+MAX_MISSED = 4
+"""Frames that a chain may miss before it ends."""
+
+REACH = 0.3
+"""How far a blob may jump between two frames at the most, as a share of the picture's diagonal."""
+
+
+@dataclass
+class Chain:
+    """Blobs taken for one thing.
+
+    Args:
+        frames: Frame of each blob within the clip, increasing.
+        rows: Number of the blob among the blobs of its frame.
+        centre: Last seen centre, coarse pixels.
+        velocity: Last step, coarse pixels per frame.
+    """
+
+    frames: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    centre: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    area: float = 0.0
+    colour: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    def add(self, frame: int, row: int, blobs: Blobs) -> None:
+        """Takes a blob in, and learns its speed, size and colour."""
+        centre = blobs.centre[row]
+        if self.frames:
+            self.velocity = (centre - self.centre) / (frame - self.frames[-1])
+            self.area = 0.7 * self.area + 0.3 * blobs.area[row]
+            self.colour = 0.7 * self.colour + 0.3 * blobs.colour[row]
+        else:
+            self.area, self.colour = float(blobs.area[row]), blobs.colour[row]
+        self.centre = centre
+        self.frames.append(frame)
+        self.rows.append(row)
+
+
+def link(blobs: list[Blobs], *, shape: tuple[int, int]) -> list[Chain]:
+    """Joins the blobs of a clip into chains.
+
+    Args:
+        blobs: The blobs of each frame.
+        shape: Height and width of the picture.
+
+    Returns:
+        All chains, in order of their first frame.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    reach = REACH * float(np.hypot(*shape))
+    ended: list[Chain] = []
+    running: list[Chain] = []
+    for frame, found in enumerate(blobs):
+        ended += [chain for chain in running if frame - chain.frames[-1] > MAX_MISSED]
+        running = [chain for chain in running if frame - chain.frames[-1] <= MAX_MISSED]
+        taken = np.zeros(len(found.area), dtype=bool)
+        if running and len(found.area):
+            cost = np.stack([_cost(chain, frame, found, reach) for chain in running])
+            for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e3)), strict=True):
+                if cost[i, j] < 1e3:
+                    running[i].add(frame, int(j), found)
+                    taken[j] = True
+        for row in np.flatnonzero(~taken):
+            chain = Chain()
+            chain.add(frame, int(row), found)
+            running.append(chain)
+    return sorted(ended + running, key=lambda chain: chain.frames[0])
+
+
+def _cost(chain: Chain, frame: int, found: Blobs, reach: float) -> np.ndarray:
+    """Distance from the predicted place in object sizes, plus changes of size and colour; 1e3 where impossible."""
+    gap = frame - chain.frames[-1]
+    predicted = chain.centre + gap * chain.velocity
+    # A thing that just appeared, or bounced, may be anywhere near its last place as well.
+    distance = np.minimum(
+        np.hypot(*(found.centre - predicted).T), 1.5 * np.hypot(*(found.centre - chain.centre).T) if gap == 1 else np.inf
+    )
+    size = np.sqrt(chain.area) + 2.0
+    growth = np.abs(np.log((found.area + 4.0) / (chain.area + 4.0)))
+    tint = np.linalg.norm((found.colour - chain.colour) * (0.5, 1.0, 1.0), axis=1)
+    gate = min(reach, 3.0 * size + 1.0 * float(np.hypot(*chain.velocity)) + (reach if len(chain.frames) < 2 else 0.0))
+    cost = distance / (2.0 * size) + 1.2 * growth + tint / 20.0
+    return np.where((distance <= gate) & (growth < 1.6) & (tint < 45.0), cost, 1e3)
