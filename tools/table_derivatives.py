@@ -213,5 +213,7 @@ def _correlate(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float
     candidate = np.concatenate([pair[1] for pair in pairs]) if pairs else np.empty(0)
     if len(truth) < 5 or np.ptp(truth) == 0 or np.ptp(candidate) == 0:
         return 0.0, 0.0
-    correlation = float(np.corrcoef(truth, candidate)[0, 1])
-    return correlation, float(np.std(candidate) / np.std(truth) * np.sign(correlation))
+    with np.errstate(all="ignore"):  # columns near the largest float overflow; they correlate with nothing
+        correlation = float(np.corrcoef(truth, candidate)[0, 1])
+        slope = float(np.std(candidate) / np.std(truth) * np.sign(correlation))
+    return (correlation, slope) if np.isfinite([correlation, slope]).all() else (0.0, 0.0)
