@@ -184,9 +184,13 @@ def find_breaks(t: np.ndarray, x: np.ndarray, noise: np.ndarray) -> tuple[Break,
         x: Shape (T, D), no NaN.
         noise: Standard deviation of a row, shape (D,).
     """
+    if len(t) < 6:
+        return ()
     taken: list[Break] = []
     found: list[tuple[float, int, int, int, Break]] = []
-    speed = float(np.linalg.norm(np.ptp(np.diff(x, axis=0) / np.diff(t)[:, None], axis=0))) if len(t) > 2 else 0.0
+    lag = min(3, len(t) - 1)  # over three steps: noise over one short step is no speed
+    pace = (x[lag:] - x[:-lag]) / (t[lag:] - t[:-lag])[:, None]
+    speed = float(np.linalg.norm(np.quantile(pace, 0.98, axis=0) - np.quantile(pace, 0.02, axis=0)))
     for degree, rows in SCALES:
         for guard in GUARDS:
             if len(t) < 2 * rows + guard:
