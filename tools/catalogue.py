@@ -1,7 +1,7 @@
-"""Known laws that are no sum of library terms: linked pendulums. They compete on the same score as everything else.
+"""Known laws that the library does not span: linked pendulums, and falls under a gravity that is known.
 
-Laws that are sums of plain terms (oscillators, drag, friction, Duffing, van der Pol, Kepler) need no entry: the
-library spans them.
+They compete on the same score as everything else. Laws that are sums of plain terms (oscillators, drag, friction,
+Duffing, van der Pol, Kepler) need no entry.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import sympy
 
 from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.search import Samples
+
+
+STANDARD_GRAVITY = 9.81  # m/s^2, downwards
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,26 @@ def double_pendulum(samples: Sequence[Samples], acceleration: Sequence[np.ndarra
     return KnownLaw("double pendulum", Model(2, tuple(coordinates), equations, names, values), cost=9.0)
 
 
+def falls_with_drag(samples: Sequence[Samples], acceleration: Sequence[np.ndarray], coordinate: str) -> list[KnownLaw]:
+    """Vertical falls in metres: gravity is not fitted but known, so that short clips can tell the drag.
+
+    Source: standard gravity 9.80665 m/s^2 (CGPM 1901), rounded to what the place on Earth leaves open.
+    """
+    v = sympy.Symbol(velocity_names((coordinate,))[0])
+    drag = sympy.Symbol("c_1")
+    rates = np.concatenate([run.states[:, 1] for run in samples])
+    rest = np.concatenate(list(acceleration))[:, 0] + STANDARD_GRAVITY
+    found = []
+    for name, term, values in (
+        ("fall with quadratic drag", sympy.Abs(v) * v, np.abs(rates) * rates),
+        ("fall with linear drag", v, rates),
+    ):
+        first = float(values @ rest / max(float(values @ values), 1e-300))
+        equation = -sympy.Float(STANDARD_GRAVITY) + drag * term
+        found.append(KnownLaw(name, Model(2, (coordinate,), (equation,), (drag.name,), np.array([first])), cost=1.5))
+    return found
+
+
 def _robust_least_squares(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Least squares with Huber weights: smoothed accelerations have outliers where the motion is fastest."""
     weights = np.ones(len(target))
@@ -79,10 +102,13 @@ def known_laws(
     acceleration: Sequence[np.ndarray],
     *,
     coordinates: Sequence[str],
-    is_angle: Sequence[bool],
+    units: Sequence[str],
     order: int,
 ) -> list[KnownLaw]:
     """Lists the known laws that fit the kind of coordinates, with first constants."""
+    is_angle = [unit == "rad" for unit in units]
+    if order == 2 and tuple(coordinates) == ("y",) and units[0] == "m" and samples:
+        return falls_with_drag(samples, acceleration, coordinates[0])
     if order == 2 and len(coordinates) == 2 and all(is_angle):
         return [double_pendulum(samples, acceleration, coordinates)]
     return []

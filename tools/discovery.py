@@ -14,6 +14,7 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.contest import Rival, compete, fit_rival, is_chaotic, rank, validate, without_trifles
+from motionlaw.tools.doubts import near_rivals, unseen_drag
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.equation import format_expr
 from motionlaw.tools.errors import UserError
@@ -26,8 +27,6 @@ from motionlaw.tools.units import coefficient_unit
 from motionlaw.tools.verify import WEAK_NMSE, Check, check_law, verdict, why_no_motion
 
 ENGINES = ("search", "operon", "sindy", "pysr")
-# Rivals nearer than this to the winner's score are said to be possible too (2·ln of a Bayes factor of about 20).
-POSSIBLE = 6.0
 # Short forecasts stand in for a long prediction that fails only where they are this many times better.
 FORECAST_GAIN = 0.01
 Progress = Callable[[str], None]
@@ -190,7 +189,7 @@ def _reported(contest: _Contest, trajectories: Sequence[Trajectory], name: str, 
 
     evidence = contest.evidence
     winner = without_trifles(contest.ranked[0], evidence, is_joined=contest.is_joined)
-    check = _checked(contest, winner)
+    winner, check = _checked(contest, winner)
     status, reason = verdict(evidence, winner, check)
     final = fit_rival(winner, evidence, whole=True, is_joined=contest.is_joined)
     if final.fit.status == "diverged":
@@ -225,7 +224,7 @@ def _reported(contest: _Contest, trajectories: Sequence[Trajectory], name: str, 
         events=evidence.events,
         regimes=tuple(replace(r, law=law if r.kind == "motion" else {}) for r in evidence.regimes),
         quantities=tuple(read_quantities(final, evidence)),
-        warnings=tuple(contest.warnings + _doubts(contest)),
+        warnings=tuple(contest.warnings + near_rivals(contest.ranked, winner) + unseen_drag(final, evidence, is_joined=contest.is_joined)),
         engine=winner.source,
         seconds=round(time.monotonic() - started, 3),
         seed=contest.settings.seed,
@@ -235,19 +234,21 @@ def _reported(contest: _Contest, trajectories: Sequence[Trajectory], name: str, 
     )
 
 
-def _checked(contest: _Contest, winner: Rival) -> Check:
-    """The check on unseen data; a law whose long prediction fails is judged by forecasts where those hold."""
+def _checked(contest: _Contest, winner: Rival) -> tuple[Rival, Check]:
+    """The check on unseen data; a law whose long prediction fails is fitted to and judged by short stretches."""
     check = check_law(winner, contest.evidence, is_joined=contest.is_joined)
     if check.is_forecast or check.nmse_holdout is None or check.nmse_holdout < WEAK_NMSE:
-        return check
+        return winner, check
     forecast = check_law(winner, contest.evidence, is_joined=False)
     if forecast.nmse_holdout is not None and forecast.nmse_holdout < FORECAST_GAIN * check.nmse_holdout:
         contest.warnings.append(
             f"Played from its first state the law loses the motion in the unseen tail (it misses by {check.nmse_holdout:.2g} of "
             "the variance), as chaotic motion does; it is judged by short forecasts instead."
         )
-        return forecast
-    return check
+        contest.is_joined = False
+        winner = fit_rival(replace(winner, fit=None), contest.evidence, is_joined=False)
+        return winner, check_law(winner, contest.evidence, is_joined=False)
+    return winner, check
 
 
 def _residual_std(rival: Rival, evidence: Evidence) -> float:
@@ -312,16 +313,6 @@ def _hypotheses(contest: _Contest, winner: Rival) -> tuple[Hypothesis, ...]:
         text = "; ".join(f"{target}' = {formula}" for target, formula in law.items())
         found.append(Hypothesis(rival.source, text, law, rival.key == winner.key))
     return tuple(found)
-
-
-def _doubts(contest: _Contest) -> list[str]:
-    """Sentences about laws that the data cannot tell from the winner."""
-    winner = contest.ranked[0]
-    near = [rival for rival in contest.ranked[1:] if rival.score - winner.score < POSSIBLE]
-    if not near:
-        return []
-    texts = [" and ".join(format_expr(e, digits=3) for e in rival.model.expressions().values()) for rival in near[:3]]
-    return [f"The data cannot tell the law from: {'; '.join(texts)}."]
 
 
 __all__ = ["Check", "DiscoverySettings", "Event", "Regime", "discover_law"]

@@ -21,8 +21,10 @@ from motionlaw.tools.trajectory import Trajectory
 
 # Continuity between shooting segments is held to this share of the measurement noise.
 CONTINUITY = 1e-3
-# A state this many times beyond the data is called diverged.
-DIVERGED = 1e3
+# A step that lowers chi-squared by less than this (for residuals scaled to one) moves no constant by a
+# noticeable share of its error: the fit has converged. Below EXACT the residuals are numerical dust.
+SMALL_GAIN = 1e-3
+EXACT = 1e-8
 
 
 def velocity_names(coordinates: Sequence[str]) -> tuple[str, ...]:
@@ -357,7 +359,7 @@ class _Shooting:
 
     def solve(self, iterations: int) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
         """Levenberg-Marquardt from the guess; returns constants, first states, cost, Jacobian, converged."""
-        values, first, damping = self.model.values.copy(), self.first.copy(), 1e-3
+        values, first, damping = self.model.values.copy(), self.first.copy(), 1e-7
         residual, slope = self.residuals(values, first, jacobian=True)
         cost, converged = float(residual @ residual), False
         if not np.isfinite(cost) or not np.all(np.isfinite(slope)):
@@ -374,17 +376,17 @@ class _Shooting:
                 if np.isfinite(trial_cost) and trial_cost <= cost:
                     better = True
                     break
-                damping *= 8
+                damping *= 30
             if not better:
                 converged = True  # no step improves: a minimum to rounding
                 break
             gain, (values, first) = cost - trial_cost, trial
-            cost, damping = trial_cost, max(damping / 10, 1e-12)
+            cost, damping = trial_cost, max(damping / 30, 1e-12)
             residual, new_slope = self.residuals(values, first, jacobian=True)
             if not np.all(np.isfinite(new_slope)):
                 return values, first, cost, slope, False
             slope = new_slope
-            if gain <= 1e-6 * max(cost, 1e-9 * len(residual)) or cost < 1e-18 * len(residual):
+            if gain <= SMALL_GAIN * cost / len(residual) or cost < EXACT * len(residual):
                 converged = True
                 break
         return values, first, cost, slope, converged

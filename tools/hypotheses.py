@@ -29,15 +29,16 @@ FORCING_SHARE = 0.5
 
 
 def _most_terms(evidence: Evidence) -> int:
-    """Terms an equation may have: one for every eight rows, at most six."""
+    """Terms an equation may have: one for every five rows, two to six."""
     rows = sum(run.rows_fitted for run in evidence.runs)
-    return int(np.clip(rows // 8, 1, 6))
+    return int(np.clip(rows // 5, 2, 6))
 
 
 def window_seconds(evidence: Evidence) -> float:
-    """Length of the weak form's windows: most of a characteristic time, at least eight rows."""
+    """Length of the weak form's windows: most of a characteristic time, a quarter of the runs, at least eight rows."""
     spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs])))
-    return max(0.8 * evidence.time_scale_s, 8 * spacing)
+    longest = max(run.trajectory.t[run.rows_fitted - 1] - run.trajectory.t[0] for run in evidence.runs)
+    return max(min(0.8 * evidence.time_scale_s, 0.25 * longest), 8 * spacing)
 
 
 def search_supports(evidence: Evidence, target: int, *, order: int) -> list[Support]:
@@ -115,7 +116,7 @@ def catalogue_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
     parts = [(run, run.samples(order=order)) for run in evidence.runs]
     samples = [part for _, found in parts for part in found]
     rates = [run.acceleration[np.searchsorted(run.trajectory.t, part.t)] for run, found in parts for part in found]
-    laws = known_laws(samples, rates, coordinates=evidence.coordinates, is_angle=evidence.is_angle, order=order)
+    laws = known_laws(samples, rates, coordinates=evidence.coordinates, units=evidence.units, order=order)
     return [Rival(model=law.model, cost=law.cost, source=f"catalogue: {law.name}") for law in laws]
 
 

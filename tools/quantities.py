@@ -30,10 +30,10 @@ def _with_error(rival: Rival, number: Callable[[Model], float | None]) -> tuple[
         moved[k] += size
         shifted = number(rival.model.with_values(moved))
         if shifted is None:
-            return value, None
+            return float(value), None
         slope[k] = (shifted - value) / size
     variance = slope @ rival.fit.covariance @ slope
-    return value, float(np.sqrt(variance)) if np.isfinite(variance) and variance >= 0 else None
+    return float(value), float(np.sqrt(variance)) if np.isfinite(variance) and variance >= 0 else None
 
 
 def _acceleration(model: Model, position: float, velocity: float) -> float:

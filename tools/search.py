@@ -25,6 +25,8 @@ WINDOW_POWER = 5
 # Relative error that is always allowed for: smoothing and quadrature leave about this much.
 MODEL_ERROR = 1e-4
 MOST_ROWS = 1200
+# Two terms whose columns differ by less than this (one minus their correlation) are the same term on these data.
+SAME = 1e-7
 # A term whose largest value is this many times its usual one runs through a pole: no law of this motion has it.
 SPIKE = 8.0
 
@@ -196,6 +198,7 @@ def best_subsets(
     gram, moment = scaled.T @ scaled, scaled.T @ system.vector
     total = float(system.vector @ system.vector)
     costs = np.array([feature.cost for feature in system.features])
+    alive &= ~_echoes(gram, costs, forced)
 
     def misfit_of(support: tuple[int, ...]) -> tuple[float, np.ndarray]:
         if not support:
@@ -231,6 +234,17 @@ def best_subsets(
         level = {support: misfit_of(support)[0] for support in ranked}
         found |= level
     return _shortlist(system, found, misfit_of, score_of, norms, kept_per_size)
+
+
+def _echoes(gram: np.ndarray, costs: np.ndarray, forced: Sequence[int]) -> np.ndarray:
+    """Marks features that equal a plainer one up to a factor on these data, such as sign(v) where v > 0."""
+    echoes = np.zeros(len(costs), dtype=bool)
+    order = sorted(range(len(costs)), key=lambda j: (j not in forced, costs[j]))
+    for place, j in enumerate(order):
+        if not echoes[j]:
+            later = [k for k in order[place + 1 :] if k not in forced]
+            echoes[later] |= np.abs(gram[j, later]) > 1 - SAME
+    return echoes
 
 
 def _shortlist(system, found, misfit_of, score_of, norms, kept_per_size) -> list[Support]:  # type: ignore[no-untyped-def]
