@@ -20,6 +20,7 @@ try:
     from matplotlib import patheffects
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 except ImportError as error:
     raise missing_extra("Drawing plots", "matplotlib", "plot") from error
 
@@ -34,12 +35,12 @@ SUFFIXES = (".png", ".svg", ".pdf")
 P = ParamSpec("P")
 
 __all__ = [
-    "Axes", "Figure", "clipped", "dots", "label", "limits", "patheffects", "save", "scaled", "style", "styled", "thin",
-    "with_gaps",
+    "Axes", "Figure", "Line2D", "clipped", "dots", "label", "limits", "patheffects", "save", "scaled", "style",
+    "styled", "thin", "with_gaps",
 ]  # fmt: skip
 
 
-def style() -> dict[str, Any]:
+def style() -> dict[Any, Any]:
     """Returns the one style of all figures, as matplotlib's rc parameters."""
     return {
         "font.family": "sans-serif",
@@ -104,7 +105,7 @@ def save(fig: Figure, path: str | Path) -> None:
     target = Path(path)
     if target.suffix.lower() not in SUFFIXES:
         raise UserError(f"A plot's file must end in {', '.join(SUFFIXES)}, got {target.name!r}.")
-    dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(target.suffix.lower())
+    dated: dict[str, Any] | None = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(target.suffix.lower())
     try:
         with matplotlib.rc_context(style()):
             fig.savefig(target, metadata=dated)
@@ -155,7 +156,7 @@ def with_gaps(t: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, ...]:
 def dots(ax: Axes, x: np.ndarray, y: np.ndarray, **options: Any) -> None:
     """Draws data as dots, smaller where there are more of them."""
     size = float(np.clip(90.0 / np.sqrt(max(len(x), 1)), 3.2, 5.0))
-    look = {"color": DATA, "markersize": size, "zorder": 2} | options
+    look: dict[str, Any] = {"color": DATA, "markersize": size, "zorder": 2} | options
     ax.plot(x, y, linestyle="none", marker=".", markeredgewidth=0, **look)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from motionlaw.tools.figure_style import (
     TAIL,
     Axes,
     Figure,
+    Line2D,
     clipped,
     dots,
     label,
@@ -62,10 +64,11 @@ def _mark_times(ax: Axes, events: Sequence[Event], regimes: Sequence[Regime]) ->
 def _legend(fig: Figure, ax: Axes, *, columns: int, title: str = "") -> None:
     """Puts one legend above all panels, its dots large enough to be seen."""
     handles, labels = ax.get_legend_handles_labels()
-    above = {"loc": "outside upper left", "alignment": "left", "title": clipped(title, length=60) or None}
+    head = clipped(title, length=60) or None
+    above: dict[str, Any] = {"loc": "outside upper left", "alignment": "left", "title": head}
     legend = fig.legend(handles, labels, ncols=columns, **above)
     for handle in legend.legend_handles:
-        if getattr(handle, "get_marker", lambda: None)() == ".":
+        if isinstance(handle, Line2D) and handle.get_marker() == ".":
             handle.set_markersize(6)
 
 
@@ -131,6 +134,19 @@ def _velocity(run: Trajectory) -> np.ndarray:
     return np.where(np.isfinite(run.position), motion.smooth(run.t, run.position).velocity, np.nan)
 
 
+def _goes_round(runs: Sequence[Trajectory], d: int) -> bool:
+    """Tells whether a coordinate is an angle that turns over, so that phase space is a cylinder in it."""
+    spans = [np.ptp(run.position[np.isfinite(run.position[:, d]), d]) for run in runs if len(run.t)]
+    return runs[0].units[d] == "rad" and max(spans, default=0.0) > 3 * np.pi
+
+
+def _wrapped(angle: np.ndarray) -> np.ndarray:
+    """Brings an angle into ±π, with a gap wherever it passes from one end to the other."""
+    turned = (angle + np.pi) % (2 * np.pi) - np.pi
+    turned[1:][np.abs(np.diff(turned)) > np.pi] = np.nan
+    return turned
+
+
 @styled
 def phase_portrait(
     runs: Sequence[Trajectory],
@@ -155,23 +171,23 @@ def phase_portrait(
     fig = Figure(figsize=(width_in, -(-panels // columns) * tall + 0.25), layout="constrained")
     axes = np.atleast_1d(fig.subplots(-(-panels // columns), columns)).ravel()
     marks = max(MARKS // len(runs), 200)
-    rates = [] if pairs else [_velocity(run) for run in runs]
+    ups = [run.position if pairs else _velocity(run) for run in runs]
+    played = [of for of in predictions if len(of.t) > 1]
+    laws = [of.position if pairs else np.gradient(of.position, of.t, axis=0) for of in played]
     for index, ax in enumerate(axes[:panels]):
         i, j = pairs[index] if pairs else (index, index)
+        turn = _wrapped if _goes_round(runs, i) else np.copy
         for k, run in enumerate(runs):
             rows = np.linspace(0, len(run.t) - 1, min(marks, len(run.t))).astype(int)
-            across = run.position if pairs else rates[k]
-            dots(ax, run.position[rows, i], across[rows, j], label="data" if k == 0 else None)
-        for k, prediction in enumerate(predictions):
-            up = prediction.position if pairs else np.gradient(prediction.position, prediction.t, axis=0)
-            _, x, y = with_gaps(prediction.t, prediction.position[:, i], up[:, j])
+            dots(ax, turn(run.position[:, i])[rows], ups[k][rows, j], label=None if k else "data")
+        for k, prediction in enumerate(played):
+            _, x, y = with_gaps(prediction.t, turn(prediction.position[:, i]), laws[k][:, j])
             rows = np.linspace(0, len(x) - 1, min(4 * marks, len(x))).astype(int)
-            ax.plot(x[rows], y[rows], color=LAW, linewidth=0.8, label="law, simulated" if k == 0 else None, zorder=3)
+            ax.plot(x[rows], y[rows], color=LAW, linewidth=0.8, label=None if k else "law, simulated", zorder=3)
         ax.set_xlabel(label(name_text(names[i]), units[i]))
         rate = label(rate_text(names[j]), f"{units[j]}/s" if units[j] else "")
         ax.set_ylabel(label(name_text(names[j]), units[j]) if pairs else rate)
-        every = np.concatenate([(run.position if pairs else rates[k])[:, j] for k, run in enumerate(runs)])
-        limits(ax, every)
+        limits(ax, np.concatenate([up[:, j] for up in ups]))
     for ax in axes[panels:]:
         ax.set_axis_off()
     _legend(fig, axes[0], columns=2)
@@ -194,9 +210,9 @@ def _check(histogram: Axes, correlation: Axes, left: np.ndarray, *, name: str, c
     if len(seen) < 8 or seen.std() == 0:
         return
     edges = np.linspace(-4, 4, int(np.clip(np.sqrt(len(seen)), 12, 40)) + 1)
-    look = {"histtype": "stepfilled", "alpha": 0.55} if is_alone else {"histtype": "step"}
+    look: dict[str, Any] = {"histtype": "stepfilled", "alpha": 0.55} if is_alone else {"histtype": "step"}
     scores = (seen - seen.mean()) / seen.std()
-    histogram.hist(scores, bins=edges, density=True, color=color, linewidth=0.9, label=name, **look)
+    histogram.hist(scores, bins=edges.tolist(), density=True, color=color, linewidth=0.9, label=name, **look)
     lags = min(len(seen) // 4, 60)
     correlation.plot(np.arange(lags + 1), _autocorrelation(left, lags), color=color, linewidth=0.9)
     bound = 1.96 / np.sqrt(len(seen))
@@ -235,7 +251,7 @@ def residuals(run: Trajectory, prediction: Prediction, *, width_in: float = COLU
     times[-1].set_xlabel("t (s)")
     histogram.plot(z, np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), color=INK, linewidth=0.8, label="normal")
     histogram.set(xlabel="residual / σ", ylabel="density", xlim=(-4, 4))
-    tight = {"handlelength": 0.9, "borderaxespad": 0.1, "columnspacing": 0.8}
+    tight: dict[str, Any] = {"handlelength": 0.9, "borderaxespad": 0.1, "columnspacing": 0.8}
     histogram.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=5, **tight)
     correlation.set(xlabel="lag (rows)", ylabel="autocorrelation", ylim=(min(-0.4, correlation.get_ylim()[0]), 1.05))
     correlation.axhline(0, color=MUTED, linewidth=0.6)
@@ -256,8 +272,8 @@ def terms(listed: Sequence[Term], *, width_in: float = COLUMN_IN) -> Figure:
     shares: list[float | None] = []
     for before, term in zip([None, *listed], listed, strict=False):
         if len({other.of for other in listed}) > 1 and (before is None or term.of != before.of):
-            of = rate_text(term.of[2:], order=2) if term.of.startswith("v_") else name_text(term.of)
-            left, right, shares = [*left, f"in {of}:"], [*right, ""], [*shares, None]
+            sides = [rate_text(of[2:], order=2) if of.startswith("v_") else name_text(of) for of in term.of.split(",")]
+            left, right, shares = [*left, f"in {', '.join(sides)}:"], [*right, ""], [*shares, None]
         left.append(clipped(term_text(term.term), length=32))
         right.append(clipped(value_text(term.coefficient, term.stderr, term.unit), length=32))
         shares.append(1.96 * term.stderr / abs(term.coefficient) if term.stderr and term.coefficient else 0.0)

@@ -39,7 +39,7 @@ RUNS = 6  # runs drawn; the worst are picked when there are more
 BROAD_IN, NARROW_IN = 8.6, 4.3  # figure widths, inches: of the page and of a card or a phone
 VERDICTS = {"ok": "A law that holds", "weak": "A law with weak support", "refused": "No law"}
 FACTS = {
-    "nmse_acceleration": "error of the acceleration", "nmse_trajectory": "error of the simulated motion",
+    "nmse_acceleration": "error of the acceleration", "nmse_trajectory": "error of the motion",
     "noise_std": "measurement noise", "rows": "rows used", "span_s": "length",
 }  # fmt: skip
 EXPORTS = {"sympy": "SymPy", "latex": "LaTeX", "python": "Python function", "torch": "PyTorch module"}
@@ -75,7 +75,9 @@ def _equations(discovery: Discovery, law: dict[str, str]) -> str:
     except (ToolError, UserError):
         # An engine may write a law that is outside our grammar; it is shown as it came.
         return "".join(f"<p><code>{_escaped(key)}: {_escaped(text)}</code></p>" for key, text in law.items())
-    return "".join(f'<div class="equation">{" ".join(parts)}</div>' for parts in rows)
+    # Twelve terms at the size of two would fill the screen.
+    kind = "equation long" if max(map(len, rows), default=0) > 6 else "equation"
+    return "".join(f'<div class="{kind}">{" ".join(parts)}</div>' for parts in rows)
 
 
 def _head(discovery: Discovery) -> str:
@@ -87,8 +89,8 @@ def _head(discovery: Discovery) -> str:
     tail, span = discovery.holdout.get("nmse_trajectory"), discovery.holdout.get("span_s")
     if discovery.law and tail is not None and span is not None:
         lines.append(
-            f'<p class="note">Simulated on through the last {number_text(float(span), digits=2)} s, which were not '
-            f"used to find it, the law leaves {_share(tail)} of the variance there.</p>"
+            f'<p class="note">On the last {number_text(float(span), digits=2)} s, which were not used to find it, '
+            f"the law leaves {_share(tail)} of the variance.</p>"
         )
     facts = "".join(
         f"<div><dt>{_escaped(of.name)}</dt><dd>{_escaped(value_text(of.value, of.stderr, of.unit))}</dd></div>"
@@ -160,7 +162,8 @@ def _time_series(discovery: Discovery, pairs: list[tuple[Trajectory, Prediction 
         marks = {"events": discovery.events, "regimes": discovery.regimes}
     for k, (run, prediction) in enumerate(pairs):
         label = f"{run.name}: {', '.join(run.coordinates)} over time, data{' and law' if prediction else ''}"
-        title = f"<h3>{_escaped(run.name)}</h3>" if len(pairs) > 1 else ""
+        span = f"{number_text(float(run.t[0]), digits=3)} to {number_text(float(run.t[-1]), digits=3)} s"
+        title = f"<h3>{_escaped(run.name)}, {span}</h3>" if len(pairs) > 1 else ""
         if len(pairs) == 1:
             broad = plot.trajectory(run, prediction, width_in=BROAD_IN, **marks)
             shown.append(_figure(broad, f"b{k}", label, kind="broad"))
@@ -208,7 +211,8 @@ def _terms(discovery: Discovery) -> list[str]:
     if not discovery.terms:
         return []
     rows = [
-        (_escaped(_name_of(discovery, term.of)), _escaped(term_text(_spelled(discovery, term.term))),
+        (_escaped(", ".join(_name_of(discovery, of) for of in term.of.split(","))),
+         _escaped(term_text(_spelled(discovery, term.term))),
          _escaped(value_text(term.coefficient, term.stderr)), _escaped(unit_text(term.unit)))
         for term in discovery.terms
     ]  # fmt: skip

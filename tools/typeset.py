@@ -54,7 +54,7 @@ def term_text(term: str) -> str:
     text = re.sub(r"\bv_(\w+)", lambda found: f"({rate_text(found[1])})", text)
     text = re.sub(r"(?<![\w.])[^\W\d]\w*", lambda found: name_text(found[0]), text)
     text = re.sub(r"\*\*(\d+)(?!\.)", lambda found: found[1].translate(_SUPERSCRIPT), text)
-    return text.replace("**", "^").replace("*", "·").replace(" - ", " − ")
+    return text.replace("**", "^").replace("*", "·").replace("-", "−")
 
 
 def unit_text(unit: str) -> str:
@@ -104,7 +104,7 @@ def value_text(value: float, stderr: float | None, unit: str = "") -> str:
         >>> value_text(9.81, None, "m/s^2")
         '9.81 m/s²'
     """
-    suffix = f" {unit_text(unit)}" if unit else ""
+    suffix = f" {unit_text(unit)}" if unit not in ("", "1") else ""
     if stderr is None or not (math.isfinite(stderr) and stderr > 0 and math.isfinite(value)):
         return number_text(value) + suffix
     size = max(abs(value), stderr)
@@ -173,13 +173,29 @@ class _LawPrinter(MathMLPresentationPrinter):
 def _ordered_terms(expr: sympy.Expr, dotted: dict[str, str]) -> list[sympy.Expr]:
     """Puts forces of position first, then those of time, then those of velocity: the order of a textbook."""
 
-    def rank(term: sympy.Expr) -> tuple[int, str]:
+    def rank(term: sympy.Expr) -> tuple[int, int]:
         names = {symbol.name for symbol in term.free_symbols}
-        if names & set(dotted):
-            return 1, ""
-        return (2, "") if names <= {"t"} else (0, "")
+        kind = 1 if names & set(dotted) else 2 if names <= {"t"} else 0
+        return kind, term.count_ops()
 
     return sorted(sympy.Add.make_args(expr), key=rank)
+
+
+def _right_side(printer: _LawPrinter, expr: sympy.Expr) -> list:
+    """Prints an expression as parts between which a line may break."""
+    whole = [number for number in expr.atoms(sympy.Float) if float(number).is_integer()]
+    expr = expr.xreplace({number: sympy.Integer(int(number)) for number in whole})
+    above, below = sympy.fraction(expr)
+    is_long = below != 1 and not below.is_number and len(sympy.Add.make_args(above)) > 2
+    parts = [printer._print(1 / below), printer.element("mo", "(")] if is_long else []
+    terms = _ordered_terms(sympy.expand_mul(above) if is_long else expr, printer.dotted)
+    for index, term in enumerate(terms):
+        is_negative = term.could_extract_minus_sign()
+        operator = printer.element("mo", "−" if is_negative else "+")
+        operator.setAttribute("form", "infix" if index else "prefix")
+        body = printer._print(-term if is_negative else term)
+        parts.append(body if index == 0 and not is_negative else printer.element("mrow", operator, body))
+    return [*parts, printer.element("mo", ")")] if is_long else parts
 
 
 def _plain(markup: str) -> str:
@@ -215,17 +231,6 @@ def law_mathml(discovery: Discovery, law: dict[str, str] | None = None) -> list[
             left = printer.dots(target, "˙")
         else:
             left = printer.name(target)
-        parts = [printer.element("mrow", left, printer.element("mo", "="))]
-        expr = parse(text)
-        whole = [number for number in expr.atoms(sympy.Float) if float(number).is_integer()]
-        expr = expr.xreplace({number: sympy.Integer(int(number)) for number in whole})
-        for index, term in enumerate(_ordered_terms(expr, dotted)):
-            is_negative = term.could_extract_minus_sign()
-            sign = "−" if is_negative else "+"
-            body = printer._print(-term if is_negative else term)
-            operator = printer.element("mo", sign)
-            operator.setAttribute("form", "infix" if index else "prefix")
-            bare = index == 0 and not is_negative
-            parts.append(body if bare else printer.element("mrow", operator, body))
+        parts = [printer.element("mrow", left, printer.element("mo", "=")), *_right_side(printer, parse(text))]
         rows.append([f'<math displaystyle="true">{_plain(part.toxml())}</math>' for part in parts])
     return rows

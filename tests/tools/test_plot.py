@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from motionlaw.tools import plot
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.figure_style import thin
+from motionlaw.tools.law import Prediction
+from motionlaw.tools.trajectory import Trajectory
 
 
 def test_drawing_leaves_global_settings_alone():
@@ -74,6 +76,16 @@ def test_phase_portrait_follows_the_order_of_the_law(order: int, labels: list[st
     found = discoveries.double_pendulum(300)
     fig = plot.phase_portrait(found.trajectories, found.predictions, order=order)
     assert [ax.get_ylabel() for ax in fig.axes] == labels
+
+
+def test_an_angle_that_turns_over_is_wrapped_in_phase_space():
+    """Ten turns are drawn on one cylinder, without a line across it."""
+    t = np.linspace(0, 10, 500)
+    angle = (2 * np.pi * t)[:, None]
+    run = Trajectory("spin", t, ("theta",), angle, velocity=np.gradient(angle, t, axis=0), units=("rad",))
+    line = plot.phase_portrait([run], [Prediction("spin", t, angle, angle, angle)]).axes[0].get_lines()[-1]
+    x = line.get_xdata()
+    assert np.nanmax(np.abs(x)) <= np.pi and 8 <= np.isnan(x).sum() <= 11
 
 
 def test_residuals_scale_their_axis_in_powers_of_ten():
