@@ -1,7 +1,7 @@
 """Where laws compete: every hypothesis is fitted to the whole trajectories and judged by one score.
 
-The score is a description length, lower is better: n·log(misfit) + log(n)·(cost of the terms and of the first
-states), where n counts independent observations (rows over the residuals' correlation length), so that slow
+The score is a description length, lower is better: n·log(misfit) + log(n)·(first states) + (log(n) + 2)·(cost of the
+terms), where n counts independent observations (rows over the residuals' correlation length), so that slow
 tracking errors do not pass for evidence. Leaves out where hypotheses come from and the check on unseen data.
 """
 
@@ -19,6 +19,8 @@ from motionlaw.tools.observe import FEWEST_ROWS, Evidence
 
 # Misfit below this share of the estimated noise variance is no further evidence.
 FLOOR = 0.3
+# Nats a term must earn beyond log(n): it was chosen among dozens, and the best of dozens looks good by chance.
+CHOICE = 2.0
 # Runge-Kutta steps in one characteristic time.
 STEPS_PER_TIME_SCALE = 40
 # A run whose segments fit this much better apart than joined is not followed by any single first state.
@@ -27,9 +29,11 @@ CHAOTIC = 20.0
 NEGLIGIBLE = 1e-5
 # Terms smaller than this share of the right-hand side are not believed.
 TRIFLE, TRIFLE_IN_VELOCITY = 1e-3, 1e-4
+# Terms within this many standard errors of zero are not stated.
+IDLE = 2.0
 # Finalists are refitted on this share of the fitted rows and predict the rest, if there are rows enough.
 KEPT_FOR_VALIDATION = 0.75
-FEWEST_FOR_VALIDATION = 40
+FEWEST_FOR_VALIDATION = 100
 FINALISTS_WITHIN = 40.0
 MOST_FINALISTS = 5
 
@@ -99,7 +103,7 @@ def rank(rivals: Sequence[Rival]) -> list[Rival]:
     for rival in fitted:
         misfit = max(rival.fit.chi2 / count, FLOOR)
         states = sum(len(state) for state in rival.fit.first_states)
-        score = independent * np.log(misfit) + np.log(independent) * (rival.cost + states)
+        score = independent * np.log(misfit) + np.log(independent) * states + (np.log(independent) + CHOICE) * rival.cost
         scored.append(replace(rival, score=float(score)))
     return sorted(scored, key=lambda rival: rival.score)
 
@@ -151,7 +155,9 @@ def compete(
         if rival.key in seen:
             continue
         seen.add(rival.key)
-        fitted.append(fit_rival(rival, evidence, is_joined=is_joined))
+        trial = fit_rival(rival, evidence, is_joined=is_joined)
+        if not _says_nothing(trial):
+            fitted.append(trial)
         if on_progress:
             on_progress(f"fitted {len(fitted)} laws")
     ranked = rank(fitted)
@@ -164,6 +170,12 @@ def compete(
         fitted += [fit_rival(rival, evidence, is_joined=is_joined) for rival in trimmed]
         ranked = rank(fitted)
     return ranked, False
+
+
+def _says_nothing(rival: Rival) -> bool:
+    """Whether a law from the books has only constants that could be zero: it is then no law of these data."""
+    idle = np.abs(rival.model.values) < 3 * rival.fit.stderr
+    return rival.source.startswith("catalogue") and bool(np.all(idle))
 
 
 def _without_idlest_term(rival: Rival, seen: set[str]) -> Rival | None:
@@ -225,7 +237,7 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
 
 
 def without_trifles(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Rival:
-    """Drops terms too small to be told from errors of the data's source, and fits again.
+    """Drops terms that could be zero or are too small to be told from errors of the data's source, and fits again.
 
     A term's size is its root mean square over that of the whole right-hand side. Terms in a velocity may be smaller
     than others: what they take or give adds up over many turns.
@@ -249,7 +261,8 @@ def without_trifles(rival: Rival, evidence: Evidence, *, is_joined: bool = True)
         part = np.sqrt(np.mean((right_side(rival.model.values) - right_side(values)) ** 2, axis=1))
         size = np.max(part / np.maximum(whole, 1e-300))
         term = next(e.coeff(sympy.Symbol(name)) for e in rival.model.equations if e.has(sympy.Symbol(name)))
-        if size < (TRIFLE_IN_VELOCITY if term.free_symbols & rates else TRIFLE):
+        is_idle = abs(rival.model.values[index]) < IDLE * rival.fit.stderr[index] and rival.source == "search"
+        if is_idle or size < (TRIFLE_IN_VELOCITY if term.free_symbols & rates else TRIFLE):
             return without_trifles(replace(fit_rival(smaller, evidence, is_joined=is_joined), score=rival.score), evidence, is_joined=is_joined)
     return rival
 

@@ -112,10 +112,10 @@ def _between(trajectory: Trajectory, start: float | None, end: float | None) -> 
 
 def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
     """Tracks every video; the first track of each is its run, unless several objects were clicked in one."""
-    from motionlaw.tools.scale import make_scale
+    from motionlaw.tools.scale import parse_scale
     from motionlaw.tools.tracking import track_video
 
-    scale = make_scale(options["scale"], origin=options["origin"], tilt_degrees=options["tilt"])
+    scale = parse_scale(options["scale"], origin=options["origin"], tilt_deg=options["tilt"])
     clicks = options["track"] if isinstance(options["track"], str) else list(options["track"])
     at = "auto" if clicks in ("auto", [], ["auto"]) else clicks
     trajectories: list[Trajectory] = []
@@ -201,7 +201,7 @@ def _best_choice(
         candidate = discover_law(
             choice.trajectories, name=name, settings=settings, has_velocity_meaning=is_place, on_progress=on_progress
         )
-        candidate = replace(candidate, quantities=(*candidate.quantities, *choice.quantities))
+        candidate = replace(candidate, quantities=(*candidate.quantities, *choice.parameters))
         if candidate.status == "ok":
             return candidate
         if found is None or (found.status == "refused" and candidate.status == "weak"):

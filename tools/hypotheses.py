@@ -35,10 +35,10 @@ def _most_terms(evidence: Evidence) -> int:
 
 
 def window_seconds(evidence: Evidence) -> float:
-    """Length of the weak form's windows: most of a characteristic time, a quarter of the runs, at least eight rows."""
+    """Length of the weak form's windows: half a characteristic time, at most a quarter of the runs, at least eight rows."""
     spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs])))
     longest = max(run.trajectory.t[run.rows_fitted - 1] - run.trajectory.t[0] for run in evidence.runs)
-    return max(min(0.8 * evidence.time_scale_s, 0.25 * longest), 8 * spacing)
+    return max(min(0.5 * evidence.time_scale_s, 0.25 * longest), 8 * spacing)
 
 
 def search_supports(evidence: Evidence, target: int, *, order: int) -> list[Support]:

@@ -25,6 +25,9 @@ WINDOW_POWER = 5
 # Relative error that is always allowed for: smoothing and quadrature leave about this much.
 MODEL_ERROR = 1e-4
 MOST_ROWS = 1200
+# The states inside the terms are estimates too: this share of the windows' noise variance is theirs. Without it the
+# whitening believes fine differences between overlapping windows that those estimates do not hold.
+STATE_ERROR = 0.1
 # Two terms whose columns differ by less than this (one minus their correlation) are the same term on these data.
 SAME = 1e-7
 # A term whose largest value is this many times its usual one runs through a pole: no law of this motion has it.
@@ -166,7 +169,7 @@ def weak_system(
         left = (-1) ** moved * derived @ signal
         covariance = (derived * noise**2) @ derived.T
         allowed = (MODEL_ERROR * np.linalg.norm(np.abs(plain) @ np.abs(samples.states[:, target])) / len(left)) ** 2
-        floor = max(MODEL_ERROR**2 * np.mean(left**2), 1e-12 * np.mean(np.diag(covariance)), 1e-8 * allowed, 1e-300)
+        floor = max(MODEL_ERROR**2 * np.mean(left**2), STATE_ERROR * np.mean(np.diag(covariance)), 1e-8 * allowed, 1e-300)
         factor = np.linalg.cholesky(covariance + floor * np.eye(len(left)))
         blocks.append(np.linalg.solve(factor, plain @ np.broadcast_to(columns, (len(features), len(samples.t))).T))
         targets.append(np.linalg.solve(factor, left))

@@ -18,6 +18,7 @@ from motionlaw.tools.tracking.follow import follow
 from motionlaw.tools.tracking.linking import Chain, link
 from motionlaw.tools.tracking.measure import ObjectPath, measure
 from motionlaw.tools.tracking.pointing import box_at, chain_at
+from motionlaw.tools.tracking.quality import noise_std
 
 FOLLOWED = 6
 """Objects followed at the most when the user pointed at none."""
@@ -89,8 +90,9 @@ def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
 
 
 def is_moving(path: ObjectPath) -> bool:
-    """Whether an object moves by more than its own noise and a pixel and a half."""
-    return robust_extent(path.position) > 1.5 and path.is_seen.sum() >= 4
+    """Whether an object moves by more than a flicker: two and a half coarse pixels and six times its own noise."""
+    extent, noise = robust_extent(path.position), noise_std(path.position)
+    return bool(path.is_seen.sum() >= 4 and extent > 2.5 and not extent < 6 * noise)
 
 
 def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> ObjectPath:

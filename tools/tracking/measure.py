@@ -62,8 +62,7 @@ def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[
         main, other = blob, looks
     else:
         main, other = looks, blob
-    agree = 0.85 < ratio_of_motion(main.position, other.position) < 1.18
-    if agree:
+    if 0.93 < ratio_of_motion(main.position, other.position) < 1.07:
         position, patched = combine(main.position, other.position)
         confidence = np.where(patched, 0.8 * other.confidence, main.confidence)
         box_size = np.nanmedian(main.xyxy[:, 2:] - main.xyxy[:, :2], axis=0)
@@ -80,12 +79,12 @@ def _blob_leads(path: Path, blob: ObjectPath, one: Candidate) -> bool:
         return False
     if not found.any() or found[clean].mean() < 0.7 or np.median(path.score[found]) < ACCEPTED + 0.1:
         return True
+    if robust_extent(path.position) < 0.4 * robust_extent(blob.position):
+        return True  # its looks stuck to something that stays
     slope = ratio_of_motion(blob.position, path.position)
-    if not 0.9 < slope < 1.1 and robust_extent(path.position) > 2:
-        # Its blobs move less than it does: the background holds a smear of it. Or its looks stuck to something
-        # that stays: then the blobs move more.
-        return bool(slope > 1.1)
     turns = path.drifted[found].mean() > 0.3
+    if not 0.93 < slope < 1.07 and not turns:
+        return False  # the background holds a smear of it, or its blob grows and shrinks as it moves
     return bool(turns or not noise_std(path.position) < 0.8 * noise_std(blob.position))
 
 
@@ -113,5 +112,5 @@ def _scored(path: ObjectPath, border_share: float, shape: tuple[int, int], area:
     noise = noise_std(path.position)
     smooth = 1.0 / (1.0 + 20.0 * noise / max(extent, 1e-6)) if np.isfinite(noise) else 0.7
     inside = 1.0 - 0.85 * border_share**2
-    score = seen.mean() * np.sqrt(extent / np.hypot(*shape)) * max(area, 1.0) ** 0.25 * np.mean(path.confidence[seen]) * smooth * inside
+    score = seen.mean() * np.sqrt(extent / np.hypot(*shape)) * max(area, 1.0) ** 0.3 * np.mean(path.confidence[seen]) * smooth * inside
     return replace(path, score=float(score))

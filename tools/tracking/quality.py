@@ -37,7 +37,7 @@ def ratio_of_motion(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def combine(main: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fills short gaps of one measurement from another of the same object.
+    """Fills the gaps of one measurement from another of the same object.
 
     Args:
         main: Preferred path, shape (T, 2), NaN in gaps.
@@ -54,9 +54,8 @@ def combine(main: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
     shared = np.flatnonzero(both)
     offsets = main[shared] - other[shared]
     for k in np.flatnonzero(~seen & np.isfinite(other).all(axis=1)):
-        near = np.argsort(np.abs(shared - k))[:7]
-        if np.abs(shared[near[0]] - k) <= 10:
-            filled[k], patch[k] = other[k] + np.median(offsets[near], axis=0), True
+        near = np.argsort(np.abs(shared - k), kind="stable")[:7]
+        filled[k], patch[k] = other[k] + np.median(offsets[near], axis=0), True
     return filled, patch
 
 
