@@ -13,10 +13,13 @@ from collections import defaultdict
 
 import sympy
 
+from motionlaw.tools.nodes import is_small
 from motionlaw.tools.printing import format_expr, round_expr
 
 # Expanding is given up where it would make more terms than this; the product then stays one term.
 MOST_TERMS = 500
+# An expression of more nodes or levels is no law that anyone compares: it is its own single term.
+LARGEST, DEEPEST = 600, 15
 # Terms this much smaller than the largest are what cancelling leaves of nothing.
 CANCELLED = 1e-12
 
@@ -37,6 +40,8 @@ def canonical_terms(expr: sympy.Expr, *, digits: int = 3) -> dict[str, float]:
         >>> canonical_terms(-x * (2 + 3 * x) + 3 * sympy.sin(2 * t) + 4 * sympy.cos(2 * t))
         {'x': -2.0, 'x**2': -3.0, 'sin(2*t + phase)': 5.0}
     """
+    if not is_small(expr, LARGEST) or _depth(expr) > DEEPEST:
+        return {format_expr(expr, digits): 1.0}
     real = {symbol: sympy.Symbol(symbol.name, real=True) for symbol in expr.free_symbols}
     plain = {symbol: original for original, symbol in real.items()}
     expanded = _expand(_split_phases(_expand(expr.xreplace(real))))
@@ -69,6 +74,10 @@ def _count_terms(node: sympy.Expr) -> int:
         inside = _count_terms(node.base)
         return math.comb(inside + int(node.exp) - 1, int(node.exp)) if inside > 1 else 1
     return 1
+
+
+def _depth(node: sympy.Expr) -> int:
+    return 1 + max((_depth(argument) for argument in node.args), default=0)
 
 
 def _expand(expr: sympy.Expr) -> sympy.Expr:

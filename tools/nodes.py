@@ -37,6 +37,8 @@ _ONE |= {
     "log": sympy.log,
     "sign": sympy.sign,
 }
+# SymPy asks whether these are zero by splitting them into real and imaginary parts, again for every nested one.
+_HYPERBOLIC = (sympy.sinh, sympy.cosh, sympy.tanh)
 _MADE = ("abs", "sqrt", "cbrt", "square", "cube")
 _TWO = ("atan2", "max", "min", "pow")
 FUNCTIONS = frozenset((*_ONE, *_MADE, *_TWO))
@@ -139,6 +141,9 @@ def apply(function: str, arguments: Sequence[sympy.Expr], fail: Fail) -> sympy.E
     if function in ("square", "cube"):
         return power(arguments[0], sympy.Integer(2 if function == "square" else 3), fail)
     if function == "cbrt":
+        # The argument is written twice: nested roots would double in size with every level.
+        if not is_small(arguments[0]):
+            raise fail("The argument of cbrt is too long")
         root = power(absolute(arguments[0]), sympy.Rational(1, 3), fail)
         return multiply([sympy.sign(arguments[0]), root], fail)
     if function == "abs":
@@ -151,8 +156,22 @@ def apply(function: str, arguments: Sequence[sympy.Expr], fail: Fail) -> sympy.E
     elif function == "atan2":
         node = sympy.atan2(*arguments)
     else:
-        node = _ONE[function](*arguments)
+        node = _call(_ONE[function], arguments[0])
     return _checked(node, fail)
+
+
+def is_small(node: sympy.Expr, limit: int = 200) -> bool:
+    """Whether an expression has at most ``limit`` nodes; stops counting there."""
+    return all(count < limit for count, _ in enumerate(sympy.preorder_traversal(node)))
+
+
+def _call(function: type[sympy.Function], argument: sympy.Expr) -> sympy.Expr:
+    if function not in _HYPERBOLIC or argument.is_number:
+        return function(argument)
+    if not argument.could_extract_minus_sign():
+        return function(argument, evaluate=False)
+    mirrored = function(-argument, evaluate=False)
+    return mirrored if function is sympy.cosh else -mirrored
 
 
 def absolute(argument: sympy.Expr) -> sympy.Expr:
@@ -176,6 +195,8 @@ def rebuild(node: sympy.Expr, arguments: Sequence[sympy.Expr]) -> sympy.Expr:
         return absolute(arguments[0])
     if isinstance(node, (sympy.Max, sympy.Min)) and not all(argument.is_number for argument in arguments):
         return node.func(*arguments, evaluate=False)
+    if isinstance(node, _HYPERBOLIC):
+        return _call(node.func, arguments[0])
     if node.is_Pow:
         return sympy.Pow(arguments[0], as_exponent(arguments[1]))
     return node.func(*arguments)
