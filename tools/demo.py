@@ -21,6 +21,7 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.law import Discovery, Quantity
 
 FREQUENCY = "angular frequency of small oscillations"
+LENGTH = "radius"  # of the circle that the ball keeps to
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def read_gravity(discovery: Discovery) -> Quantity | None:
     """Reads g off the law of a pendulum: the square of its small-swing frequency, times its length.
 
     Args:
-        discovery: The law of an angle, with the length of the pendulum among its quantities.
+        discovery: The law of an angle, with the radius of the circle among its quantities.
 
     Returns:
         g in m/s², its error from those of frequency and length; ``None`` if the law is not that of a pendulum.
@@ -48,13 +49,13 @@ def read_gravity(discovery: Discovery) -> Quantity | None:
     Example:
         >>> from dataclasses import replace
         >>> law = Discovery("film", "ok", "", 2, ("theta", "v"), "m", {}, (), {}, {})
-        >>> found = (Quantity(FREQUENCY, 4.43, 0.01, "rad/s"), Quantity("length of the pendulum", 0.5, 0.001, "m"))
+        >>> found = (Quantity(FREQUENCY, 4.43, 0.01, "rad/s"), Quantity(LENGTH, 0.5, 0.001, "m"))
         >>> g = read_gravity(replace(law, quantities=found))
         >>> print(f"{g.value:.2f} {g.stderr:.2f}")
         9.81 0.05
     """
     frequency = next((q for q in discovery.quantities if q.name == FREQUENCY), None)
-    length = next((q for q in discovery.quantities if q.unit == "m"), None)
+    length = next((q for q in discovery.quantities if q.name == LENGTH and q.unit == "m"), None)
     if frequency is None or length is None:
         return None
     value = frequency.value**2 * length.value

@@ -24,6 +24,7 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".tab")
 TABLE_SUFFIXES = (*TEXT_SUFFIXES, ".npz", ".parquet", ".json", ".trk")
 MISSING = {"", "nan", "na", "n/a", "null", "none", "-", "--", "#n/a"}
 MIN_LIKELIHOOD = 0.6  # DeepLabCut's own default cut
+TRACK_COLUMNS = {"trajectory", "frame", "t", "x", "y", "confidence", "x1", "y1", "x2", "y2"}
 GREEK = {"θ": "theta", "ϑ": "theta", "ω": "omega", "α": "alpha", "φ": "phi", "ϕ": "phi", "μ": "mu", "Δ": "delta"}
 TIME_STEMS = ("t", "time", "times", "timestamp", "timestamps", "zeit", "temps", "tiempo")
 UNIT_SUFFIX = re.compile(rf"^({'|'.join(TIME_STEMS)}|[xyz]|theta\d*|phi|angle)_(s|ms|us|min|m|cm|mm|px|rad|deg)$", re.I)
@@ -100,7 +101,7 @@ def read_tables(path: str | Path) -> list[RawTable]:
         if suffix == ".npz":
             return _read_npz(path)
         if suffix == ".parquet":
-            return [_tidy(pd.read_parquet(path))]
+            return [_upright(_tidy(pd.read_parquet(path)))]
         if suffix == ".json":
             return [_read_tracks_json(path)]
         if suffix == ".trk":
@@ -110,12 +111,21 @@ def read_tables(path: str | Path) -> list[RawTable]:
             return [RawTable("", frame, units)]
         if suffix in (".xlsx", ".xls", ".ods"):
             raise UserError(f"'{path.name}' is a spreadsheet. Save it as csv first.")
-        return [_read_text(path)]
+        return [_upright(_read_text(path))]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         # pyarrow, numpy and pandas all raise one of these on a damaged file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = f"'{path.name}' cannot be read as a table ({reason}). Save it as csv with a header row."
         raise UserError(message) from error
+
+
+def _upright(table: RawTable) -> RawTable:
+    """Turns the tracks that ``motionlaw track`` wrote, objects in pixels with y down, into y up."""
+    if not set(table.frame.columns) >= TRACK_COLUMNS:
+        return table
+    frame = table.frame.rename(columns={"trajectory": "track"})
+    frame["y"] = -frame["y"]
+    return RawTable(table.name, frame, table.units | {"x": "px", "y": "px"}, table.unnamed, table.warnings)
 
 
 def _tidy(frame: pd.DataFrame, warnings: tuple[str, ...] = ()) -> RawTable:

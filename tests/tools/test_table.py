@@ -1,6 +1,5 @@
 """Tables of motion: every format gives the same motion, columns find their roles, repairs are told."""
 
-import json
 import time
 
 import numpy as np
@@ -209,12 +208,24 @@ def test_tracker_files_are_read_in_their_own_axes(tmp_path):
     assert trajectory.units == ("m", "m")
 
 
-def test_json_tracks_are_turned_y_up(tmp_path):
-    """Tracks written as json are pixels with y down; a trajectory has y up."""
-    track = {"name": "object 1", "timestamps": T.tolist(), "position": np.stack([X, V], axis=1).tolist()}
-    (tmp_path / "tracks.json").write_text(json.dumps({"tracks": [track]}))
-    trajectory = read_trajectories([tmp_path / "tracks.json"]).trajectories[0]
-    np.testing.assert_allclose(trajectory.position, np.stack([X, -V], axis=1))
+def test_our_own_tracks_come_back_with_y_up(tmp_path):
+    """What ``motionlaw track`` writes, in pixels with y down, is read as objects of a scene with y up."""
+    from motionlaw.tools.tracking.output import write_tracks
+    from motionlaw.tools.tracking.result import TrackingResult
+    from motionlaw.tools.trajectory import Track
+    from motionlaw.tools.video import VideoInfo
+
+    position = 100 + 50 * np.stack([X, V], axis=1)
+    boxes = np.concatenate([position - 5, position + 5], axis=1)
+    frames = np.arange(len(T))
+    tracks = tuple(Track(i, f"object {i}", frames, T, position + i, np.ones(len(T)), boxes) for i in (0, 1))
+    info = VideoInfo("film.mp4", 640, 480, 20.0, 6.05, len(T), 0, "h264", False, T)
+    result = TrackingResult(tracks, info, False, (), np.zeros((480, 640, 3), np.uint8))
+    for name in ("tracks.csv", "tracks.parquet", "tracks.json"):
+        table = read_trajectories([write_tracks(result, tmp_path / name)])
+        assert (len(table.trajectories), table.is_scene) == (2, True)
+        np.testing.assert_allclose(table.trajectories[0].position, position * [1, -1], rtol=1e-4)
+        assert table.trajectories[0].units == ("px", "px")
 
 
 def test_repairs_are_told(tmp_path, swing):
