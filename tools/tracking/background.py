@@ -97,9 +97,23 @@ def find_blobs(clip: Clip, background: Background, k: int, *, min_area: int = 5)
     Returns:
         The blobs, the largest first.
     """
+    return blobs_of(difference_image(tuple(plane[k] for plane in clip.planes), background), clip, k, min_area=min_area)
+
+
+def blobs_of(difference: np.ndarray, clip: Clip, k: int, *, min_area: int) -> Blobs:
+    """Cuts a picture of differences into blobs.
+
+    Args:
+        difference: How far each pixel is in, shape (h, w), uint8, 0 where it is out.
+        clip: The reduced frames, for the colours.
+        k: Frame within the clip.
+        min_area: Pixels that a blob must have.
+
+    Returns:
+        The blobs, the largest first; none, and ``is_cut``, where nearly everything differs.
+    """
     import cv2
 
-    difference = difference_image(tuple(plane[k] for plane in clip.planes), background)
     mask = cv2.threshold(difference, 0, 255, cv2.THRESH_BINARY)[1]
     if cv2.countNonZero(mask) > CUT_SHARE * mask.size:
         return _blobs([], is_cut=True)

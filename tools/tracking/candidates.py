@@ -82,13 +82,17 @@ def seed_box(clip: Clip, background: Background, one: Candidate, k: int) -> np.n
     x1, y1, x2, y2 = one.xyxy[k].astype(int)
     difference = difference_image(tuple(plane[k] for plane in clip.planes), background)[y1:y2, x1:x2]
     mask = cv2.copyMakeBorder((difference > 0).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    _, radius, _, (i, j) = cv2.minMaxLoc(depth)
-    if radius < 2 or np.pi * radius**2 > 0.6 * one.area[k] or radius > 0.25 * max(x2 - x1, y2 - y1):
+    _, radius, _, thickest = cv2.minMaxLoc(cv2.distanceTransform(mask, cv2.DIST_L2, 3))
+    if radius < 2:
         return one.xyxy[k]
-    # Long and thin but for one thick place: that place is the body, the rest its string or shadow.
-    r = radius + 1
-    return np.array([x1 + i - 1 - r, y1 + j - 1 - r, x1 + i + r, y1 + j + r])
+    # Opening with a disc nearly as wide as the thickest place keeps the body and drops its string, stick or shadow.
+    side = 2 * int(0.7 * radius) + 1
+    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    for contour in cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
+        if cv2.pointPolygonTest(contour, (float(thickest[0]), float(thickest[1])), False) >= 0:
+            bx, by, bw, bh = cv2.boundingRect(contour)
+            return np.array([x1 + bx - 1, y1 + by - 1, x1 + bx - 1 + bw, y1 + by - 1 + bh], dtype=float)
+    return one.xyxy[k]
 
 
 def robust_extent(position: np.ndarray) -> float:

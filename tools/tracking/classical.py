@@ -7,18 +7,20 @@ that share a frame, in which objects are taken over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from motionlaw.tools.tracking.background import Background, Blobs, find_background, find_blobs
 from motionlaw.tools.tracking.candidates import Candidate, candidate, choose, robust_extent, seed_box, seed_frame
 from motionlaw.tools.tracking.clip import Clip
+from motionlaw.tools.tracking.colour import follow_colour
 from motionlaw.tools.tracking.follow import follow
 from motionlaw.tools.tracking.linking import Chain, link
-from motionlaw.tools.tracking.measure import ObjectPath, measure
+from motionlaw.tools.tracking.measure import ObjectPath, measure, scored
 from motionlaw.tools.tracking.pointing import box_at, chain_at
 from motionlaw.tools.tracking.quality import noise_std
+from motionlaw.tools.tracking.stabilise import fill_blank
 
 FOLLOWED = 6
 """Objects followed at the most when the user pointed at none."""
@@ -45,10 +47,24 @@ class Scene:
         """Frames that differ nearly everywhere, shape (T,)."""
         return np.array([found.is_cut for found in self.blobs])
 
+    def without_blobs(self) -> Scene:
+        """Returns the scene without what differs from the background, where that means nothing."""
+        return replace(self, blobs=[replace(found, is_cut=False) for found in self.blobs], chains=[])
 
-def look(clip: Clip) -> Scene:
-    """Finds the background of a clip, what differs from it, and which blobs belong together."""
+
+def look(clip: Clip, *, blank: np.ndarray | None = None) -> Scene:
+    """Finds the background of a clip, what differs from it, and which blobs belong together.
+
+    Args:
+        clip: The reduced frames.
+        blank: Where frames have no picture, shape (T, h, w), after the camera's motion was taken out.
+
+    Returns:
+        The scene.
+    """
     background = find_background(clip)
+    if blank is not None:
+        fill_blank(clip, blank, background)
     blobs = [find_blobs(clip, background, k) for k in range(clip.length)]
     return Scene(clip, background, blobs, link(blobs, shape=clip.shape))
 
@@ -86,13 +102,41 @@ def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
     chain = chain_at(scene.chains, scene.blobs, k, xyxy, scene.clip.shape)
     one = None if chain is None else candidate(chain, scene.blobs)
     box = box_at(scene.clip, scene.background, one, k, xyxy)
-    return _followed(scene, one, k, box)
+    path = _followed(scene, one, k, box)
+    if _is_doubtful(path):
+        coloured = _coloured(scene, k, box)
+        if coloured.score > path.score and coloured.is_seen.mean() > path.is_seen.mean():
+            return coloured
+    return path
+
+
+def continue_path(scene: Scene, box: np.ndarray) -> ObjectPath:
+    """Tracks on, in the next clip, what was last seen in its first frame."""
+    chain = chain_at(scene.chains, scene.blobs, 0, box, scene.clip.shape)
+    return _followed(scene, None if chain is None else candidate(chain, scene.blobs), 0, box)
+
+
+def is_known(path: ObjectPath, others: list[ObjectPath]) -> bool:
+    """Whether a path goes along with one of the others."""
+    return any(_is_same(path, other) for other in others)
 
 
 def is_moving(path: ObjectPath) -> bool:
     """Whether an object moves by more than a flicker: two and a half coarse pixels and six times its own noise."""
     extent, noise = robust_extent(path.position), noise_std(path.position)
     return bool(path.is_seen.sum() >= 4 and extent > 2.5 and not extent < 6 * noise)
+
+
+def _is_doubtful(path: ObjectPath) -> bool:
+    """Whether looks and blobs failed: unseen for long, hardly sure, or not moving where the user says it does."""
+    seen = path.is_seen
+    return bool(seen.mean() < 0.7 or np.mean(path.confidence[seen]) < 0.5 or not is_moving(path))
+
+
+def _coloured(scene: Scene, k: int, box: np.ndarray) -> ObjectPath:
+    position, confidence, boxes = follow_colour(scene.clip, seed=k, xyxy=box)
+    path = ObjectPath(position, confidence, boxes, source="colour")
+    return scored(path, 0.0, scene.clip.shape, float(np.prod(box[2:] - box[:2])))
 
 
 def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> ObjectPath:
@@ -106,7 +150,7 @@ def _without_doubles(paths: list[ObjectPath]) -> list[ObjectPath]:
     """Drops objects that go along with a better one: the same thing, its other half, or its shadow."""
     kept: list[ObjectPath] = []
     for path in paths:
-        if not any(_is_same(path, other) for other in kept):
+        if not is_known(path, kept):
             kept.append(path)
     return kept
 

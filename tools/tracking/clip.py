@@ -7,9 +7,8 @@ centres of brightness stay where they are, and the cost stays far below that of 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,11 +68,10 @@ class Clip:
         pairs = np.asarray(position, dtype=float)
         return (pairs - np.resize(self.offset, pairs.shape[-1]) + 0.5) / self.factor - 0.5
 
-    def part(self, start: int, stop: int) -> Clip:
-        """Returns the frames from ``start`` to before ``stop``, without copying."""
-        planes = (self.planes[0][start:stop], self.planes[1][start:stop], self.planes[2][start:stop])
-        frame, timestamps, fine = self.frame[start:stop], self.timestamps[start:stop], self.fine[start:stop]
-        return Clip(frame, timestamps, planes, fine, self.factor, self.fine_factor, self.offset)
+    def without_pictures(self) -> Clip:
+        """Returns the clip's times and geometry alone, so that its frames can be forgotten."""
+        none = np.zeros((0, *self.shape), dtype=np.uint8)
+        return replace(self, planes=(none, none, none), fine=none)
 
 
 def read_clips(
@@ -94,7 +92,7 @@ def read_clips(
         progress: Called with the share read so far, 0 to 1.
 
     Yields:
-        Clips that together hold every frame in the range once.
+        Clips that together hold every frame in the range; each begins with the last frame of the one before.
     """
     reduce = _Reducer(info, crop)
     wanted = info.frame_count
@@ -107,8 +105,11 @@ def read_clips(
     store, done = reduce.allocate(min(capacity, max(wanted, 1))), 0
     for planar in read_planes(info, start_s=start_s, end_s=end_s):
         if store.count == store.size:
-            yield store.clip(reduce)
-            store = reduce.allocate(capacity)
+            clip = store.clip(reduce)
+            yield clip
+            store = reduce.allocate(capacity + 1)
+            store.begin_with(clip)
+            del clip
         reduce.into(store, planar)
         done += 1
         if progress is not None and done % 16 == 0:
@@ -125,6 +126,11 @@ class _Store:
         self.frame, self.timestamps = np.zeros(size, dtype=int), np.zeros(size)
         self.planes = tuple(np.empty((size, *coarse), dtype=np.uint8) for _ in range(3))
         self.fine = self.planes[0] if fine is None else np.empty((size, *fine), dtype=np.uint8)
+
+    def begin_with(self, clip: Clip) -> None:
+        for plane, target in zip((*clip.planes, clip.fine), (*self.planes, self.fine), strict=True):
+            target[0] = plane[-1]
+        self.frame[0], self.timestamps[0], self.count = clip.frame[-1], clip.timestamps[-1], 1
 
     def clip(self, reduce: _Reducer) -> Clip:
         n = self.count
@@ -203,8 +209,3 @@ class _Reducer:
 
 def _power_of_two(ratio: float) -> int:
     return 1 if ratio <= 1 else 2 ** int(np.ceil(np.log2(ratio)))
-
-
-def available_threads() -> int:
-    """Returns the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

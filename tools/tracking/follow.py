@@ -175,8 +175,10 @@ def _best_part(luma: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
     if (w, h) == (box[2] - box[0], box[3] - box[1]):
         return box
     part = luma[box[1] : box[3], box[0] : box[2]].astype(np.float32)
-    edges = cv2.magnitude(cv2.Sobel(part, cv2.CV_32F, 1, 0), cv2.Sobel(part, cv2.CV_32F, 0, 1))
-    sums = cv2.boxFilter(edges, -1, (int(w), int(h)), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    sums = sums[: part.shape[0] - h + 1, : part.shape[1] - w + 1]
+    sums = []
+    for dx, dy in ((1, 0), (0, 1)):  # edges of both directions are needed, or the picture slides along one
+        squared = cv2.Sobel(part, cv2.CV_32F, dx, dy) ** 2
+        sums.append(cv2.boxFilter(squared, -1, (int(w), int(h)), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT))
+    sums = np.minimum(*sums)[: part.shape[0] - h + 1, : part.shape[1] - w + 1]
     _, _, _, (i, j) = cv2.minMaxLoc(sums)
     return np.array([box[0] + i, box[1] + j, box[0] + i + w, box[1] + j + h])

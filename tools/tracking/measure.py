@@ -54,7 +54,7 @@ def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[
     """
     looks = ObjectPath(path.position, _looks_confidence(path), _boxes(path.position, box), source="looks")
     if one is None:
-        return _scored(looks, 0.0, shape, area)
+        return scored(looks, 0.0, shape, area)
     blob_position = np.where(one.is_clean[:, None], one.centre, np.nan)
     steadiness = _steadiness(one)
     blob = ObjectPath(blob_position, np.where(one.is_clean, steadiness, 0.0), one.xyxy, source="blob")
@@ -69,7 +69,7 @@ def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[
         half = np.concatenate([-box_size, box_size]) / 2
         xyxy = np.where(patched[:, None], np.tile(position, 2) + half, main.xyxy)
         main = replace(main, position=position, confidence=np.where(np.isfinite(position[:, 0]), confidence, 0.0), xyxy=xyxy)
-    return _scored(main, one.border_share, shape, area)
+    return scored(main, one.border_share, shape, area)
 
 
 def _blob_leads(path: Path, blob: ObjectPath, one: Candidate) -> bool:
@@ -79,8 +79,10 @@ def _blob_leads(path: Path, blob: ObjectPath, one: Candidate) -> bool:
         return False
     if not found.any() or found[clean].mean() < 0.7 or np.median(path.score[found]) < ACCEPTED + 0.1:
         return True
-    if robust_extent(path.position) < 0.4 * robust_extent(blob.position):
-        return True  # its looks stuck to something that stays
+    both = clean & found
+    inside = np.all((path.position >= one.xyxy[:, :2] - 3) & (path.position <= one.xyxy[:, 2:] + 3), axis=1)
+    if inside[both].mean() < 0.85:
+        return True  # its looks stuck to something else
     slope = ratio_of_motion(blob.position, path.position)
     turns = path.drifted[found].mean() > 0.3
     if not 0.93 < slope < 1.07 and not turns:
@@ -103,8 +105,18 @@ def _boxes(position: np.ndarray, box: np.ndarray) -> np.ndarray:
     return np.concatenate([position + 0.5 - half, position + 0.5 + half], axis=1)
 
 
-def _scored(path: ObjectPath, border_share: float, shape: tuple[int, int], area: float) -> ObjectPath:
-    """Weighs a followed object: long, far, large, sure, smooth, and not reaching in from outside."""
+def scored(path: ObjectPath, border_share: float, shape: tuple[int, int], area: float) -> ObjectPath:
+    """Weighs a followed object: long, far, large, sure, smooth, and not reaching in from outside.
+
+    Args:
+        path: The object.
+        border_share: Share of its frames in which its blob touches the picture's edge.
+        shape: Height and width of the coarse picture.
+        area: Its usual area, coarse pixels.
+
+    Returns:
+        The path with its score.
+    """
     seen = path.is_seen
     if seen.sum() < 2:
         return replace(path, score=0.0)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.tracking.classical import Scene, look, track_moving, track_pointed
+from motionlaw.tools.tracking.classical import FOLLOWED, Scene, continue_path, is_known, look, track_moving, track_pointed
 from motionlaw.tools.tracking.clip import Clip, read_clips
 from motionlaw.tools.tracking.measure import ObjectPath
 from motionlaw.tools.tracking.quality import track_warnings
 from motionlaw.tools.tracking.result import Pointer, TrackingResult, parse_pointers
+from motionlaw.tools.tracking.stabilise import can_compensate, compensated, find_camera_motion
 from motionlaw.tools.trajectory import Track
 from motionlaw.tools.video import VideoInfo, probe, read_frames
 
@@ -60,36 +62,139 @@ def track_video(
     if info.frame_count < MIN_FRAMES:
         raise UserError(f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; motion needs at least {MIN_FRAMES}.")
     pointers = parse_pointers(at, info)
-    parts: list[list[ObjectPath]] = []
-    clips: list[Clip] = []
+    if backend != "classical":
+        from motionlaw.tools.tracking.learned import track_learned
+
+        tracks = track_learned(info, pointers, backend=backend, checkpoint=checkpoint, start_s=start_s, end_s=end_s)
+        return TrackingResult(tracks, info, False, (), _sample_frame(info, start_s, end_s))
+    session = _Session(info, pointers)
     for clip in read_clips(info, start_s=start_s, end_s=end_s, crop=crop, progress=progress):
-        scene = look(clip)
-        parts.append([_pointed(scene, one) for one in pointers] if pointers else track_moving(scene))
-        clips.append(clip)
-    clip, paths = clips[0], parts[0]
-    if not paths:
-        raise UserError(f"Nothing moves in {info.path}. Point at the object with --track x,y@t, or give the right time range.")
-    tracks = tuple(_track(i, path_, clip, info) for i, path_ in enumerate(paths[: objects or len(paths)]))
-    return TrackingResult(tracks, info, False, (), _sample_frame(info, start_s, end_s))
+        session.take(clip)
+    tracks = session.tracks(objects)
+    if not tracks:
+        raise UserError(
+            f"Nothing moves in {info.path}. Give the time range in which it does, or point at the object with --track x,y@t."
+        )
+    return TrackingResult(tracks, info, session.camera_moves, session.warnings(), _sample_frame(info, start_s, end_s))
 
 
-def _pointed(scene: Scene, pointer: Pointer) -> ObjectPath:
-    clip = scene.clip
+class _Session:
+    """Carries objects from one clip of a long video to the next."""
+
+    def __init__(self, info: VideoInfo, pointers: list[Pointer]) -> None:
+        self.info, self.pointers = info, pointers
+        self.clips: list[Clip] = []  # without their pictures
+        self.paths: list[dict[int, ObjectPath]] = [{} for _ in pointers]
+        self.camera_moves, self.is_compensated, self.cuts = False, False, 0
+        self.reference: np.ndarray | None = None
+
+    def take(self, clip: Clip) -> None:
+        """Tracks everything through the next clip."""
+        number = len(self.clips)
+        scene = self._scene(clip)
+        self.cuts += int(scene.cut_frames[min(number, 1) :].sum())
+        for paths in self.paths:
+            box = _last_box(paths.get(number - 1))
+            if box is not None:
+                paths[number] = _joined(continue_path(scene, box), paths[number - 1])
+        for pointer, paths in zip(self.pointers, self.paths, strict=False):
+            k = _frame_of(pointer, clip)
+            if number not in paths and k is not None:
+                paths[number] = _pointed(scene, pointer, k)
+        if not self.pointers:
+            known = [paths[number] for paths in self.paths if number in paths]
+            for path in track_moving(scene):
+                if not is_known(path, known):
+                    self.paths.append({number: path})
+        self.clips.append(clip.without_pictures())
+
+    def tracks(self, objects: int | None) -> tuple[Track, ...]:
+        """Returns what was tracked; when searching, the likeliest subject first."""
+        total = sum(clip.length for clip in self.clips) - len(self.clips) + 1
+        if not self.pointers:
+            self.paths.sort(key=lambda paths: -sum(path.score * len(path.position) / total for path in paths.values()))
+            if self.cuts > 0.5 * total:
+                raise UserError(
+                    f"Everything changes from frame to frame in {self.info.path} (camera shake, flicker or cuts); "
+                    "no background stands still. Use a tripod, or point at the object with --track x,y@t."
+                )
+        chosen = self.paths[: objects or FOLLOWED] if not self.pointers else self.paths
+        return tuple(self._track(i, paths) for i, paths in enumerate(chosen))
+
+    def warnings(self) -> tuple[str, ...]:
+        """Says what concerns the whole video."""
+        out = []
+        if self.info.is_variable_frame_rate:
+            out.append("The frame rate varies; times are the container's own.")
+        if self.is_compensated:
+            out.append("The camera moves; positions are those before the background of the first frame.")
+        elif self.camera_moves:
+            out.append("The camera moves; positions are pixels of each frame, the camera's motion included.")
+        if self.cuts:
+            out.append(f"{self.cuts} frame{'s differ' if self.cuts > 1 else ' differs'} nearly everywhere (cut, flash or title).")
+        return tuple(out)
+
+    def _scene(self, clip: Clip) -> Scene:
+        motion = find_camera_motion(clip, reference=self.reference)
+        if self.reference is None:
+            self.reference = clip.planes[0][0].copy()
+        if not motion.moves:
+            return look(clip)
+        self.camera_moves = True
+        if self.pointers:  # the user's pixels are those of the frame
+            return look(clip).without_blobs()
+        if not can_compensate(motion, clip):
+            raise UserError(
+                f"Everything moves in {self.info.path}: the camera pans or shakes by {motion.farthest_px * clip.factor:.0f} px or more, "
+                "so that no background stands still. Use a tripod, or point at the object with --track x,y@t."
+            )
+        self.is_compensated = True
+        still, blank = compensated(clip, motion)
+        return look(still, blank=blank)
+
+    def _track(self, number: int, paths: dict[int, ObjectPath]) -> Track:
+        info, parts = self.info, []
+        for i, clip in enumerate(self.clips):
+            path, start = paths.get(i), min(i, 1)
+            if path is None:
+                path = ObjectPath(np.full((clip.length, 2), np.nan), np.zeros(clip.length), np.full((clip.length, 4), np.nan))
+            parts.append((clip.to_video(path.position)[start:], clip.to_video(path.xyxy)[start:], path.confidence[start:]))
+        position, xyxy, confidence = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        frame = np.concatenate([clip.frame[min(i, 1) :] for i, clip in enumerate(self.clips)])
+        timestamps = np.concatenate([clip.timestamps[min(i, 1) :] for i, clip in enumerate(self.clips)])
+        unseen = ~np.isfinite(position).all(axis=1)
+        xyxy[unseen], confidence[unseen] = np.nan, 0.0
+        if unseen.all():
+            raise UserError(f"The object pointed at cannot be found in {info.path}. Point at another frame, or draw a box x1,y1,x2,y2@t.")
+        size = (info.width, info.height)
+        warnings = track_warnings(position=position, confidence=confidence, xyxy=xyxy, timestamps=timestamps, frame_size=size)
+        return Track(number, f"object {number + 1}", frame, timestamps, position, confidence, xyxy, warnings)
+
+
+def _frame_of(pointer: Pointer, clip: Clip) -> int | None:
+    """Returns the frame of the clip that is pointed at, if it is in there."""
     t = clip.timestamps[0] if pointer.t is None else pointer.t
-    k = int(np.argmin(np.abs(clip.timestamps - t)))
-    return track_pointed(scene, k, clip.to_coarse(np.array([pointer.x1, pointer.y1, pointer.x2, pointer.y2])))
+    step = float(np.median(np.diff(clip.timestamps))) if clip.length > 1 else 1.0
+    if not clip.timestamps[0] - step <= t <= clip.timestamps[-1] + step:
+        return None
+    return int(np.argmin(np.abs(clip.timestamps - t)))
 
 
-def _track(number: int, path: ObjectPath, clip: Clip, info: VideoInfo) -> Track:
-    position, xyxy = clip.to_video(path.position), clip.to_video(path.xyxy)
-    xyxy[~path.is_seen] = np.nan
-    confidence = np.where(path.is_seen, path.confidence, 0.0)
-    warnings = track_warnings(
-        position=position, confidence=confidence, xyxy=xyxy, timestamps=clip.timestamps, frame_size=(info.width, info.height)
-    )
-    return Track(number, f"object {number + 1}", clip.frame, clip.timestamps, position, confidence, xyxy, warnings)
+def _pointed(scene: Scene, pointer: Pointer, k: int) -> ObjectPath:
+    return track_pointed(scene, k, scene.clip.to_coarse(np.array([pointer.x1, pointer.y1, pointer.x2, pointer.y2])))
+
+
+def _last_box(path: ObjectPath | None) -> np.ndarray | None:
+    """Returns the box in the last frame, if the object was seen there."""
+    return None if path is None or not path.is_seen[-1] or not np.isfinite(path.xyxy[-1]).all() else path.xyxy[-1]
+
+
+def _joined(path: ObjectPath, before: ObjectPath) -> ObjectPath:
+    """Shifts a path so that it goes on at the very point that was tracked before."""
+    offset = before.position[-1] - path.position[0]
+    return path if not np.isfinite(offset).all() else replace(path, position=path.position + offset)
 
 
 def _sample_frame(info: VideoInfo, start_s: float | None, end_s: float | None) -> np.ndarray:
     """Returns one frame for pictures of the tracks: the first of the range."""
-    return next(read_frames(info.path, start_s=start_s, end_s=end_s, max_width=1280)).image
+    return next(read_frames(info.path, start_s=start_s, end_s=end_s)).image
