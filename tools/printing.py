@@ -6,6 +6,8 @@ physicists write them, whatever their coefficients are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy
 
 from motionlaw.tools.nodes import rebuild
@@ -127,8 +129,13 @@ def _signed(term: sympy.Expr, digits: int) -> tuple[bool, str]:
     return bool(coefficient < 0), f"{top}/({'*'.join(below)})" if below else top
 
 
-def to_latex(expr: sympy.Expr, digits: int = 5) -> str:
+def to_latex(expr: sympy.Expr, digits: int = 5, *, names: Mapping[str, str] | None = None) -> str:
     r"""Prints an expression as LaTeX, with the terms in the order of `format_expr`.
+
+    Args:
+        expr: The expression.
+        digits: Significant digits of its floats.
+        names: LaTeX of variables that are not to be spelled by `latex_name`, e.g. ``{"v": r"\dot{x}"}``.
 
     Example:
         >>> theta, rate = sympy.symbols("theta v_x1")
@@ -136,12 +143,13 @@ def to_latex(expr: sympy.Expr, digits: int = 5) -> str:
         '- 4.905 \\sin{\\left(\\theta \\right)} + v_{x1}'
     """
     rounded = round_expr(expr, digits)
-    names = {symbol: latex_name(symbol.name) for symbol in rounded.free_symbols}
+    given = names or {}
+    spelled = {symbol: given.get(symbol.name) or latex_name(symbol.name) for symbol in rounded.free_symbols}
     text = ""
     for index, term in enumerate(ordered_terms(rounded)):
         is_negative = bool(term.as_coeff_Mul()[0] < 0)
         sign = ("- " if is_negative else "") if index == 0 else (" - " if is_negative else " + ")
-        text += sign + sympy.latex(-term if is_negative else term, symbol_names=names)
+        text += sign + sympy.latex(-term if is_negative else term, symbol_names=spelled)
     return text
 
 
