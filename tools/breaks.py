@@ -49,7 +49,8 @@ class _Fits:
 
 def _slopes(degree: int) -> np.ndarray:
     """Slopes of the Legendre polynomials at -1 and 1, shape (2, degree + 1)."""
-    return np.stack([legendre.legval(np.array([-1.0, 1.0]), legendre.legder(row)) for row in np.eye(degree + 1)], axis=1)
+    each = [legendre.legval(np.array([-1.0, 1.0]), legendre.legder(row)) for row in np.eye(degree + 1)]
+    return np.stack(each, axis=1)
 
 
 def _fit(t: np.ndarray, x: np.ndarray, rows: np.ndarray, degree: int) -> _Fits:

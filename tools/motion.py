@@ -15,7 +15,7 @@ import numpy as np
 from motionlaw.tools.frequency import Frequency, dominant_frequency
 from motionlaw.tools.local_polynomial import COLUMNS, DEGREES, LocalFits
 from motionlaw.tools.motion_classes import Msd, direction_class, msd, scale_class, speed_class
-from motionlaw.tools.noise import checked_rows, fit_levels, noise_of_column, noise_std, segments
+from motionlaw.tools.noise import checked_rows, columns_seen_together, fit_levels, noise_of_columns, noise_std, segments
 
 __all__ = ["Frequency", "Kinematics", "Msd", "direction_class", "dominant_frequency", "msd", "noise_std",
            "scale_class", "segments", "smooth", "speed_class"]
@@ -61,17 +61,17 @@ def _pooled(values: np.ndarray, reach: int) -> np.ndarray:
     return (total[high] - total[low]) / (high - low).reshape(-1, *([1] * (values.ndim - 1)))
 
 
-def _bias_energy(fits: LocalFits, degree: int, variance: float) -> tuple[np.ndarray, np.ndarray]:
+def _bias_energy(fits: LocalFits, column: int, degree: int, variance: float) -> tuple[np.ndarray, np.ndarray]:
     """Estimates the energy of the motion beyond ``degree`` in each window, one coordinate.
 
     Returns:
         The energy in each of the next two columns, shape (C, 2), and the part of the residual that is beyond
         doubt no noise, shape (C,).
     """
-    energy = fits.coefficient[:, degree + 1 : degree + 3, 0] ** 2 - variance
+    energy = fits.coefficient[:, degree + 1 : degree + 3, column] ** 2 - variance
     wide, near = _pooled(energy, WIDE), _pooled(energy, 2)
     spare = fits.rows() - degree - 1
-    surplus = _pooled(fits.energy_beyond(degree)[:, 0] - variance * spare, 2)
+    surplus = _pooled(fits.energy_beyond(degree)[:, column] - variance * spare, 2)
     # Four deviations and the skew of chi-squared: one false alarm blocks every wider window.
     surplus = surplus - variance * (4.0 * np.sqrt(2.0 * np.maximum(spare, 1)) + 10.0)
     return np.maximum(np.maximum(wide, near - 1.5 * variance), 0.0), np.maximum(surplus, 0.0)
@@ -82,7 +82,7 @@ def _degrees(columns: int) -> list[int]:
     return [degree for degree in DEGREES if degree <= columns - 2] or [max(columns - 1, 0)]
 
 
-def _choose(levels: list[LocalFits], times: np.ndarray, variance: float) -> np.ndarray:
+def _choose(levels: list[LocalFits], column: int, times: np.ndarray, variance: float) -> np.ndarray:
     """Picks the (level, degree) with the smallest expected error of the acceleration at each time."""
     table = []
     degrees = _degrees(levels[0].to_orthonormal.shape[1])
@@ -94,7 +94,7 @@ def _choose(levels: list[LocalFits], times: np.ndarray, variance: float) -> np.n
             if degree == basis.shape[2] - 1:  # nothing left to tell the bias by
                 table.append(np.full(len(times), 1e300))
                 continue
-            energy, surplus = _bias_energy(fits, degree, variance)
+            energy, surplus = _bias_energy(fits, column, degree, variance)
             second = basis[2] ** 2
             following = second[:, degree + 1 : degree + 3]
             # A window that misses the motion shows it as slower than it is: a wider one is never better again.
@@ -104,14 +104,14 @@ def _choose(levels: list[LocalFits], times: np.ndarray, variance: float) -> np.n
     return np.argmin(np.array(table), axis=0)
 
 
-def _smooth_stretch(t: np.ndarray, levels: list[LocalFits], variance: float) -> tuple[np.ndarray, ...]:
+def _smooth_stretch(t: np.ndarray, levels: list[LocalFits], column: int, variance: float) -> tuple[np.ndarray, ...]:
     """Smooths one coordinate over one stretch: states (T, 3), covariances (T, 3, 3), half-widths (T,)."""
     length = len(t)
     degrees = _degrees(levels[0].to_orthonormal.shape[1])
     step = max(length // STATIONS, 1)
     edges = np.arange(min(2 * COLUMNS, length))
     stations = np.unique(np.r_[edges, np.arange(0, length, step), length - 1 - edges])
-    choice = _choose(levels, t[stations], variance)
+    choice = _choose(levels, column, t[stations], variance)
     bounds = np.r_[-1, (stations[1:] + stations[:-1]) // 2, length - 1]
     choice = np.repeat(choice, np.diff(bounds))
     state, covariance, half_width = np.empty((length, 3)), np.empty((length, 3, 3)), np.empty(length)
@@ -120,12 +120,12 @@ def _smooth_stretch(t: np.ndarray, levels: list[LocalFits], variance: float) -> 
         rows = np.flatnonzero(choice == number)
         window = fits.nearest(t[rows])
         basis = fits.basis(t[rows], window)
-        state[rows] = np.einsum("ink,nk->ni", basis[:, :, : degree + 1], fits.coefficient[window, : degree + 1, 0])
+        state[rows] = np.einsum("ink,nk->ni", basis[:, :, : degree + 1], fits.coefficient[window, : degree + 1, column])
         used = basis[:, :, : degree + 1].transpose(1, 0, 2)
         covariance[rows] = variance * np.matmul(used, used.transpose(0, 2, 1))
         following = basis[:, :, degree + 1 : degree + 3] ** 2
         if following.shape[2]:
-            energy, surplus = _bias_energy(fits, degree, variance)
+            energy, surplus = _bias_energy(fits, column, degree, variance)
             bias = np.sum(np.maximum(energy, surplus[:, None] / 2)[window] * following, axis=2).T
             covariance[rows[:, None], np.arange(3), np.arange(3)] += bias
         else:
@@ -162,23 +162,23 @@ def smooth(t: np.ndarray, position: np.ndarray, *, noise_std: np.ndarray | None 
     bandwidth = np.full((length, coordinates), np.nan)
     noise = np.full(coordinates, np.nan) if noise_std is None else np.broadcast_to(
         np.asarray(noise_std, dtype=float), (coordinates,)).copy()
-    for column in range(coordinates):
-        seen = np.flatnonzero(np.isfinite(position[:, column]))
-        times, values = t[seen], position[seen, column]
+    for columns, seen in columns_seen_together(position):
         if len(seen) < 3:
             continue
-        mean = float(np.mean(values))
+        times, values = t[seen], position[np.ix_(seen, columns)]
+        mean = np.mean(values, axis=0)
         parts = [part for part in segments(times) if part.stop - part.start >= 3]
-        levels = [fit_levels(times[part], (values[part] - mean)[:, None]) for part in parts]
-        if not np.isfinite(noise[column]):
+        levels = [fit_levels(times[part], values[part] - mean) for part in parts]
+        if noise_std is None:
             long_enough = [level for part, level in zip(parts, levels, strict=True) if part.stop - part.start >= 4]
-            noise[column] = noise_of_column(times, values, long_enough or None)
-        variance = noise[column] ** 2 if np.isfinite(noise[column]) else float(np.var(values))
+            noise[columns] = noise_of_columns(times, values, long_enough or None)
+        variance = np.where(np.isfinite(noise[columns]), noise[columns] ** 2, np.var(values, axis=0))
         for part, level in zip(parts, levels, strict=True):
-            rows = seen[part]
-            state[rows, column], covariance[rows, column], bandwidth[rows, column] = _smooth_stretch(
-                times[part], level, variance)
-            state[rows, column, 0] += mean
+            for number, column in enumerate(columns):
+                rows = seen[part]
+                state[rows, column], covariance[rows, column], bandwidth[rows, column] = _smooth_stretch(
+                    times[part], level, number, float(variance[number]))
+                state[rows, column, 0] += mean[number]
     stderr = np.sqrt(np.diagonal(covariance, axis1=2, axis2=3))
     return Kinematics(t, state[:, :, 0], state[:, :, 1], state[:, :, 2], stderr[:, :, 0], stderr[:, :, 1],
                       stderr[:, :, 2], covariance, noise, bandwidth)

@@ -14,6 +14,7 @@ from motionlaw.tools.errors import ToolError
 from motionlaw.tools.local_polynomial import COLUMNS, DEGREES, LocalFits, fit_windows, half_widths
 
 GAP_IN_STEPS = 10.0  # a gap of more steps than this is not bridged
+BLOCKS, BLOCK = 5, 1200  # longer records are sampled for their noise
 CONFIDENCE = 0.02  # of the upper limit by which estimates of the noise compete
 
 
@@ -126,24 +127,43 @@ def noise_std(t: np.ndarray, position: np.ndarray) -> np.ndarray:
         True
     """
     t, position = checked_rows(t, position)
-    return np.array([noise_of_column(t, position[:, column]) for column in range(position.shape[1])])
+    noise = np.full(position.shape[1], np.nan)
+    for columns, seen in columns_seen_together(position):
+        noise[columns] = noise_of_columns(t[seen], position[np.ix_(seen, columns)])
+    return noise
 
 
-def noise_of_column(t: np.ndarray, values: np.ndarray, levels: list[list[LocalFits]] | None = None) -> float:
-    """Estimates the noise of one coordinate, shape (T,); ``levels`` are its fits, one list for each long stretch."""
-    seen = np.isfinite(values)
-    t, values = t[seen], values[seen]
-    if len(t) < 4:
-        return float("nan")
+def columns_seen_together(position: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Groups columns by the rows in which they were seen: pairs of column and row indices."""
+    seen = np.isfinite(position)
+    groups: dict[bytes, list[int]] = {}
+    for column in range(position.shape[1]):
+        groups.setdefault(np.packbits(seen[:, column]).tobytes(), []).append(column)
+    return [(np.array(columns), np.flatnonzero(seen[:, columns[0]])) for columns in groups.values()]
+
+
+def _samples(t: np.ndarray) -> list[slice]:
+    """Stretches to estimate the noise from: all of them, or blocks spread over a long record."""
     parts = [part for part in segments(t) if part.stop - part.start >= 4] or [slice(0, len(t))]
-    centred = (values - np.mean(values))[:, None]
+    if len(t) <= BLOCKS * BLOCK:
+        return parts
+    starts = np.linspace(0, len(t) - BLOCK, BLOCKS).astype(int)
+    blocks = [slice(max(start, part.start), min(start + BLOCK, part.stop)) for start in starts for part in parts]
+    return [block for block in blocks if block.stop - block.start >= 4]
+
+
+def noise_of_columns(t: np.ndarray, values: np.ndarray, levels: list[list[LocalFits]] | None = None) -> np.ndarray:
+    """Estimates the noise of columns without NaN, shape (T, D); ``levels`` are the fits of each stretch, if made."""
+    if len(t) < 4:
+        return np.full(values.shape[1], np.nan)
     if levels is None:
-        levels = [fit_levels(t[part], centred[part]) for part in parts]
-    lengths = np.array([part.stop - part.start for part in parts])
-    each = np.array([_noise_variance(level, length)[0]
-                     for level, length in zip(levels, lengths, strict=True)])
-    measured = float(np.sqrt(np.average(each, weights=lengths)))
-    floor = max(1e-12 * float(np.ptp(values)), 4.0 * np.finfo(float).eps * float(np.max(np.abs(values))), 1e-300)
-    quantum = _quantum_std(values)
+        centred = values - np.mean(values, axis=0)
+        levels = [fit_levels(t[part], centred[part]) for part in _samples(t)]
+    lengths = np.array([int(level[0].stop[-1]) for level in levels])
+    each = np.array([_noise_variance(level, length) for level, length in zip(levels, lengths, strict=True)])
+    measured = np.sqrt(np.average(each, axis=0, weights=lengths))
+    rounding = 4.0 * np.finfo(float).eps * np.max(np.abs(values), axis=0)
+    floor = np.maximum(np.maximum(1e-12 * np.ptp(values, axis=0), rounding), 1e-300)
+    quantum = np.array([_quantum_std(column) for column in values.T])
     # Rounding shows in the residual too; where it does not, the lattice is the motion's own (a parabola's steps).
-    return max(measured, quantum if measured > 0.1 * quantum else 0.0, floor)
+    return np.maximum(np.maximum(measured, np.where(measured > 0.1 * quantum, quantum, 0.0)), floor)
