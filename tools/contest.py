@@ -75,13 +75,15 @@ def longest_step(evidence: Evidence) -> float:
 def fit_rival(rival: Rival, evidence: Evidence, *, whole: bool = False, is_joined: bool = True) -> Rival:
     """Fits a rival's constants to the trajectories; the score is given by `rank`."""
     runs = [run.observation(order=rival.model.order, whole=whole) for run in evidence.runs]
-    fit = fit_trajectories(
-        rival.model,
-        runs,
-        longest_step=longest_step(evidence),
-        segment_rows=_segment_rows(runs, evidence.time_scale_s),
-        is_joined=is_joined,
-    )
+    options = {
+        "longest_step": longest_step(evidence),
+        "segment_rows": _segment_rows(runs, evidence.time_scale_s),
+        "is_joined": is_joined,
+    }
+    fit = fit_trajectories(rival.model, runs, **options)
+    if fit.status == "diverged":  # a first guess may blow up where no force at all does not
+        calm = [0.0 if name.startswith("c_") else value for name, value in zip(rival.model.parameters, rival.model.values, strict=True)]
+        fit = fit_trajectories(rival.model.with_values(np.array(calm)), runs, **options)
     return replace(rival, model=fit.model, fit=fit)
 
 

@@ -201,7 +201,7 @@ def _best_choice(
         candidate = discover_law(
             choice.trajectories, name=name, settings=settings, has_velocity_meaning=is_place, on_progress=on_progress
         )
-        candidate = replace(candidate, quantities=(*candidate.quantities, *choice.parameters))
+        candidate = replace(candidate, quantities=(*candidate.quantities, *choice.quantities))
         if candidate.status == "ok":
             return candidate
         if found is None or (found.status == "refused" and candidate.status == "weak"):

@@ -29,6 +29,8 @@ from motionlaw.tools.verify import WEAK_NMSE, Check, check_law, verdict, why_no_
 ENGINES = ("search", "operon", "sindy", "pysr")
 # Short forecasts stand in for a long prediction that fails only where they are this many times better.
 FORECAST_GAIN = 0.01
+# Below this many rows the structure is chosen on all of them, among this many rivals.
+SHORT, MOST_SETTLED = 40, 10
 Progress = Callable[[str], None]
 
 
@@ -92,6 +94,7 @@ def discover_law(
     contest = _Contest(evidence, settings, deadline, on_progress)
     for order in orders:
         contest.enter(order)
+    contest.settle()
     if not contest.ranked:
         return _refused(trajectories, evidence, "Every law tried ran away from the data.", name, settings, started)
     return _reported(contest, trajectories, name, started)
@@ -127,6 +130,17 @@ class _Contest:
         if was_cut:
             self.warnings.append(f"The time limit of {self.settings.time_limit:g} s cut the search short: best law so far.")
         self.ranked = validate(rank([*self.ranked, *fitted]), self.evidence, is_joined=self.is_joined)
+
+    def settle(self) -> None:
+        """Chooses the structure of short runs on all of their rows: without the tail too little would be left."""
+        if self.evidence.rows >= SHORT or not self.ranked:
+            return
+        by_key = {rival.key: rival for rival in self.ranked[:MOST_SETTLED]}
+        order = [rival.key for rival in rank([fit_rival(replace(r, fit=None), self.evidence, whole=True) for r in by_key.values()])]
+        self.ranked = [by_key[key] for key in order if key in by_key]
+        self.warnings.append(
+            f"With {self.evidence.rows} rows the terms of the law were chosen on all of them; the tail checks their constants only."
+        )
 
     def _fit(self, rivals: list[Rival]) -> tuple[list[Rival], bool]:
         """Fits joined runs; where those are chaotic, fits short stretches instead."""

@@ -15,6 +15,8 @@ from motionlaw.tools.observe import Evidence
 
 # Rivals nearer than this to the winner's score are said to be possible too (2·ln of a Bayes factor of about 20).
 POSSIBLE = 6.0
+# A drag this many standard errors from zero can be told, whatever the contest thought of its cost.
+SEEN = 3.0
 
 
 def near_rivals(ranked: Sequence[Rival], winner: Rival) -> list[str]:
@@ -51,7 +53,7 @@ def unseen_drag(winner: Rival, evidence: Evidence, *, is_joined: bool = True) ->
     )
     fit = fit_rival(replace(winner, model=wider, fit=None), evidence, whole=True, is_joined=is_joined).fit
     value, stderr = fit.model.values[-1], fit.stderr[-1]
-    if fit.status == "diverged" or not np.isfinite(stderr):
+    if fit.status == "diverged" or not np.isfinite(stderr) or abs(value) > SEEN * stderr:
         return []
     unit = f" 1/{evidence.units[0]}" if evidence.units[0] not in ("", "rad") else ""
     return [f"Drag cannot be told from none here: a term {name}*abs({name}) would be {value:.2g} ± {stderr:.2g}{unit}."]

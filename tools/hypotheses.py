@@ -20,10 +20,13 @@ from motionlaw.tools.frequency import dominant_frequency
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
 from motionlaw.tools.realign import named_constants, realign
-from motionlaw.tools.search import Support, best_subsets, model_of, weak_system
+from motionlaw.tools.search import Samples, Support, best_subsets, model_of, weak_system
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
 MOST_RIVALS = 14
+# With fewer rows than this the weak form sees little; the plainest laws are then tried whatever it says.
+FEW_ROWS = 60
+PLAIN_LAWS = (("1",), ("1", "v"), ("1", "v*abs(v)"), ("1", "sign(v)"), ("q",), ("q", "v"), ("q", "1"), ("q", "v", "1"), ("v",), ("v*abs(v)",))
 # A driving frequency is believed where it explains this share of what the best law without it leaves over.
 FORCING_SHARE = 0.5
 
@@ -35,10 +38,10 @@ def _most_terms(evidence: Evidence) -> int:
 
 
 def window_seconds(evidence: Evidence) -> float:
-    """Length of the weak form's windows: half a characteristic time, at most a quarter of the runs, at least eight rows."""
+    """Length of the weak form's windows: half a characteristic time, at most a quarter of the runs, at least five rows."""
     spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs])))
     longest = max(run.trajectory.t[run.rows_fitted - 1] - run.trajectory.t[0] for run in evidence.runs)
-    return max(min(0.5 * evidence.time_scale_s, 0.25 * longest), 8 * spacing)
+    return max(min(0.5 * evidence.time_scale_s, 0.25 * longest), 5 * spacing)
 
 
 def search_supports(evidence: Evidence, target: int, *, order: int) -> list[Support]:
@@ -116,8 +119,25 @@ def catalogue_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
     parts = [(run, run.samples(order=order)) for run in evidence.runs]
     samples = [part for _, found in parts for part in found]
     rates = [run.acceleration[np.searchsorted(run.trajectory.t, part.t)] for run, found in parts for part in found]
+    if order == 2 and len(evidence.coordinates) == 1 and evidence.rows < FEW_ROWS:
+        plain = [_plain_rival(terms, evidence, samples) for terms in PLAIN_LAWS]
+    else:
+        plain = []
     laws = known_laws(samples, rates, coordinates=evidence.coordinates, units=evidence.units, order=order)
-    return [Rival(model=law.model, cost=law.cost, source=f"catalogue: {law.name}") for law in laws]
+    return [Rival(model=law.model, cost=law.cost, source=f"catalogue: {law.name}") for law in laws] + plain
+
+
+def _plain_rival(terms: Sequence[str], evidence: Evidence, samples: Sequence[Samples]) -> Rival:
+    """A law made of named plain terms, its constants from the weak form."""
+    name = evidence.coordinates[0]
+    wanted = [parse(term.replace("q", name), variables=[name, "v"]) for term in terms]
+    library = feature_library(evidence.coordinates, 0, order=2, is_angle=evidence.is_angle)
+    features = [feature for feature in library if feature.expression in wanted]
+    system = weak_system(samples, features, 0, coordinates=evidence.coordinates, order=2, window_s=window_seconds(evidence))
+    solution, *_ = np.linalg.lstsq(system.matrix, system.vector, rcond=1e-8)
+    support = Support(system.features, solution, 0.0, 0.0)
+    cost = sum(feature.cost for feature in system.features)
+    return Rival(model_of([support], coordinates=evidence.coordinates, order=2), cost, "search")
 
 
 def proposed_rivals(text_by_target: dict[str, str], evidence: Evidence, *, order: int, source: str) -> list[Rival]:

@@ -7,7 +7,7 @@ and sets the tail of every run aside for the check on unseen data. Leaves out ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,8 +23,10 @@ HOLDOUT = 0.2
 # Noise is never believed to be less than this share of the motion: simulation and files are finite.
 NOISE_FLOOR = 1e-4
 FEWEST_ROWS = 6
-# Rows used for fitting trajectories, over all runs; longer data are thinned evenly.
+# Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
+# in a characteristic time.
 MOST_ROWS = 2400
+ROWS_PER_TIME_SCALE = 40
 
 
 @dataclass(frozen=True)
@@ -131,22 +133,41 @@ def _seen(trajectory: Trajectory) -> Trajectory:
     return _rows(trajectory, np.flatnonzero(np.isfinite(trajectory.position).all(axis=1)))
 
 
-def _run(stretch: Trajectory, noise: np.ndarray, step: int) -> Run:
+def _thinned(runs: list[Run]) -> tuple[list[Run], int]:
+    """Keeps one row in so many that fits stay quick, but always enough rows in a characteristic time."""
+    total = sum(len(run.trajectory.t) for run in runs)
+    if total <= MOST_ROWS:
+        return runs, 1
+    spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in runs])))
+    step = max(1, min(int(np.ceil(total / MOST_ROWS)), int(_time_scale(runs) / spacing / ROWS_PER_TIME_SCALE)))
+    thin = [
+        replace(
+            run,
+            trajectory=_rows(run.trajectory, np.arange(0, len(run.trajectory.t), step)),
+            states=run.states[::step],
+            acceleration=run.acceleration[::step],
+            acceleration_stderr=run.acceleration_stderr[::step],
+            rows_fitted=-(-run.rows_fitted // step),
+        )
+        for run in runs
+    ]
+    return thin, step
+
+
+def _run(stretch: Trajectory, noise: np.ndarray) -> Run:
     """Smooths one stretch; a file's own velocity is used where it is cleaner than ours."""
     kinematics = smooth(stretch.t, stretch.position, noise_std=noise)
     velocity = kinematics.velocity
     if stretch.velocity is not None and np.isfinite(stretch.velocity).all():
         cleaner = noise_std(stretch.t, stretch.velocity) < np.median(kinematics.velocity_stderr, axis=0)
         velocity = np.where(cleaner, stretch.velocity, velocity)
-    keep = np.arange(0, len(stretch.t), step)
-    stretch = _rows(stretch, keep)
     floor = NOISE_FLOOR * np.maximum(np.std(stretch.position, axis=0), 1e-12)
     fitted = int(np.searchsorted(stretch.t, stretch.t[0] + (1 - HOLDOUT) * (stretch.t[-1] - stretch.t[0])))
     return Run(
         trajectory=stretch,
-        states=np.hstack([kinematics.position, velocity])[keep],
-        acceleration=kinematics.acceleration[keep],
-        acceleration_stderr=kinematics.acceleration_stderr[keep],
+        states=np.hstack([kinematics.position, velocity]),
+        acceleration=kinematics.acceleration,
+        acceleration_stderr=kinematics.acceleration_stderr,
         noise_std=np.maximum(noise, floor),
         rows_fitted=max(FEWEST_ROWS, fitted) if len(stretch.t) > FEWEST_ROWS + 2 else len(stretch.t),
     )
@@ -161,10 +182,9 @@ def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
     Returns:
         The evidence; with no runs where nothing is left after rests and gaps.
     """
-    total = sum(len(trajectory.t) for trajectory in trajectories)
-    step = max(1, int(np.ceil(total / MOST_ROWS)))
-    warnings = [f"One row in {step} of {total} was used for the fit; all were used for smoothing."] if step > 1 else []
-    runs, events, regimes = [], [], []
+    warnings: list[str] = []
+    stretches_of_motion: list[tuple[Trajectory, np.ndarray]] = []
+    events, regimes = [], []
     for trajectory in map(_seen, trajectories):
         if len(trajectory.t) < FEWEST_ROWS:
             warnings.append(f"{trajectory.name} has only {len(trajectory.t)} usable rows and was left out.")
@@ -177,9 +197,13 @@ def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
             rows = slice(stretch.start, stretch.stop)
             t = trajectory.t[rows]
             if stretch.kind == "motion" and len(t) >= FEWEST_ROWS:
-                runs.append(_run(_rows(trajectory, rows), noise, step))
+                stretches_of_motion.append((_rows(trajectory, rows), noise))
             if len(t):
                 regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
+    runs = [_run(stretch, noise) for stretch, noise in stretches_of_motion]
+    runs, step = _thinned(runs)
+    if step > 1:
+        warnings.append(f"One row in {step} was used for the fit; all were used for smoothing.")
     return Evidence(
         coordinates=trajectories[0].coordinates,
         units=trajectories[0].units,

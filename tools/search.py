@@ -76,10 +76,10 @@ class WeakSystem:
 
 
 def _windows(t: np.ndarray, length_s: float) -> list[slice]:
-    """Overlapping stretches of ``length_s`` seconds, an eighth apart, each with at least seven rows."""
+    """Overlapping stretches of ``length_s`` seconds, an eighth apart, each with at least five rows."""
     starts = np.arange(t[0], t[-1] - length_s * 0.999, length_s / 8)
     cuts = [slice(*np.searchsorted(t, [s - 1e-12, s + length_s * 1.001])) for s in starts]
-    wide = [cut for cut in cuts if cut.stop - cut.start >= min(7, len(t))]
+    wide = [cut for cut in cuts if cut.stop - cut.start >= min(5, len(t))]
     return wide or [slice(0, len(t))]
 
 
