@@ -15,6 +15,12 @@ from motionlaw.tools.tracking.background import Blobs
 MAX_MISSED = 4
 """Frames that a chain may miss before it ends."""
 
+HOP_WINDOW = 4
+"""Steps on either side that a step is compared with."""
+
+LONGEST_GAP = 12
+"""Frames between the end of one chain and the beginning of its continuation, at the most."""
+
 REACH = 0.3
 """How far a blob may jump between two frames at the most, as a share of the picture's diagonal."""
 
@@ -80,7 +86,67 @@ def link(blobs: list[Blobs], *, shape: tuple[int, int]) -> list[Chain]:
             chain = Chain()
             chain.add(frame, int(row), found)
             running.append(chain)
-    return sorted(ended + running, key=lambda chain: chain.frames[0])
+    pieces = [piece for chain in ended + running for piece in _split(chain, blobs)]
+    return _stitched(sorted(pieces, key=lambda chain: chain.frames[0]), blobs)
+
+
+def _rebuilt(frames: list[int], rows: list[int], blobs: list[Blobs]) -> Chain:
+    chain = Chain()
+    for frame, row in zip(frames, rows, strict=True):
+        chain.add(frame, row, blobs[frame])
+    return chain
+
+
+def _split(chain: Chain, blobs: list[Blobs]) -> list[Chain]:
+    """Cuts a chain where it hops to a neighbour: one step unlike those before and after it.
+
+    A bounce changes all later steps and is no hop.
+    """
+    if len(chain.frames) < 6:
+        return [chain]
+    centre = np.array([blobs[frame].centre[row] for frame, row in zip(chain.frames, chain.rows, strict=True)])
+    steps = np.diff(centre, axis=0) / np.diff(chain.frames)[:, None]
+    size = np.sqrt(np.median([blobs[frame].area[row] for frame, row in zip(chain.frames, chain.rows, strict=True)]))
+    cuts = []
+    for i in range(len(steps)):
+        around = steps[max(0, i - HOP_WINDOW) : i + HOP_WINDOW + 1]
+        deviation = np.hypot(*(around - np.median(around, axis=0)).T)
+        own = float(np.hypot(*(steps[i] - np.median(around, axis=0))))
+        if own > max(0.8 * size, 5 * float(np.median(deviation)) + 1):
+            cuts.append(i + 1)
+    bounds = [0, *cuts, len(chain.frames)]
+    return [_rebuilt(chain.frames[a:b], chain.rows[a:b], blobs) for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def _stitched(chains: list[Chain], blobs: list[Blobs]) -> list[Chain]:
+    """Joins a chain to one that begins soon after, where the first would be by then and of its size and colour."""
+    out: list[Chain] = []
+    for chain in chains:
+        best, least = None, 1.0
+        for earlier in out:
+            gap = chain.frames[0] - earlier.frames[-1]
+            if not 0 < gap <= LONGEST_GAP or len(earlier.frames) < 3:
+                continue
+            miss = float(np.hypot(*(_ahead(earlier, blobs, gap) - blobs[chain.frames[0]].centre[chain.rows[0]])))
+            allowed = np.sqrt(earlier.area) + 2 + 0.3 * gap * float(np.hypot(*earlier.velocity))
+            growth = abs(np.log((blobs[chain.frames[0]].area[chain.rows[0]] + 4) / (earlier.area + 4)))
+            tint = float(np.linalg.norm((blobs[chain.frames[0]].colour[chain.rows[0]] - earlier.colour) * (0.5, 1, 1)))
+            cost = miss / allowed + 0.3 * growth + tint / 100
+            if miss < allowed and growth < 1.2 and tint < 30 and cost < least:
+                best, least = earlier, cost
+        if best is None:
+            out.append(chain)
+        else:
+            for frame, row in zip(chain.frames, chain.rows, strict=True):
+                best.add(frame, row, blobs[frame])
+    return out
+
+
+def _ahead(chain: Chain, blobs: list[Blobs], gap: int) -> np.ndarray:
+    """Where a chain would be some frames after its end, by its mean speed over the last few."""
+    k = min(4, len(chain.frames))
+    first = blobs[chain.frames[-k]].centre[chain.rows[-k]]
+    return chain.centre + gap * (chain.centre - first) / (chain.frames[-1] - chain.frames[-k])
 
 
 def _cost(chain: Chain, frame: int, found: Blobs, reach: float) -> np.ndarray:

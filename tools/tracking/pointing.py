@@ -15,6 +15,12 @@ SLACK = 3.0
 DEFAULT_HALF = 9
 """Half the side of the box around a click on nothing in particular, coarse pixels."""
 
+STEADY_SHARE = 0.6
+"""Share of its frames in which an object's blob has about its usual size."""
+
+FRAMES_AWAY = 6
+"""A chain may miss the frame pointed at by this many frames."""
+
 SAME_COLOUR = 14
 """Grey levels by which neighbouring pixels of one patch may differ."""
 
@@ -22,19 +28,37 @@ SAME_COLOUR = 14
 def chain_at(chains: list[Chain], blobs: list[Blobs], k: int, xyxy: np.ndarray, shape: tuple[int, int]) -> Chain | None:
     """Finds the chain whose blob lies under a click or fills a box at frame ``k``; ``None`` if there is none.
 
-    Blobs over more than a fifth of the picture are no objects; of several, the smallest is meant.
+    Blobs over more than a fifth of the picture, or of ever changing size, are no objects; of several, the smallest
+    is meant. A chain that misses this frame counts where it would be.
     """
-    best, best_area = None, 0.2 * shape[0] * shape[1]
+    best, best_cost = None, np.inf
     point = (xyxy[:2] + xyxy[2:]) / 2
     for chain in chains:
-        if k not in chain.frames:
+        frames = np.asarray(chain.frames)
+        areas = np.array([blobs[frame].area[row] for frame, row in zip(chain.frames, chain.rows, strict=True)])
+        usual = float(np.median(areas))
+        if usual > 0.2 * shape[0] * shape[1] or np.mean(np.abs(np.log(areas / usual)) < 0.5) < STEADY_SHARE:
             continue
-        row = chain.rows[chain.frames.index(k)]
-        box = blobs[k].xyxy[row]
+        near = int(np.argmin(np.abs(frames - k)))
+        gap = abs(int(frames[near]) - k)
+        box = blobs[frames[near]].xyxy[chain.rows[near]]
+        if gap:  # not seen in this very frame: merged, or below the threshold
+            if gap > FRAMES_AWAY or len(frames) < 4:
+                continue
+            box = box + np.tile(_interpolated(chain, blobs, k) - blobs[frames[near]].centre[chain.rows[near]], 2)
         inside = np.all(point >= box[:2] - SLACK) and np.all(point <= box[2:] - 1 + SLACK)
-        if inside and blobs[k].area[row] < best_area and _fits(box, xyxy):
-            best, best_area = chain, blobs[k].area[row]
+        cost = usual * (1 + gap)
+        if inside and cost < best_cost and _fits(box, xyxy):
+            best, best_cost = chain, cost
     return best
+
+
+def _interpolated(chain: Chain, blobs: list[Blobs], k: int) -> np.ndarray:
+    """Where a chain is, or would be, at a frame without a blob of its own: a line through its nearest blobs."""
+    frames = np.asarray(chain.frames)
+    nearest = np.argsort(np.abs(frames - k), kind="stable")[:4]
+    centre = np.array([blobs[frames[i]].centre[chain.rows[i]] for i in nearest])
+    return np.array([np.polyval(np.polyfit(frames[nearest] - k, centre[:, axis], 1), 0.0) for axis in (0, 1)])
 
 
 def box_at(clip: Clip, background: Background, one: Candidate | None, k: int, xyxy: np.ndarray) -> np.ndarray:
@@ -54,8 +78,13 @@ def box_at(clip: Clip, background: Background, one: Candidate | None, k: int, xy
     if xyxy[2] > xyxy[0]:
         return xyxy
     point = xyxy[:2]
-    if one is not None and np.isfinite(one.xyxy[k]).all():
-        box = seed_box(clip, background, one, k)
+    if one is not None:
+        clean = np.flatnonzero(one.is_clean if one.is_clean.any() else one.area > 0)
+        near = int(clean[np.argmin(np.abs(clean - k))])
+        box = seed_box(clip, background, one, near)
+        if near != k:  # of its usual size, here
+            half = (box[2:] - box[:2]) / 2
+            box = np.concatenate([point + 0.5 - half, point + 0.5 + half])
         if np.all(point >= box[:2] - SLACK) and np.all(point <= box[2:] + SLACK):
             return box
     return _patch(clip, k, point)
