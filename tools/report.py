@@ -213,7 +213,8 @@ def _terms(discovery: Discovery) -> list[str]:
     rows = [
         (_escaped(", ".join(_name_of(discovery, of) for of in term.of.split(","))),
          _escaped(term_text(_spelled(discovery, term.term))),
-         _escaped(value_text(term.coefficient, term.stderr)), _escaped(unit_text(term.unit)))
+         _escaped(value_text(term.coefficient, term.stderr)),
+         _escaped(unit_text(term.unit if term.unit != "1" else "")))
         for term in discovery.terms
     ]  # fmt: skip
     spelled = [replace(of, term=_spelled(discovery, of.term), of=_spelled(discovery, of.of)) for of in discovery.terms]

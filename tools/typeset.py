@@ -50,8 +50,9 @@ def term_text(term: str) -> str:
     """
     if re.fullmatch(r"v_\w+", term):
         return rate_text(term[2:])
-    text = re.sub(r"Abs\(([^()]*)\)", r"|\1|", term)
+    text = re.sub(r"\b[Aa]bs\(([^()]*)\)", r"|\1|", term)
     text = re.sub(r"\bv_(\w+)", lambda found: f"({rate_text(found[1])})", text)
+    text = re.sub(r"\|\(([^()]*)\)\|", r"|\1|", text)
     text = re.sub(r"(?<![\w.])[^\W\d]\w*", lambda found: name_text(found[0]), text)
     text = re.sub(r"\*\*(\d+)(?!\.)", lambda found: found[1].translate(_SUPERSCRIPT), text)
     return text.replace("**", "^").replace("*", "·").replace("-", "−")
@@ -105,7 +106,8 @@ def value_text(value: float, stderr: float | None, unit: str = "") -> str:
         '9.81 m/s²'
     """
     suffix = f" {unit_text(unit)}" if unit not in ("", "1") else ""
-    if stderr is None or not (math.isfinite(stderr) and stderr > 0 and math.isfinite(value)):
+    # Below 1e-8 of the value an error is one of arithmetic, and its digits say nothing.
+    if stderr is None or not (math.isfinite(stderr) and stderr > 1e-8 * abs(value) and math.isfinite(value)):
         return number_text(value) + suffix
     size = max(abs(value), stderr)
     exponent = math.floor(math.log10(size))

@@ -17,7 +17,7 @@ import pytest
 from motionlaw.tools import report
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.law import Term
-from motionlaw.tools.typeset import law_mathml
+from motionlaw.tools.typeset import law_mathml, term_text, value_text
 
 VOID = {"meta", "br", "img", "hr", "link", "input"}
 
@@ -189,6 +189,22 @@ def test_velocities_are_dotted_coordinates_in_the_typeset_law():
     assert row[0].count("¨") == 1 and "˙" in row[-1] and "θ" in row[1] and len(row) == 3
     rows = law_mathml(discoveries.double_pendulum(100))
     assert len(rows) == 2 and "<msub><mover>" in rows[1][0]
+
+
+@pytest.mark.parametrize(
+    ("value", "stderr", "text"),
+    [(2.0, 0.5, "2.00 ± 0.50"), (0.0, 0.1, "0.00 ± 0.10"), (3e-13, 1e-23, "3×10⁻¹³"),
+     (1e6, 2e9, "(0.0 ± 2.0)×10⁹"),
+     (float("nan"), 1.0, "–"), (12345.6, 300.0, "12346 ± 300"), (9.99, 0.0996, "9.99 ± 0.10")],
+)  # fmt: skip
+def test_errors_are_cut_at_their_second_digit(value: float, stderr: float, text: str):
+    """A value shows the digits its error supports, and no error that is only arithmetic."""
+    assert value_text(value, stderr) == text
+
+
+def test_terms_are_written_as_a_physicist_would():
+    """Rates, powers and bars are spelled out, whichever way the grammar writes them."""
+    assert term_text("v_theta*abs(v_theta)") == "(dθ/dt)·|dθ/dt|" and term_text("v_x1") == "dx₁/dt"
 
 
 def test_events_and_gaps_do_not_need_a_prediction(page_of):
