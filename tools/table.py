@@ -21,8 +21,12 @@ from motionlaw.tools.table_derivatives import ANGLE
 from motionlaw.tools.table_files import TABLE_SUFFIXES, RawTable, read_tables
 from motionlaw.tools.table_rows import MIN_ROWS, Run, check_gaps, long_enough, mend, refuse_infinite, split_runs, thin
 from motionlaw.tools.trajectory import Trajectory
+from motionlaw.tools.units import parse_unit
 
 SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0, "h": 3600.0}
+UNIT_WORDS = {"degrees": "deg", "degree": "deg", "°": "deg", "inch": "in", "inches": "in", "foot": "ft", "feet": "ft"}
+UNIT_WORDS |= {"meters": "m", "metres": "m", "pixels": "px", "seconds": "s", "radians": "rad"}
+UNIT_GRAMMAR = re.compile(r"^[A-Za-zµ°%.]+(\^?-?\d+)?([*/· ]+[A-Za-zµ°%.]+(\^?-?\d+)?)*$")
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,12 @@ def read_trajectories(
     check_gaps(runs, roles)
     runs = thin(runs, roles, warnings)
     notes = (*first.keys.notes, *roles.notes)
+    units = _read_units(first.raw.units, roles.coordinates, warnings)
     return TableInput(
-        trajectories=tuple(_trajectory(run, roles, first.raw, notes) for run in runs),
+        trajectories=tuple(_trajectory(run, roles, units, notes) for run in runs),
         warnings=tuple(dict.fromkeys((*warnings, *roles.warnings))),
         frame=pd.concat([table.raw.frame.select_dtypes("number") for table in opened], ignore_index=True),
-        units=first.raw.units,
+        units=units,
         is_scene=any(table.is_scene for table in opened),
     )
 
@@ -265,10 +270,10 @@ def _seconds(table: RawTable, keys: Keys, fps: float | None, name: str) -> np.nd
     return np.arange(len(table.frame)) / fps
 
 
-def _trajectory(run: Run, roles: Roles, table: RawTable, notes: tuple[str, ...]) -> Trajectory:
+def _trajectory(run: Run, roles: Roles, units_of: dict[str, str], notes: tuple[str, ...]) -> Trajectory:
     """Makes the value, with angles in radians."""
-    units = [_unit(column, table.units) for column in roles.coordinates]
-    to_radians = np.array([np.pi / 180 if unit in ("deg", "°", "degrees") else 1.0 for unit in units])
+    units = [_unit(column, units_of) for column in roles.coordinates]
+    to_radians = np.array([np.pi / 180 if unit == "deg" else 1.0 for unit in units])
 
     def stacked(columns: dict[str, str]) -> np.ndarray | None:
         if set(columns) != set(roles.coordinates):
@@ -293,3 +298,23 @@ def _unit(column: str, units: dict[str, str]) -> str:
     if re.match(r"^px_|_px$", column):
         return "px"
     return "rad" if ANGLE.match(column) else ""
+
+
+def _read_units(units: dict[str, str], columns: Sequence[str], warnings: list[str]) -> dict[str, str]:
+    """Writes units the way `units` does; drops those it has no name for, with a warning.
+
+    Raises:
+        UserError: A unit is no product of powers at all.
+    """
+    plain = dict(units)
+    for column in (column for column in columns if column in units):
+        words = re.sub(r"([A-Za-z])(-?\d)", r"\1^\2", units[column].strip())
+        plain[column] = re.sub(r"[A-Za-z°]+", lambda word: UNIT_WORDS.get(word[0].lower(), word[0]), words)
+        try:
+            parse_unit(plain[column])
+        except UserError as error:
+            if not UNIT_GRAMMAR.match(words):
+                raise UserError(f"The unit of column {column} cannot be read: {error} Change the header.") from None
+            warnings.append(f"The unit '{units[column]}' of column {column} is not known and is left out.")
+            plain[column] = ""
+    return plain

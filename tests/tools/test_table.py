@@ -86,6 +86,14 @@ def test_units_in_headers_are_understood(tmp_path):
     assert (trajectory.coordinates, trajectory.units) == (("theta",), ("rad",))
 
 
+@pytest.mark.parametrize(("written", "unit"), [("m/s2", "m/s^2"), ("pixels", "px"), ("cm", "cm"), ("volts", "")])
+def test_units_are_written_one_way(tmp_path, written, unit):
+    """Other spellings are understood; a unit without a name here is left out with a warning."""
+    table = read_trajectories([write(tmp_path / "run.csv", pd.DataFrame({"t": T, f"x ({written})": X}))])
+    assert table.trajectories[0].units == (unit,)
+    assert bool(table.warnings) == (unit == "")
+
+
 @pytest.mark.parametrize(
     "names", [("x1", "x2", "v1", "v2"), ("o1", "o2", "w1", "w2"), ("x", "y", "v_x", "v_y"), ("x", "y", "dx", "dy")]
 )
