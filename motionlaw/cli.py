@@ -120,6 +120,47 @@ def discover(
     raise typer.Exit(status)
 
 
+@app.command()
+def track(
+    video: Annotated[str, typer.Argument(help="The video.", metavar="VIDEO")],
+    out: Annotated[str | None, typer.Option(help="Write the positions here: .csv, .parquet or .json.")] = None,
+    overlay: Annotated[str | None, typer.Option(help="Write the video with the tracks drawn in here: .mp4.")] = None,
+    scale: Scale = None,
+    origin: Origin = None,
+    tilt: Tilt = 0.0,
+    track: TrackAt = None,
+    objects: Annotated[int | None, typer.Option(help="How many objects at the most.")] = None,
+    start: Start = None,
+    end: End = None,
+    crop: Annotated[str | None, typer.Option(help="Look only into x1,y1,x2,y2 (pixels).")] = None,
+    backend: Annotated[
+        Literal["classical", "cotracker3", "sam2"], typer.Option(help="The tracker; the learned ones need --checkpoint.")
+    ] = "classical",
+    checkpoint: Annotated[str | None, typer.Option(help="Folder or file of a learned tracker's weights.")] = None,
+    json: Json = False,
+) -> None:
+    """Follow what moves in a video: positions with confidence, gaps and true times."""
+    from motionlaw.tools.tracking.command import track_command
+
+    status = track_command(
+        video,
+        out=out,
+        overlay=overlay,
+        scale=scale,
+        origin=origin,
+        tilt=tilt,
+        track=track or ["auto"],
+        objects=objects,
+        start=start,
+        end=end,
+        crop=crop,
+        backend=backend,
+        checkpoint=checkpoint,
+        as_json=json,
+    )
+    raise typer.Exit(status)
+
+
 def main() -> None:
     """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
     sys.exit(run(app))
