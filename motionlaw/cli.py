@@ -134,7 +134,7 @@ def track(
     end: End = None,
     crop: Annotated[str | None, typer.Option(help="Look only into x1,y1,x2,y2 (pixels).")] = None,
     backend: Annotated[
-        Literal["classical", "cotracker3", "sam2"], typer.Option(help="The tracker; the learned ones need --checkpoint.")
+        Literal["classical", "cotracker3", "sam2"], typer.Option(help="The tracker; learned ones need --checkpoint.")
     ] = "classical",
     checkpoint: Annotated[str | None, typer.Option(help="Folder or file of a learned tracker's weights.")] = None,
     json: Json = False,
