@@ -3,7 +3,7 @@
 A contact changes the velocity within a frame or three; the two pieces then meet between those frames with different
 slopes. A jump (an identity switch, a lost and wrongly found object) leaves pieces that do not meet. Motion that is
 only fast is better described by the smooth polynomial, because its order is twice as high, and does not
-fire where a turn takes six frames or more.
+fire where a turn takes ten frames or more.
 Leaves out: changes of the acceleration alone, which belong to laws (Coulomb friction) as often as to events.
 """
 
@@ -21,7 +21,7 @@ GUARDS = (0, 1, 2)  # rows between the pieces that the contact itself may take
 EVIDENCE = 45.0  # gain in chi-squared that no smooth motion reaches by chance
 RATIO = 8.0  # and how many times better the pieces must fit
 NARROW = (0.0, 1.0, 2.0, 3.0)  # frames a contact may last
-SLOWER = 1.3  # a slower or smooth turn must be this many times worse, noise included
+SLOWER = 1.6  # a slower or smooth turn must be this many times worse, noise included
 CHUNK = 4000
 
 

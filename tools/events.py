@@ -199,11 +199,11 @@ def find_regimes(t: np.ndarray, position: np.ndarray, *, noise_std: np.ndarray |
     t = np.asarray(t, dtype=float)
     events = find_events(t, position, noise_std=noise_std) if events is None else events
     cuts: list[tuple[int, str]] = [(0, "")]
-    kind_before, kind_after = {}, {}
+    released, kind_before, kind_after = 0, "motion", {}
     for event in events:
         row = int(np.searchsorted(t, event.t, side="right"))
         if event.kind == "release":
-            kind_before[row] = "held" if event.detail.startswith("held") else "rest"
+            released, kind_before = row, "held" if event.detail.startswith("held") else "rest"
         elif event.kind == "rest":
             row = int(np.searchsorted(t, event.t))
             kind_after[row] = "held" if event.detail.startswith("held") else "rest"
@@ -214,7 +214,8 @@ def find_regimes(t: np.ndarray, position: np.ndarray, *, noise_std: np.ndarray |
     stretches = []
     for start, stop in pairwise(bounds):
         if stop - start >= 2:
-            kind = kind_before.get(stop) or next((kind_after[row] for row in kind_after if row <= start), "motion")
+            after = next((kind_after[row] for row in kind_after if row <= start), "motion")
+            kind = kind_before if stop <= released else after
             stretches.append(Stretch(start, stop, kind))
     return tuple(stretches)
 

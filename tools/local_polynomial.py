@@ -69,7 +69,9 @@ class LocalFits:
         if len(self.centre) == 1:
             return np.zeros(len(times), dtype=int)
         right = np.clip(np.searchsorted(self.centre, times), 1, len(self.centre) - 1)
-        return np.where(times - self.centre[right - 1] <= self.centre[right] - times, right - 1, right)
+        # Ties fall to the left whatever the rounding, so that a shift or another unit of time changes nothing.
+        tie = 1e-6 * self.half_width
+        return np.where(times - self.centre[right - 1] <= self.centre[right] - times + tie, right - 1, right)
 
     def basis(self, times: np.ndarray, window: np.ndarray) -> np.ndarray:
         """Evaluates the orthonormal polynomials and two derivatives.
@@ -102,12 +104,12 @@ def fit_windows(t: np.ndarray, values: np.ndarray, half_width: float, *, columns
     """
     length = len(t)
     span = t[-1] - t[0]
-    count = int(np.clip(np.ceil(span / half_width * CENTRES_PER_HALF_WIDTH), 1, length))
+    count = int(np.clip(np.ceil(span / half_width * CENTRES_PER_HALF_WIDTH - 1e-6), 1, length))
     # Centres sit on rows, so that dense stretches of uneven records are not starved of windows.
-    by_time = np.searchsorted(t, np.linspace(t[0], t[-1], count + 1))
+    slack = 1e-9 * span
+    by_time = np.searchsorted(t, np.linspace(t[0], t[-1], count + 1) - slack)
     rows = np.unique(np.clip(by_time, 0, length - 1))
     centre = t[rows]
-    slack = 1e-9 * span
     first = np.searchsorted(t, centre - half_width - slack)
     stop = np.searchsorted(t, centre + half_width + slack)
     short = stop - first < columns
@@ -136,5 +138,5 @@ def half_widths(t: np.ndarray, *, columns: int = COLUMNS) -> np.ndarray:
     span = t[-1] - t[0]
     # A small quantile, not the median: a record with dense stretches deserves narrow windows there.
     narrowest = 0.5 * np.quantile(t[columns - 1 :] - t[: len(t) - columns + 1], 0.1)
-    steps = int(np.ceil(np.log(max(span / narrowest, 1.0)) / np.log(WIDTH_RATIO)))
+    steps = int(np.ceil(np.log(max(span / narrowest, 1.0)) / np.log(WIDTH_RATIO) - 1e-6))
     return np.minimum(narrowest * WIDTH_RATIO ** np.arange(steps + 1), span)

@@ -168,7 +168,8 @@ def smooth(t: np.ndarray, position: np.ndarray, *, noise_std: np.ndarray | None 
         times, values = t[seen], position[np.ix_(seen, columns)]
         mean = np.mean(values, axis=0)
         parts = [part for part in segments(times) if part.stop - part.start >= 3]
-        levels = [fit_levels(times[part], values[part] - mean) for part in parts]
+        known = None if noise_std is None else noise[columns]
+        levels = [fit_levels(times[part], values[part] - mean, known) for part in parts]
         if noise_std is None:
             long_enough = [level for part, level in zip(parts, levels, strict=True) if part.stop - part.start >= 4]
             noise[columns] = noise_of_columns(times, values, long_enough or None)

@@ -47,17 +47,25 @@ def segments(t: np.ndarray) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise(bounds)]
 
 
-def fit_levels(t: np.ndarray, values: np.ndarray) -> list[LocalFits]:
-    """Fits one stretch with every half-width, up to where even the highest degree no longer follows the data."""
+def fit_levels(t: np.ndarray, values: np.ndarray, noise: np.ndarray | None = None) -> list[LocalFits]:
+    """Fits one stretch with every half-width, up to where even the highest degree no longer follows the data.
+
+    Args:
+        t: Seconds, shape (T,).
+        values: Shape (T, D), no NaN.
+        noise: Standard deviations, shape (D,), where they are known.
+    """
     columns = min(COLUMNS, len(t))
     levels: list[LocalFits] = []
     best = np.full(values.shape[1], np.inf)
+    floor = (1e-9 * np.ptp(values, axis=0)) ** 2 + 1e-300
+    floor = floor if noise is None else np.maximum(floor, noise**2)
     for half_width in half_widths(t, columns=columns):
         fits = fit_windows(t, values, half_width, columns=columns)
         spare = np.maximum(fits.rows() - columns, 0)
         if np.sum(spare) > 0:
             variance = np.median(fits.residual_energy[spare > 0] / spare[spare > 0, None], axis=0)
-            best = np.minimum(best, np.maximum(variance, 1e-300)) if np.median(spare) >= columns // 2 else best
+            best = np.minimum(best, np.maximum(variance, floor)) if np.median(spare) >= columns // 2 else best
             if len(levels) > 2 and np.all(variance > 100.0 * best):
                 break
         levels.append(fits)
@@ -89,6 +97,9 @@ def _noise_variance(levels: list[LocalFits], length: int) -> np.ndarray:
                 continue
             spare = fits.rows() - degree - 1
             used = spare > 0
+            # Uneven times leave rows to spare in the densest windows only: too few to speak for the record.
+            if np.mean(used) < 0.8 and np.any(fits.rows() > columns):
+                continue
             if not np.any(used):
                 continue
             ratio = fits.energy_beyond(degree)[used] / spare[used, None]
@@ -97,7 +108,7 @@ def _noise_variance(levels: list[LocalFits], length: int) -> np.ndarray:
             kept = ratio <= typical
             variance = np.sum(np.where(kept, ratio * spare[used, None], 0.0), axis=0)
             variance /= np.maximum(np.sum(np.where(kept, spare[used, None], 0), axis=0), 1)
-            freedom = max(length * np.sum(spare[used]) / np.sum(fits.rows()[used]) * np.mean(kept), 1.0)
+            freedom = max(length * np.sum(spare[used]) / np.sum(fits.rows()) * np.mean(kept), 1.0)
             variances.append(variance)
             bounds.append(variance * freedom / (2.0 * special.gammaincinv(freedom / 2.0, CONFIDENCE)))
     if not variances:
@@ -165,5 +176,6 @@ def noise_of_columns(t: np.ndarray, values: np.ndarray, levels: list[list[LocalF
     rounding = 4.0 * np.finfo(float).eps * np.max(np.abs(values), axis=0)
     floor = np.maximum(np.maximum(1e-12 * np.ptp(values, axis=0), rounding), 1e-300)
     quantum = np.array([_quantum_std(column) for column in values.T])
-    # Rounding shows in the residual too; where it does not, the lattice is the motion's own (a parabola's steps).
-    return np.maximum(np.maximum(measured, np.where(measured > 0.1 * quantum, quantum, 0.0)), floor)
+    # Rounding shows in the residual too, or in repeated values; else the lattice is the motion's own (a parabola's).
+    repeated = np.array([len(np.unique(column)) < 0.5 * len(column) for column in values.T])
+    return np.maximum(np.maximum(measured, np.where((measured > 0.1 * quantum) | repeated, quantum, 0.0)), floor)
