@@ -188,7 +188,7 @@ def find_regimes(t: np.ndarray, position: np.ndarray, *, noise_std: np.ndarray |
         events: The run's events; found if not given.
 
     Returns:
-        Stretches of at least two rows, in order; rows inside a contact belong to none.
+        Stretches of at least two seen rows, in order; rows inside a contact belong to none.
 
     Example:
         >>> import numpy as np
@@ -211,9 +211,10 @@ def find_regimes(t: np.ndarray, position: np.ndarray, *, noise_std: np.ndarray |
             continue
         cuts.append((row, event.kind))
     bounds = sorted({row for row, _ in cuts} | {len(t)})
+    seen = np.all(np.isfinite(np.asarray(position, dtype=float).reshape(len(t), -1)), axis=1)
     stretches = []
     for start, stop in pairwise(bounds):
-        if stop - start >= 2:
+        if np.sum(seen[start:stop]) >= 2:
             after = next((kind_after[row] for row in kind_after if row <= start), "motion")
             kind = kind_before if stop <= released else after
             stretches.append(Stretch(start, stop, kind))

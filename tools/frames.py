@@ -110,8 +110,8 @@ def measured_noise(trajectories: Sequence[Trajectory]) -> np.ndarray:
 
 def _still_columns(trajectories: Sequence[Trajectory], noise: np.ndarray) -> np.ndarray:
     """Marks columns that do not move: at the level of their noise, or a two-hundredth of the widest of their unit."""
-    spread = np.array([np.nanstd(np.concatenate([run.position[:, k] for run in trajectories]))
-                       for k in range(len(noise))])
+    seen = [values[np.isfinite(values)] for values in np.concatenate([run.position for run in trajectories]).T]
+    spread = np.array([np.std(values) if len(values) else 0.0 for values in seen])
     units = np.array(trajectories[0].units)
     widest = np.array([np.max(spread[units == unit]) for unit in units])
     still = (spread <= 1.5 * noise) & (spread < 0.05 * widest) | (spread < 0.005 * widest)
@@ -170,8 +170,10 @@ def _one_point(runs: Sequence[Trajectory], point: Point, noise: np.ndarray,
                y_down: bool | None) -> list[CoordinateChoice]:
     """Proposes an angle if the point keeps to a circle, a line if it keeps to one; the better one first."""
     sigma = float(np.sqrt(np.mean(noise[list(point.columns)] ** 2)))
-    clouds = [known(run, point) for run in runs]
-    line = fit_line(np.concatenate(clouds))
+    points = np.concatenate([known(run, point) for run in runs])
+    if len(points) < 4:
+        return []
+    line = fit_line(points)
     straight = line.residual_std < max(3.0 * sigma, 0.004 * line.extent)
     choices = []
     angle = angle_about_pivot(runs, point, sigma, y_down=y_down)

@@ -63,12 +63,36 @@ def _down(clouds: Sequence[np.ndarray], circle: Circle, sigma: float) -> np.ndar
     return pull.direction if pull else np.array([0.0, -1.0])
 
 
+def _zero(circle: Circle, clouds: Sequence[np.ndarray], arms: Sequence[np.ndarray], sigma: float,
+          y_down: bool | None) -> tuple[bool, float, float, str]:
+    """Says whether y grows downwards, where zero is (radians from straight down), its standard error, and the words."""
+    downwards, zero, where = orientation(_down(clouds, circle, sigma), y_down)
+    if circle.arc >= FULL_TURN:
+        return downwards, zero, 0.0, where
+    # A swing is about its own middle: a tilted camera, or a force that is not along y, shows there.
+    upright = 0.0 if abs(zero) < UPRIGHT else zero
+    raw = [angle_of(arm, None, None, y_down=downwards, zero=upright).value for arm in arms]
+    middle, stderr = min((_middle_of_swing(value) for value in raw), key=lambda pair: pair[1])
+    is_off = np.isfinite(stderr) and abs(middle) > max(4.0 * stderr, 0.003)
+    zero, stderr = (upright + middle, stderr) if is_off else (upright, 0.0)
+    where = f", {np.rad2deg(zero):.2f} degrees from straight down along y" if zero else ""
+    where += ", and y was taken to grow downwards" if downwards and y_down is None else ""
+    return downwards, zero, stderr, where
+
+
+def _shares_pivot(circle: Circle, clouds: Sequence[np.ndarray], sigma: float) -> bool:
+    """Asks whether runs that each keep to a circle keep to this one as well."""
+    alone = [(fit_circle(cloud), cloud) for cloud in clouds if len(cloud) >= 8]
+    believed = [one.residual_std for one, cloud in alone if _is_circle(one, cloud, sigma)]
+    return not believed or circle.residual_std < 3.0 * max(believed) + 2.0 * sigma
+
+
 def angle_about_pivot(runs: Sequence[Trajectory], point: Point, sigma: float, *,
                       y_down: bool | None = None) -> Described | None:
     """Describes a point on a circle by its angle.
 
     Args:
-        runs: Runs with that point.
+        runs: Runs with that point; each may have a pivot of its own.
         point: The moving point.
         sigma: Measurement noise of the point.
         y_down: Whether y grows downwards; found from the data if not given.
@@ -76,6 +100,23 @@ def angle_about_pivot(runs: Sequence[Trajectory], point: Point, sigma: float, *,
     Returns:
         The runs in theta, the pivot and radius, the noise of theta, and a note; None if it is no circle.
     """
+    together = _about_one_pivot(runs, point, sigma, y_down)
+    if together is not None or len(runs) == 1:
+        return together
+    made, quantities, sigmas, notes = [], [], [], []
+    for run in runs:
+        alone = _about_one_pivot([run], point, sigma, y_down)
+        if alone is None:
+            return None
+        made += alone[0]
+        quantities += [replace(quantity, name=f"{quantity.name} of {run.name}") for quantity in alone[1]]
+        sigmas.append(alone[2])
+        notes.append(f"{run.name}: {alone[3]}")
+    return tuple(made), tuple(quantities), np.median(sigmas, axis=0), " ".join(notes)
+
+
+def _about_one_pivot(runs: Sequence[Trajectory], point: Point, sigma: float, y_down: bool | None) -> Described | None:
+    """Describes runs about the same pivot."""
     clouds = [known(run, point) for run in runs]
     points = np.concatenate(clouds)
     if len(points) < 8:
@@ -83,19 +124,11 @@ def angle_about_pivot(runs: Sequence[Trajectory], point: Point, sigma: float, *,
     circle = fit_circle(points)
     if not _is_circle(circle, points, sigma) or not any(_comes_back(run, point) for run in runs):
         return None
+    if len(runs) > 1 and not _shares_pivot(circle, clouds, sigma):
+        return None
     columns = list(point.columns)
     arms = [run.position[:, columns] - circle.centre for run in runs]
-    downwards, zero, where = orientation(_down(clouds, circle, sigma), y_down)
-    zero_stderr = 0.0
-    if circle.arc < FULL_TURN:
-        # A swing is about its own middle: a tilted camera, or a force that is not along y, shows there.
-        upright = 0.0 if abs(zero) < UPRIGHT else zero
-        raw = [angle_of(arm, None, None, y_down=downwards, zero=upright).value for arm in arms]
-        middle, stderr = min((_middle_of_swing(value) for value in raw), key=lambda pair: pair[1])
-        is_off = np.isfinite(stderr) and abs(middle) > max(4.0 * stderr, 0.003)
-        zero, zero_stderr = (upright + middle, stderr) if is_off else (upright, 0.0)
-        where = f", {np.rad2deg(zero):.2f} degrees from straight down along y" if zero else ""
-        where += ", and y was taken to grow downwards" if downwards and y_down is None else ""
+    downwards, zero, zero_stderr, where = _zero(circle, clouds, arms, sigma, y_down)
     made = []
     unit = runs[0].units[columns[0]]
     note = (f"{point.name} keeps to a circle of radius {circle.radius:.5g} {unit}".rstrip()

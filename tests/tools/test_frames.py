@@ -167,3 +167,25 @@ def test_real_wheel_and_ball_in_oil(shared_data) -> None:
         assert (choice.kind, choice.coordinates) == (kind, (name,))
         if kind == "angle":
             assert next(q.value for q in choice.quantities if q.name == "radius") == pytest.approx(0.301, abs=0.002)
+
+
+def test_each_run_may_have_its_own_pivot(rng) -> None:
+    """Two clips of one pendulum with the pivot elsewhere in the picture give the same kind of angle."""
+    runs, angles = [], []
+    for shift, amplitude in ((0.0, 0.7), (300.0, 0.9)):
+        angle, place, _ = swing(amplitude)
+        seen = shift + place + 0.001 * rng.standard_normal(place.shape)
+        runs.append(Trajectory(f"clip {shift}", T, ("x", "y"), seen))
+        angles.append(angle)
+    choice = choose_coordinates(runs)[0]
+    assert choice.kind == "angle" and len(choice.trajectories) == 2
+    for run, angle in zip(choice.trajectories, angles, strict=True):
+        assert np.sqrt(np.mean((run.position[:, 0] - angle) ** 2)) < 0.01
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 6])
+def test_short_or_unseen_runs_keep_their_columns(rows) -> None:
+    """Too few rows, or none that were seen, are no shape and no error."""
+    t = np.arange(rows) / 10
+    for position in (np.full((rows, 2), np.nan), np.ones((rows, 2)), np.stack([t, t**2], axis=1)):
+        assert len(choose_coordinates([Trajectory("short", t, ("x", "y"), position)])[-1].trajectories) == 1
