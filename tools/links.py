@@ -115,7 +115,7 @@ def link_angles(runs: Sequence[Trajectory], moving: Sequence[Point], fixed: Sequ
     sigma = np.array([np.hypot(inner.sigma, outer.sigma) / mean for (inner, outer), (mean, _) in
                       zip(pairwise(chain), lengths, strict=True)])
     count = max(len(chain[0].place), 1)
-    parameters = [Quantity(f"length {number}", mean, spread / np.sqrt(count), unit)
+    parameters = [Quantity(f"length {number}", mean, float(spread / np.sqrt(count)), unit)
                   for number, (mean, spread) in enumerate(lengths, start=1)]
     pivot = chain[0].place[0]
     parameters += [Quantity("pivot x", float(pivot[0]), None, unit), Quantity("pivot y", float(pivot[1]), None, unit)]
