@@ -101,7 +101,7 @@ def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
     """
     chain = chain_at(scene.chains, scene.blobs, k, xyxy, scene.clip.shape)
     one = None if chain is None else candidate(chain, scene.blobs)
-    box = box_at(scene.clip, scene.background, one, k, xyxy)
+    box, one = box_at(scene.clip, scene.background, one, k, xyxy)
     path = _followed(scene, one, k, box)
     if _is_doubtful(path):
         coloured = _coloured(scene, k, box)
@@ -143,7 +143,7 @@ def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> O
     clip = scene.clip
     path = follow(clip, seed=k, xyxy=box, guide=None if one is None else one.centre)
     area = float((box[2] - box[0]) * (box[3] - box[1])) if one is None else one.usual_area
-    return measure(path, one, box, shape=clip.shape, area=area)
+    return measure(path, one, box, seed=k, shape=clip.shape, area=area)
 
 
 def _without_doubles(paths: list[ObjectPath]) -> list[ObjectPath]:

@@ -14,6 +14,12 @@ from motionlaw.tools.tracking.clip import Clip
 LUMA_WEIGHT = 0.35
 """Light and shadow change luma more than colour."""
 
+CHROMA_ONLY = 0.05
+"""Weight of luma where the hue alone is distinct."""
+
+DISTINCT = 12.0
+"""Chroma levels that make a hue distinct."""
+
 MOST_MISSED = 8
 """Frames after which a lost patch is looked for anywhere."""
 
@@ -31,8 +37,9 @@ def follow_colour(clip: Clip, *, seed: int, xyxy: np.ndarray) -> tuple[np.ndarra
     """
     position, confidence = np.full((clip.length, 2), np.nan), np.zeros(clip.length)
     boxes = np.full((clip.length, 4), np.nan)
-    colour, tolerance = _learn(clip, seed, xyxy)
-    first = _pick(_patches(clip, seed, colour, tolerance), (xyxy[:2] + xyxy[2:] - 1) / 2, reach=0.5 * float(np.max(xyxy[2:] - xyxy[:2])) + 3)
+    learned = _learn(clip, seed, xyxy)
+    middle, half = (xyxy[:2] + xyxy[2:] - 1) / 2, 0.5 * float(np.max(xyxy[2:] - xyxy[:2]))
+    first = _pick(_patches(clip, seed, learned), middle, reach=half + 3)
     if first is None:
         return position, confidence, boxes
     for frames in (range(seed, clip.length), range(seed - 1, -1, -1)):
@@ -41,7 +48,8 @@ def follow_colour(clip: Clip, *, seed: int, xyxy: np.ndarray) -> tuple[np.ndarra
         for k in frames:
             reach = 3.0 * size + 1.0 * float(np.hypot(*speed)) + 2.0 * size * missed
             reach = reach if missed < MOST_MISSED else np.inf
-            found = _pick(_patches(clip, k, colour, tolerance), place + (missed + 1) * speed * (k != seed), area=area, reach=reach)
+            expected = place + (missed + 1) * speed if k != seed else place
+            found = _pick(_patches(clip, k, learned), expected, area=area, reach=reach)
             if found is None:
                 missed += 1
                 continue
@@ -53,30 +61,33 @@ def follow_colour(clip: Clip, *, seed: int, xyxy: np.ndarray) -> tuple[np.ndarra
     return position, confidence, boxes
 
 
-def _learn(clip: Clip, seed: int, xyxy: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns the patch's colour, and a tolerance halfway to the colours around it."""
+def _learn(clip: Clip, seed: int, xyxy: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Returns the colour that sets the patch apart from what is around it, how far it may vary, and luma's weight."""
     height, width = clip.shape
-    x1, y1, x2, y2 = xyxy.astype(int)
-    cx, cy, rx, ry = (x1 + x2) // 2, (y1 + y2) // 2, max(1, (x2 - x1) // 5), max(1, (y2 - y1) // 5)
-    inner = np.s_[max(cy - ry, 0) : cy + ry + 1, max(cx - rx, 0) : cx + rx + 1]
-    colour = np.array([float(np.median(plane[seed][inner])) for plane in clip.planes])
-    grown = np.s_[max(y1 - 12, 0) : min(y2 + 12, height), max(x1 - 12, 0) : min(x2 + 12, width)]
-    distance = _distance([plane[seed][grown] for plane in clip.planes], colour)
-    inside = np.zeros(distance.shape, dtype=bool)
-    inside[y1 - grown[0].start : y2 - grown[0].start, x1 - grown[1].start : x2 - grown[1].start] = True
-    spread = float(np.percentile(distance[inside], 50)) if inside.any() else 0.0
-    around = float(np.percentile(distance[~inside], 10)) if (~inside).any() else 40.0
-    return colour, float(np.clip(max(2.0 * spread, 0.5 * around), 8.0, 40.0))
+    x1, y1, x2, y2 = np.clip(xyxy, 0, [width, height, width, height]).astype(int)
+    grown = np.s_[max(y1 - 20, 0) : min(y2 + 20, height), max(x1 - 20, 0) : min(x2 + 20, width)]
+    inside = np.zeros((height, width), dtype=bool)
+    inside[y1:y2, x1:x2] = True
+    pixels = np.stack([plane[seed][grown] for plane in clip.planes], axis=-1).astype(float)
+    patch, around = pixels[inside[grown]], np.median(pixels[~inside[grown]], axis=0)
+    apart = np.hypot(*(patch - around)[:, 1:].T)
+    weight = CHROMA_ONLY if np.percentile(apart, 90) > DISTINCT else LUMA_WEIGHT
+    scale = np.array([weight, 1.0, 1.0])
+    apart = np.linalg.norm((patch - around) * scale, axis=1)
+    # A click's box holds some of the surroundings; the third that differs most is the thing itself.
+    colour = np.median(patch[apart >= np.percentile(apart, 67)], axis=0)
+    return colour, float(np.clip(0.5 * np.linalg.norm((colour - around) * scale), 4.0, 40.0)), weight
 
 
-def _distance(planes: list[np.ndarray], colour: np.ndarray) -> np.ndarray:
-    y, u, v = (plane.astype(np.float32) - value for plane, value in zip(planes, colour.astype(np.float32), strict=True))
-    return np.sqrt((LUMA_WEIGHT * y) ** 2 + u**2 + v**2)
+def _distance(planes: list[np.ndarray], colour: np.ndarray, weight: float) -> np.ndarray:
+    y, u, v = (plane.astype(np.float32) - np.float32(value) for plane, value in zip(planes, colour, strict=True))
+    return np.sqrt((weight * y) ** 2 + u**2 + v**2)
 
 
-def _patches(clip: Clip, k: int, colour: np.ndarray, tolerance: float) -> Blobs:
-    closeness = tolerance - _distance([plane[k] for plane in clip.planes], colour)
-    return blobs_of(np.clip(4 * closeness, 0, 255).astype(np.uint8), clip, k, min_area=4)
+def _patches(clip: Clip, k: int, learned: tuple[np.ndarray, float, float]) -> Blobs:
+    colour, tolerance, weight = learned
+    closeness = tolerance - _distance([plane[k] for plane in clip.planes], colour, weight)
+    return blobs_of(np.clip(255 / tolerance * closeness, 0, 255).astype(np.uint8), clip, k, min_area=4)
 
 
 def _pick(

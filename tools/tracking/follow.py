@@ -95,6 +95,9 @@ class _Search:
         reach = 5 + 0.3 * self.size + 0.6 * float(np.hypot(*self.speed)) + 3 * self.missed + (0.3 * self.size if not self.known else 0)
         best = self._find(k, predicted, min(reach, 80.0))
         guided = self.guide is not None and np.isfinite(self.guide[k]).all()
+        if self.missed and not guided and self._is_outside(predicted):
+            self.missed += 1
+            return None  # it left; what looks like it elsewhere is another
         if guided and best[1] < SURE and np.hypot(*(self.guide[k] - predicted)) > 3:
             best = max(best, self._find(k, self.guide[k], 6 + 0.4 * self.size), key=lambda found: found[1])
         if best[1] < (ACCEPTED if not self.missed else REGAINED):
@@ -135,6 +138,9 @@ class _Search:
         x1, y1, x2, y2 = (int(value) for value in box)
         coarse, r = self.luma[k][y1:y2, x1:x2].copy(), self.ratio
         return coarse, coarse if r == 1 else self.fine[k][y1 * r : y2 * r, x1 * r : x2 * r].copy()
+
+    def _is_outside(self, place: np.ndarray) -> bool:
+        return bool(np.any(place < -0.5) or place[0] > self.luma.shape[2] - 0.5 or place[1] > self.luma.shape[1] - 0.5)
 
     def _inside(self, box: np.ndarray) -> bool:
         return bool(box[0] >= 0 and box[1] >= 0 and box[2] <= self.luma.shape[2] and box[3] <= self.luma.shape[1])

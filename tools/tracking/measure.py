@@ -8,7 +8,7 @@ import numpy as np
 
 from motionlaw.tools.tracking.candidates import Candidate, robust_extent
 from motionlaw.tools.tracking.follow import ACCEPTED, Path
-from motionlaw.tools.tracking.quality import combine, noise_std, ratio_of_motion
+from motionlaw.tools.tracking.quality import combine, noise_std, ratio_of_motion, suspicious_steps
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class ObjectPath:
         xyxy: Boxes, shape (T, 4), coarse pixels.
         score: How likely it is what the video is about.
         source: Which measurement leads: ``"looks"``, ``"blob"`` or ``"colour"``.
+        jumps: Jumps to what seems another object, beyond which the path was left out.
     """
 
     position: np.ndarray
@@ -28,6 +29,7 @@ class ObjectPath:
     xyxy: np.ndarray
     score: float = 0.0
     source: str = "looks"
+    jumps: int = 0
 
     @property
     def is_seen(self) -> np.ndarray:
@@ -35,7 +37,9 @@ class ObjectPath:
         return np.isfinite(self.position).all(axis=1)
 
 
-def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[int, int], area: float) -> ObjectPath:
+def measure(
+    path: Path, one: Candidate | None, box: np.ndarray, *, seed: int, shape: tuple[int, int], area: float
+) -> ObjectPath:
     """Makes one path of what an object's looks and its blobs say.
 
     The centre of a blob is exact where the background behind it is known, whatever turns; its looks are exact where
@@ -46,6 +50,7 @@ def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[
         path: Where it was found by its looks.
         one: Its blobs, if any.
         box: Its box at the seed, coarse pixels.
+        seed: Frame of the seed.
         shape: Height and width of the coarse picture.
         area: Usual area, coarse pixels, for the ranking.
 
@@ -54,7 +59,7 @@ def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[
     """
     looks = ObjectPath(path.position, _looks_confidence(path), _boxes(path.position, box), source="looks")
     if one is None:
-        return scored(looks, 0.0, shape, area)
+        return scored(_up_to_jumps(looks, seed), 0.0, shape, area)
     blob_position = np.where(one.is_clean[:, None], one.centre, np.nan)
     steadiness = _steadiness(one)
     blob = ObjectPath(blob_position, np.where(one.is_clean, steadiness, 0.0), one.xyxy, source="blob")
@@ -69,7 +74,20 @@ def measure(path: Path, one: Candidate | None, box: np.ndarray, *, shape: tuple[
         half = np.concatenate([-box_size, box_size]) / 2
         xyxy = np.where(patched[:, None], np.tile(position, 2) + half, main.xyxy)
         main = replace(main, position=position, confidence=np.where(np.isfinite(position[:, 0]), confidence, 0.0), xyxy=xyxy)
-    return scored(main, one.border_share, shape, area)
+    return scored(_up_to_jumps(main, seed), one.border_share, shape, area)
+
+
+def _up_to_jumps(path: ObjectPath, seed: int) -> ObjectPath:
+    """Leaves out what lies beyond a jump that no body makes: most likely it is another object."""
+    size = np.nanmedian(np.max(path.xyxy[:, 2:] - path.xyxy[:, :2], axis=1)) if path.is_seen.any() else 0.0
+    jumps = suspicious_steps(path.position, float(size))
+    if not len(jumps):
+        return path
+    first, last = max(jumps[jumps <= seed], default=0), min(jumps[jumps > seed], default=len(path.position))
+    keep = np.zeros(len(path.position), dtype=bool)
+    keep[first:last] = True
+    position = np.where(keep[:, None], path.position, np.nan)
+    return replace(path, position=position, confidence=np.where(keep, path.confidence, 0.0), jumps=len(jumps))
 
 
 def _blob_leads(path: Path, blob: ObjectPath, one: Candidate) -> bool:

@@ -61,8 +61,10 @@ def _interpolated(chain: Chain, blobs: list[Blobs], k: int) -> np.ndarray:
     return np.array([np.polyval(np.polyfit(frames[nearest] - k, centre[:, axis], 1), 0.0) for axis in (0, 1)])
 
 
-def box_at(clip: Clip, background: Background, one: Candidate | None, k: int, xyxy: np.ndarray) -> np.ndarray:
-    """Returns the box of the thing that is pointed at, coarse pixels.
+def box_at(
+    clip: Clip, background: Background, one: Candidate | None, k: int, xyxy: np.ndarray
+) -> tuple[np.ndarray, Candidate | None]:
+    """Returns the box of the thing that is pointed at, coarse pixels, and the chain if it is the chain's thing.
 
     Args:
         clip: The reduced frames.
@@ -75,8 +77,9 @@ def box_at(clip: Clip, background: Background, one: Candidate | None, k: int, xy
         The user's box; else the blob's, if the click lies in its body; else the patch of even colour around the
         click; else a small square.
     """
+    merged = one is not None and one.area[k] > 0 and not one.is_clean[k]
     if xyxy[2] > xyxy[0]:
-        return xyxy
+        return xyxy, None if merged else one
     point = xyxy[:2]
     if one is not None:
         clean = np.flatnonzero(one.is_clean if one.is_clean.any() else one.area > 0)
@@ -86,8 +89,10 @@ def box_at(clip: Clip, background: Background, one: Candidate | None, k: int, xy
             half = (box[2:] - box[:2]) / 2
             box = np.concatenate([point + 0.5 - half, point + 0.5 + half])
         if np.all(point >= box[:2] - SLACK) and np.all(point <= box[2:] + SLACK):
-            return box
-    return _patch(clip, k, point)
+            # A body on a string, or a wreath of fragments around a turning wheel: its blob's centre is not the body's.
+            whole = np.maximum(one.xyxy[near, 2:] - one.xyxy[near, :2] - 2, 1)  # boxes are a pixel wider all round
+            return box, None if merged or one.usual_area < 0.35 * np.prod(whole) else one
+    return _patch(clip, k, point), None
 
 
 def _patch(clip: Clip, k: int, point: np.ndarray) -> np.ndarray:

@@ -168,6 +168,8 @@ class _Session:
             raise UserError(f"The object pointed at cannot be found in {info.path}. Point at another frame, or draw a box x1,y1,x2,y2@t.")
         size = (info.width, info.height)
         warnings = track_warnings(position=position, confidence=confidence, xyxy=xyxy, timestamps=timestamps, frame_size=size)
+        if any(path.jumps for path in paths.values()):
+            warnings = (*warnings, "What lies beyond a jump was left out: it is possibly another object (id switch).")
         return Track(number, f"object {number + 1}", frame, timestamps, position, confidence, xyxy, warnings)
 
 
