@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import sympy
 
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.nodes import FUNCTIONS, apply, multiply, number, power, symbol
+from motionlaw.tools.nodes import FUNCTIONS, Fail, apply, multiply, number, power, symbol
 from motionlaw.tools.tokens import Token, tokenise
 
 MAX_DEPTH = 50
@@ -142,6 +142,10 @@ class _Parser:
         place = "at the end" if token.kind == "end" else f"at character {token.position + 1}"
         return UserError(f"{problem} {place} of the expression.{' ' if remedy else ''}{remedy}")
 
+    def problem_at(self, token: Token) -> Fail:
+        """What the makers of nodes call when a number or power at a token is refused."""
+        return lambda why: self.fail(why, token)
+
     def take(self) -> Token:
         token = self.token
         self.index += 1
@@ -199,14 +203,14 @@ class _Parser:
                 after_divisor = False
             elif self.accept("/"):
                 divisor = self.token
-                factors.append(power(self.unary(), sympy.Integer(-1), lambda why, at=divisor: self.fail(why, at)))
+                factors.append(power(self.unary(), sympy.Integer(-1), self.problem_at(divisor)))
                 after_divisor = True
             elif self.is_implicit_product():
                 if after_divisor:
                     raise self.fail("Ambiguous division", remedy="Write a '*' or brackets.")
                 factors.append(self.power())
             else:
-                return multiply(factors, lambda why: self.fail(why, start))
+                return multiply(factors, self.problem_at(start))
 
     def is_implicit_product(self) -> bool:
         """Whether the next token starts a factor without ``*`` and can only be meant so."""
@@ -244,12 +248,12 @@ class _Parser:
         self.descend()
         exponent = self.unary()
         self.depth -= 1
-        return power(base, exponent, lambda why: self.fail(why, start))
+        return power(base, exponent, self.problem_at(start))
 
     def atom(self) -> sympy.Expr:
         token = self.take()
         if token.kind == "number":
-            return number(token.text, lambda why: self.fail(why, token))
+            return number(token.text, self.problem_at(token))
         if token.kind == "name":
             return self.name(token)
         if token.kind == "dot":
@@ -279,12 +283,10 @@ class _Parser:
         inner = self.sum()
         self.expect("|")
         self.open_bars -= 1
-        return apply("abs", [inner], lambda why: self.fail(why, token))
+        return apply("abs", [inner], self.problem_at(token))
 
     def command(self, token: Token) -> sympy.Expr:
-        def problem(why: str) -> UserError:
-            return self.fail(why, token)
-
+        problem = self.problem_at(token)
         if token.text == "sqrt":
             degree = self.bracketed("[")[0] if self.accept("[") else None
             inner = self.group()
@@ -320,9 +322,7 @@ class _Parser:
         return symbol(name)
 
     def call(self, function: str, token: Token) -> sympy.Expr:
-        def problem(why: str) -> UserError:
-            return self.fail(why, token)
-
+        problem = self.problem_at(token)
         exponent = self.function_exponent() if self.accept("^") else None
         if self.accept("("):
             arguments = self.bracketed("(")
@@ -353,7 +353,7 @@ class _Parser:
             factors.append(self.power())
         if sum(not name[0].isdigit() for name in names) > 1 and names[-1] != "t":
             raise self.fail("Ambiguous argument of a function", start, "Write brackets around it.")
-        return multiply(factors, lambda why: self.fail(why, start))
+        return multiply(factors, self.problem_at(start))
 
 
 def _is_function(name: str) -> bool:

@@ -73,8 +73,15 @@ def run_killable(command: list[str], *, folder: Path, time_limit: float) -> int 
     """
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     with (folder / "log.txt").open("wb") as log:
-        quiet = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-        process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **quiet)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
         try:
             return process.wait(time_limit)
         except subprocess.TimeoutExpired:

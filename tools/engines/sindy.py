@@ -63,7 +63,7 @@ def search(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a threshold that drops every term warns
             optimiser.fit(scaled[seen], target[seen, None])
-        support = tuple(np.flatnonzero(np.ravel(optimiser.coef_)))
+        support = tuple(np.flatnonzero(np.ravel(optimiser.coef_)).tolist())
         if support and support not in tried:
             fitted = np.linalg.lstsq(scaled[seen][:, support], target[seen], rcond=None)[0]
             tried[support] = float(np.mean((scaled[unseen][:, support] @ fitted - target[unseen]) ** 2))
