@@ -91,7 +91,7 @@ def run_killable(command: list[str], *, folder: Path, time_limit: float) -> int 
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kills the whole session: SIGTERM can be ignored, SIGKILL cannot, and Julia starts processes of its own."""
+    """Kills the whole process group: SIGTERM can be ignored, SIGKILL cannot, and Julia starts processes of its own."""
     if process.poll() is None or os.name == "posix":
         try:
             if os.name == "posix":
