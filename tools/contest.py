@@ -72,13 +72,16 @@ def longest_step(evidence: Evidence) -> float:
     return evidence.time_scale_s / STEPS_PER_TIME_SCALE
 
 
-def fit_rival(rival: Rival, evidence: Evidence, *, whole: bool = False, is_joined: bool = True) -> Rival:
+def fit_rival(
+    rival: Rival, evidence: Evidence, *, whole: bool = False, is_joined: bool = True, deadline: float = np.inf
+) -> Rival:
     """Fits a rival's constants to the trajectories; the score is given by `rank`."""
     runs = [run.observation(order=rival.model.order, whole=whole) for run in evidence.runs]
     options = {
         "longest_step": longest_step(evidence),
         "segment_rows": _segment_rows(runs, evidence.time_scale_s),
         "is_joined": is_joined,
+        "deadline": deadline,
     }
     fit = fit_trajectories(rival.model, runs, **options)
     if fit.status == "diverged":  # a first guess may blow up where no force at all does not
@@ -157,7 +160,7 @@ def compete(
         if rival.key in seen:
             continue
         seen.add(rival.key)
-        trial = fit_rival(rival, evidence, is_joined=is_joined)
+        trial = fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline)
         if not _says_nothing(trial):
             fitted.append(trial)
         if on_progress:
@@ -169,7 +172,7 @@ def compete(
         trimmed = [smaller for rival in ranked[:3] if (smaller := _without_idlest_term(rival, seen)) is not None]
         if not trimmed:
             break
-        fitted += [fit_rival(rival, evidence, is_joined=is_joined) for rival in trimmed]
+        fitted += [fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline) for rival in trimmed]
         ranked = rank(fitted)
     return ranked, False
 

@@ -22,6 +22,7 @@ from motionlaw.tools.events import find_contacts
 from motionlaw.tools.frames import CoordinateChoice, choose_coordinates
 from motionlaw.tools.law import Discovery, Quantity
 from motionlaw.tools.scene import scene_quantities
+from motionlaw.tools.sensor import is_sensor, swinging_axis
 from motionlaw.tools.table import is_table_path, read_trajectories
 from motionlaw.tools.trajectory import Track, Trajectory
 
@@ -194,6 +195,8 @@ def _best_choice(
     on_progress: Callable[[str], None] | None,
 ) -> Discovery:
     """Tries the coordinates the motion suggests, best first, until a law is found in one."""
+    if is_sensor(trajectories):
+        return _from_sensor(trajectories, name, settings, on_progress)
     choices: Sequence[CoordinateChoice] = choose_coordinates(list(trajectories))[:2]
     found = None
     for choice in choices:
@@ -207,6 +210,23 @@ def _best_choice(
         if found is None or (found.status == "refused" and candidate.status == "weak"):
             found = candidate
     assert found is not None, "choose_coordinates returns at least one choice"
+    return found
+
+
+def _from_sensor(
+    trajectories: Sequence[Trajectory],
+    name: str,
+    settings: DiscoverySettings | None,
+    on_progress: Callable[[str], None] | None,
+) -> Discovery:
+    """The law of an accelerometer's clearest axis, never more than weak: it is no coordinate of the motion."""
+    swings = [swing for trajectory in trajectories if (swing := swinging_axis(trajectory)) is not None]
+    found = discover_law(
+        swings or trajectories, name=name, settings=settings, has_velocity_meaning=True, on_progress=on_progress
+    )
+    if found.status == "ok":
+        reason = "The table holds accelerations in the sensor's own frame: they carry frequency and damping, not the force law."
+        return replace(found, status="weak", reason=reason)
     return found
 
 

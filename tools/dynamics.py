@@ -9,6 +9,7 @@ Source: multiple shooting after Bock (1983), with Levenberg-Marquardt steps afte
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -357,7 +358,7 @@ class _Shooting:
         block[:, self.p + s * self.n : self.p + (s + 1) * self.n] = slope[:, : self.n]
         return block
 
-    def solve(self, iterations: int) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
+    def solve(self, iterations: int, deadline: float) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
         """Levenberg-Marquardt from the guess; returns constants, first states, cost, Jacobian, converged."""
         values, first, damping = self.model.values.copy(), self.first.copy(), 1e-7
         residual, slope = self.residuals(values, first, jacobian=True)
@@ -365,6 +366,8 @@ class _Shooting:
         if not np.isfinite(cost) or not np.all(np.isfinite(slope)):
             return values, first, np.inf, None, False
         for _ in range(iterations):
+            if time.monotonic() > deadline:
+                break
             normal, gradient = slope.T @ slope, slope.T @ residual
             diagonal = np.maximum(np.diag(normal), 1e-300)
             better = False
@@ -410,6 +413,7 @@ def fit_trajectories(
     segment_rows: int = 12,
     is_joined: bool = True,
     iterations: int = 15,
+    deadline: float = np.inf,
 ) -> TrajectoryFit:
     """Finds the constants under which a law passes through the measured states.
 
@@ -421,13 +425,14 @@ def fit_trajectories(
         is_joined: Whether segments of a run must meet; ``False`` for chaotic runs, whose far future no
             first state determines.
         iterations: Most Levenberg-Marquardt steps.
+        deadline: `time.monotonic` value after which no further step is taken.
 
     Returns:
         The fit; its status says whether it converged, numeric failure is no exception.
     """
     problem = _Shooting(model, runs, segment_rows, is_joined, longest_step)
     with np.errstate(all="ignore"):  # a trial law may run away; its cost is then infinite and the step refused
-        values, first, cost, slope, converged = problem.solve(iterations)
+        values, first, cost, slope, converged = problem.solve(iterations, deadline)
     if slope is None or not np.isfinite(cost):
         return _failed(model, runs)
     return _summarise(problem, values, first, slope, converged)
