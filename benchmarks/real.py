@@ -247,8 +247,8 @@ def film_pendulum(found: Discovery, folder: Path) -> list[Claim]:
 def linked(found: Discovery, folder: Path) -> list[Claim]:
     gains = forecast_gains(found)
     return [
-        Claim("0.5 s forecast ≥ 10 × constant acceleration", float(gains[0] >= 10), 1.0, 0.0),
-        Claim("next step ≥ 10 × constant acceleration", float(gains[1] >= 10), 1.0, 0.0),
+        Claim(f"0.5 s forecast ≥ 10 × constant acceleration (is {gains[0]:.3g} ×)", float(gains[0] >= 10), 1.0, 0.0),
+        Claim(f"next step ≥ 10 × constant acceleration (is {gains[1]:.3g} ×)", float(gains[1] >= 10), 1.0, 0.0),
     ]
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.events import find_contacts
@@ -131,10 +133,24 @@ def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
             tracks = tracks[:1]
         warnings += [*result.warnings, *(sentence for t in tracks for sentence in t.warnings)]
         trajectories += [replace(scale.apply(t), name=f"{Path(path).name} {t.name}") for t in tracks]
+    if options["origin"] is None and not _several_clicks(at):
+        trajectories = [_centred(trajectory) for trajectory in trajectories]
     if options["scale"] is None:
         warnings.append("Lengths are in pixels. Give the scale for metres, e.g. --scale 120px=0.5m.")
-    is_scene = at != "auto" and len(at) > 1 and len(paths) == 1
+    is_scene = _several_clicks(at) and len(paths) == 1
     return Inputs(tuple(trajectories), is_scene, True, tuple(dict.fromkeys(warnings)), result)
+
+
+def _several_clicks(at: str | list[str]) -> bool:
+    return isinstance(at, list) and len(at) > 1
+
+
+def _centred(trajectory: Trajectory) -> Trajectory:
+    """Moves the origin into the middle of the motion: a frame's corner means nothing to a law."""
+    middle = np.round((np.nanmin(trajectory.position, axis=0) + np.nanmax(trajectory.position, axis=0)) / 2, 3)
+    place = ", ".join(f"{name} = {value:g}" for name, value in zip(trajectory.coordinates, middle, strict=True))
+    note = f"The origin was moved to the middle of the motion, {place} {trajectory.units[0]} from the frame's lower left corner."
+    return replace(trajectory, position=trajectory.position - middle, notes=(*trajectory.notes, note))
 
 
 def discover(

@@ -18,7 +18,7 @@ from motionlaw.tools.links import link_angles
 from motionlaw.tools.noise import noise_std
 from motionlaw.tools.pivot import angle_about_pivot
 from motionlaw.tools.points import Point, known
-from motionlaw.tools.shapes import Line, fit_line
+from motionlaw.tools.shapes import parabola_residual_std, Line, fit_line
 from motionlaw.tools.trajectory import Trajectory
 
 DEGREE_UNITS = ("deg", "degree", "degrees", "°")
@@ -180,7 +180,9 @@ def _one_point(runs: Sequence[Trajectory], point: Point, noise: np.ndarray,
     if angle is not None and not (straight and line.residual_std < 2.0 * sigma):
         choices.append(CoordinateChoice("angle", *angle))
     # A little sideways drift is a crooked camera or guide; a bend that stands out of the noise is a second coordinate.
-    if straight or (not choices and line.residual_std < 0.03 * line.extent):
+    # A wider sway with no bend in it (a mass on a spring also swings) is a motion of its own beside the main one.
+    sways = line.residual_std < 0.08 * line.extent and parabola_residual_std(points) > 0.7 * line.residual_std
+    if straight or (not choices and (line.residual_std < 0.03 * line.extent or sways)):
         choices.append(_along_line(runs, point, line, sigma))
     return choices
 

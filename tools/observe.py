@@ -23,6 +23,7 @@ HOLDOUT = 0.2
 # Noise is never believed to be less than this share of the motion: simulation and files are finite.
 NOISE_FLOOR = 1e-4
 FEWEST_ROWS = 6
+FEWEST_FOR_HANDLING = 60
 # Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
 # in a characteristic time.
 MOST_ROWS = 2400
@@ -200,7 +201,15 @@ def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
                 stretches_of_motion.append((_rows(trajectory, rows), noise))
             if len(t):
                 regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
-    runs = [_run(stretch, noise) for stretch, noise in stretches_of_motion]
+    whole = [_run(stretch, noise) for stretch, noise in stretches_of_motion]
+    cut = [_after_handling(run) for run in whole]
+    for run, start in zip(whole, cut, strict=True):
+        if start:
+            released = float(run.trajectory.t[start])
+            events.append(Event(released, "release", "before it the motion does not follow the law that holds after it"))
+            regimes = _split_regime(regimes, float(run.trajectory.t[0]), released)
+    runs = [_run(_rows(run.trajectory, slice(start, None)), run.noise_std) if start else run
+            for run, start in zip(whole, cut, strict=True)]  # fmt: skip
     runs, step = _thinned(runs)
     if step > 1:
         warnings.append(f"One row in {step} was used for the fit; all were used for smoothing.")
@@ -213,6 +222,45 @@ def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
         time_scale_s=_time_scale(runs),
         warnings=tuple(warnings),
     )
+
+
+def _after_handling(run: Run) -> int:
+    """Row from which a run follows one law, 0 where it does from the start: a hand may lead it before it lets go.
+
+    A flexible smooth law is fitted to the accelerations of the last two thirds; the rows before, up to the last one
+    that it misses by far, are handling. Cuts of a few rows are not believed.
+    """
+    rows = len(run.trajectory.t)
+    if rows < FEWEST_FOR_HANDLING:
+        return 0
+    half = run.acceleration.shape[1]
+    position, velocity = run.states[:, :half], run.states[:, half:]
+    scale = np.maximum(position.std(axis=0), 1e-300), np.maximum(velocity.std(axis=0), 1e-300)
+    x, v = (position - position.mean(axis=0)) / scale[0], velocity / scale[1]
+    columns = np.hstack([np.ones((rows, 1)), x, v, x**2, x**3, x * v, np.abs(v) * v, np.sin(position)])
+    late = slice(rows // 3, rows)
+    law, *_ = np.linalg.lstsq(columns[late], run.acceleration[late], rcond=1e-10)
+    rest = run.acceleration - columns @ law
+    error = np.hypot(1.4826 * np.median(np.abs(rest[late]), axis=0), run.acceleration_stderr)
+    reach = np.std(run.acceleration[late], axis=0)
+    missed = np.any((np.abs(rest) > 8 * error) & (np.abs(rest) > 0.2 * reach), axis=1)
+    early = np.flatnonzero(missed[: rows // 3])
+    if not len(early) or np.mean(missed[late]) > 0.01:
+        return 0
+    start = int(early[-1]) + 1
+    # Most of the rows before must be missed too, or it is one bad row.
+    return start if start >= 5 and np.mean(missed[:start]) > 0.3 else 0
+
+
+def _split_regime(regimes: list[Regime], begin: float, release: float) -> list[Regime]:
+    """Marks the part of a regime from ``begin`` to ``release`` seconds as held."""
+    found = []
+    for regime in regimes:
+        if regime.t_start <= begin < regime.t_end and regime.kind == "motion":
+            found.append(Regime(regime.t_start, release, "held", {}))
+            regime = Regime(release, regime.t_end, "motion", {})
+        found.append(regime)
+    return found
 
 
 def _time_scale(runs: Sequence[Run]) -> float:

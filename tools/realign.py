@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.dynamics import Model
-from motionlaw.tools.equation import complexity
+from motionlaw.tools.equation import complexity, ordered_terms
 from motionlaw.tools.library import Feature
 from motionlaw.tools.search import Samples, Support, best_subsets, weak_system
 
@@ -40,7 +40,7 @@ def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[
         >>> x, v = sympy.symbols("x v")
         >>> model = named_constants([-4.9 * sympy.sin(1.1 * x) - 0.1 * v], coordinates=("x",), order=2)
         >>> model.parameters, [str(e) for e in model.equations]
-        (('c_1', 'c_2', 'k_1'), ['c_1*v + c_2*sin(k_1*x)'])
+        (('c_1', 'c_2', 'k_1'), ['c_1*sin(k_1*x) + c_2*v'])
     """
     outer: list[float] = []
     inner: list[float] = []
@@ -56,7 +56,7 @@ def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[
     equations = []
     for expression in expressions:
         terms = []
-        for term in sympy.Add.make_args(sympy.expand(expression)):
+        for term in ordered_terms(sympy.expand(expression)):
             coefficient, rest = term.as_coeff_Mul()
             outer.append(float(coefficient))
             terms.append(sympy.Symbol(f"c_{len(outer)}") * inside(rest))
