@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+THREAD = (132, 128, 120)  # RGB: thin and pale, as a thread is in a film
+
 
 @dataclass(frozen=True)
 class Pendulum:
@@ -33,7 +35,7 @@ class Pendulum:
     g_m_per_s2: float = 9.81
     length_m: float = 0.5
     damping_per_s: float = 0.06
-    theta0_rad: float = 0.9
+    theta0_rad: float = 1.1
     pixels_per_metre: float = 600.0
     fps: float = 60.0
     seconds: float = 10.0
@@ -87,7 +89,7 @@ def render_frames(pendulum: Pendulum) -> Iterator[np.ndarray]:
     for x, y in pendulum.centres(t):
         picture = wall.copy()
         start = tuple(round(16 * value) for value in pendulum.pivot_px)
-        cv2.line(picture, start, (round(16 * x), round(16 * y)), (70, 66, 60), 2, cv2.LINE_AA, shift=4)
+        cv2.line(picture, start, (round(16 * x), round(16 * y)), THREAD, 1, cv2.LINE_AA, shift=4)
         picture = picture.astype(np.float32)
         _draw_ball(picture, x, y, pendulum.radius_px)
         shift = tuple(int(value) for value in rng.integers(0, 400, 2))
