@@ -128,10 +128,17 @@ def row(path: str, repeat: int) -> str:
     x1, y1, x2, y2 = (int(value) for value in click.xyxy[k])
     peers = [frames_per_second(lambda: lucas_kanade(path), 1)]
     has_mil = hasattr(cv2, "TrackerMIL_create")
-    peers.append(frames_per_second(lambda: mil(few, (max(x1, 0), max(y1, 0), x2 - x1, y2 - y1)), 1) if has_mil else float("nan"))
+    peers.append(
+        frames_per_second(lambda: mil(few, (max(x1, 0), max(y1, 0), x2 - x1, y2 - y1)), 1) if has_mil else float("nan")
+    )
     peers.append(frames_per_second(lambda: trackpy_locate(few[:10]), 1))
     cells = [f"{info.width}x{info.height}", f"{info.frame_count}", f"{decoded:.0f}", f"{plain:.0f}", f"{ours:.0f}"]
-    cells += [f"{ours / decoded:.2f}", f"{ours / plain:.2f}", f"{ours / info.fps:.1f}", *(f"{rate:.0f}" for rate in peers)]
+    cells += [
+        f"{ours / decoded:.2f}",
+        f"{ours / plain:.2f}",
+        f"{ours / info.fps:.1f}",
+        *(f"{rate:.0f}" for rate in peers),
+    ]
     return f"| {'/'.join(Path(path).parts[-2:])} | " + " | ".join(cells) + " |"
 
 
@@ -177,9 +184,21 @@ def main() -> None:
     options = parser.parse_args()
     root = Path(os.environ.get("MOTIONLAW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     videos = options.videos or [str(root / clip) for clip in CLIPS if (root / clip).exists()]
-    print("Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`). MIL and trackpy")
+    print(
+        "Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`). MIL and trackpy"
+    )
     print("are timed on frames already decoded.\n")
-    names = ("clip", "size", "frames", "decode", "decode, default", "tracking", "ratio", "ratio to default", "x real time")
+    names = (
+        "clip",
+        "size",
+        "frames",
+        "decode",
+        "decode, default",
+        "tracking",
+        "ratio",
+        "ratio to default",
+        "x real time",
+    )
     names += ("OpenCV LK, 1 point", "OpenCV MIL", "trackpy.locate")
     print("| " + " | ".join(names) + " |\n|" + " --- |" * len(names))
     for video in videos:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,16 @@ from motionlaw.tools.tracking.output import replaced_when_done
 from motionlaw.tools.trajectory import Track
 from motionlaw.tools.video import read_frames
 
-COLOURS = ((230, 60, 60), (40, 120, 230), (30, 160, 80), (240, 160, 20), (150, 70, 200), (20, 170, 170), (220, 90, 160), (110, 110, 110))
+COLOURS = (
+    (230, 60, 60),
+    (40, 120, 230),
+    (30, 160, 80),
+    (240, 160, 20),
+    (150, 70, 200),
+    (20, 170, 170),
+    (220, 90, 160),
+    (110, 110, 110),
+)
 """One RGB colour per object, used again after the last."""
 
 TRAIL_S = 1.5
@@ -22,7 +32,11 @@ TRAIL_S = 1.5
 
 
 def write_overlay(
-    video: str | os.PathLike[str], tracks: tuple[Track, ...] | list[Track], out_path: str | os.PathLike[str], *, max_width: int = 960
+    video: str | os.PathLike[str],
+    tracks: tuple[Track, ...] | list[Track],
+    out_path: str | os.PathLike[str],
+    *,
+    max_width: int = 960,
 ) -> Path:
     """Writes the video with its tracks drawn in.
 
@@ -69,7 +83,9 @@ def check_overlay(path: str | os.PathLike[str]) -> None:
         raise UserError(f"overlay must be an .mp4 file, got '{path}'.")
 
 
-def draw_tracks(image: np.ndarray, tracks: tuple[Track, ...] | list[Track], timestamp: float, *, scale: float = 1.0) -> None:
+def draw_tracks(
+    image: np.ndarray, tracks: tuple[Track, ...] | list[Track], timestamp: float, *, scale: float = 1.0
+) -> None:
     """Draws the tracks at one time into a picture, in place.
 
     Args:
@@ -87,7 +103,7 @@ def draw_tracks(image: np.ndarray, tracks: tuple[Track, ...] | list[Track], time
         k = int(np.argmin(np.abs(track.timestamps - timestamp)))
         past = (track.timestamps > timestamp - TRAIL_S) & (track.timestamps <= timestamp + 1e-9)
         trail = (track.position[past] + 0.5) * scale
-        for a, b in zip(trail[:-1], trail[1:], strict=True):
+        for a, b in itertools.pairwise(trail):
             if np.isfinite(a).all() and np.isfinite(b).all():
                 cv2.line(image, _pixel(a), _pixel(b), colour, weight, cv2.LINE_AA)
         if not np.isfinite(track.position[k]).all():

@@ -125,7 +125,9 @@ def parse_scale(text: str | None, *, origin: str | tuple[float, float] | None = 
         values.reverse()
     (pixels, px), (length, unit) = values
     if px not in ("px", "pixel", "pixels") or unit == "px":
-        raise UserError(f"scale needs pixels on one side and a length on the other, got '{text}'. Write e.g. --scale 120px=0.5m.")
+        raise UserError(
+            f"scale needs pixels on one side and a length on the other, got '{text}'. Write e.g. --scale 120px=0.5m."
+        )
     if unit not in METRES_PER_UNIT:
         raise UserError(f"scale has an unknown unit '{unit}' in '{text}'. Units: m, cm, mm, km, in, ft, yd.")
     if not (pixels > 0 and length > 0 and math.isfinite(pixels) and math.isfinite(length)):

@@ -51,7 +51,17 @@ class VideoInfo:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the facts as plain numbers and strings; the timestamps stay behind."""
-        names = ("path", "width", "height", "fps", "duration_s", "frame_count", "rotation", "codec", "is_variable_frame_rate")
+        names = (
+            "path",
+            "width",
+            "height",
+            "fps",
+            "duration_s",
+            "frame_count",
+            "rotation",
+            "codec",
+            "is_variable_frame_rate",
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -66,13 +76,21 @@ class Frame:
 
 @dataclass(frozen=True)
 class PlanarFrame:
-    """One frame as the decoder left it: luma (H, W), and the two chroma planes (H/2, W/2); valid until the next one."""
+    """One frame as the decoder left it: luma (H, W), and the two chroma planes (H/2, W/2).
+
+    The arrays are views into the decoder's own memory and valid until the next frame is asked for.
+    """
 
     index: int
     timestamp: float
     y: np.ndarray
     u: np.ndarray
     v: np.ndarray
+    source: Any = field(repr=False, compare=False)
+
+    def to_rgb(self) -> np.ndarray:
+        """Returns the frame in colour, not yet turned upright, shape (H, W, 3), uint8."""
+        return self.source.to_ndarray(format="rgb24")
 
 
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
@@ -91,14 +109,14 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
     container = _open(path)
     with container:
         stream = _video_stream(container, path)
+        stream.thread_type = "NONE"  # one frame is wanted; frame threads would decode a dozen ahead
         timestamps, declared = _packet_times(container, stream, path), stream.frames
-        codec = stream.codec_context.name
+        codec, first = stream.codec_context.name, _first_frame(container, stream, path)
     if declared and len(timestamps) < declared:
         raise UserError(
             f"{path} is cut off: it announces {declared} frames and holds {len(timestamps)}. Copy or export it again."
         )
-    first = _first_frame(path)
-    rotation = int(round(first.rotation / 90.0)) * 90 % 360
+    rotation = round(first.rotation / 90.0) * 90 % 360
     width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
     steps = np.diff(timestamps)
     step = float(np.mean(steps)) if len(steps) else 0.0
@@ -111,7 +129,9 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         frame_count=len(timestamps),
         rotation=rotation,
         codec=codec,
-        is_variable_frame_rate=bool(len(steps) and np.any(np.abs(steps / np.median(steps) - 1) > VARIABLE_RATE_TOLERANCE)),
+        is_variable_frame_rate=bool(
+            len(steps) and np.any(np.abs(steps / np.median(steps) - 1) > VARIABLE_RATE_TOLERANCE)
+        ),
         timestamps=timestamps,
     )
 
@@ -170,16 +190,18 @@ def read_planes(info: VideoInfo, *, start_s: float | None = None, end_s: float |
     for index, timestamp, frame in _decode(info, start_s, end_s):
         planar = frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p")
         y, u, v = (_plane(plane) for plane in planar.planes[:3])
-        yield PlanarFrame(index, timestamp, y, u, v)
+        yield PlanarFrame(index, timestamp, y, u, v, frame)
 
 
 def checked_crop(crop: tuple[int, int, int, int] | None, info: VideoInfo) -> tuple[int, int, int, int] | None:
     """Returns the crop as whole numbers, or says why it does not fit into the frame."""
     if crop is None:
         return None
-    x1, y1, x2, y2 = (int(round(value)) for value in crop)
+    x1, y1, x2, y2 = (round(value) for value in crop)
     if not (0 <= x1 < x2 <= info.width and 0 <= y1 < y2 <= info.height):
-        raise UserError(f"crop must be x1,y1,x2,y2 inside {info.width}x{info.height} with x1 < x2 and y1 < y2, got {crop}.")
+        raise UserError(
+            f"crop must be x1,y1,x2,y2 inside {info.width}x{info.height} with x1 < x2 and y1 < y2, got {crop}."
+        )
     return x1, y1, x2, y2
 
 
@@ -202,7 +224,9 @@ def _open(path: str) -> Any:
     try:
         return av.open(path)
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a video ({_reason(error)}); it is no video, damaged or cut off.") from None
+        raise UserError(
+            f"{path} cannot be read as a video ({_reason(error)}); it is no video, damaged or cut off."
+        ) from None
 
 
 def _reason(error: BaseException) -> str:
@@ -213,7 +237,9 @@ def _video_stream(container: Any, path: str) -> Any:
     # An mp3 may carry its cover as a "video" of one picture.
     streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     if not streams:
-        raise UserError(f"{path} holds no video, only {', '.join(sorted({s.type for s in container.streams})) or 'nothing'}.")
+        raise UserError(
+            f"{path} holds no video, only {', '.join(sorted({s.type for s in container.streams})) or 'nothing'}."
+        )
     stream = streams[0]
     if stream.codec_context is None:
         raise UserError(f"{path} is coded in a way that PyAV cannot decode.")
@@ -241,18 +267,21 @@ def _packet_times(container: Any, stream: Any, path: str) -> np.ndarray:
         raise UserError(f"{path} holds no frame.")
     seconds = np.sort(np.asarray(times, dtype=float)) * float(stream.time_base)
     if np.any(np.diff(seconds) <= 0):
-        raise UserError(f"{path} has two frames at {seconds[1:][np.diff(seconds) <= 0][0]:.4f} s; timestamps must increase.")
+        raise UserError(
+            f"{path} has two frames at {seconds[1:][np.diff(seconds) <= 0][0]:.4f} s; timestamps must increase."
+        )
     return seconds
 
 
-def _first_frame(path: str) -> Any:
+def _first_frame(container: Any, stream: Any, path: str) -> Any:
+    """Goes back to the beginning and decodes one frame."""
     import av
 
-    with _open(path) as container:
-        try:
-            frame = next(container.decode(_video_stream(container, path)), None)
-        except av.error.FFmpegError as error:
-            raise UserError(f"The first frame of {path} cannot be decoded ({_reason(error)}).") from None
+    try:
+        container.seek(stream.start_time or 0, stream=stream)
+        frame = next(container.decode(stream), None)
+    except av.error.FFmpegError as error:
+        raise UserError(f"The first frame of {path} cannot be decoded ({_reason(error)}).") from None
     if frame is None:
         raise UserError(f"{path} holds no frame that can be decoded.")
     return frame
@@ -290,7 +319,9 @@ def _decode(info: VideoInfo, start_s: float | None, end_s: float | None) -> Iter
         expected = min(end_s, info.timestamps[-1])
         # A decoder may drop a last frame; a file cut off loses many.
         if last < expected - max(3 * half_step, 0.05 * info.duration_s) and end_s >= expected:
-            raise UserError(f"{info.path} is cut off: frames end at {max(last, 0.0):.3f} s of {info.timestamps[-1]:.3f} s.")
+            raise UserError(
+                f"{info.path} is cut off: frames end at {max(last, 0.0):.3f} s of {info.timestamps[-1]:.3f} s."
+            )
 
 
 def _plane(plane: Any) -> np.ndarray:

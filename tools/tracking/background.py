@@ -178,7 +178,9 @@ def _threshold(planes: tuple[np.ndarray, ...], noise: float) -> np.ndarray:
     import cv2
 
     luma = planes[0].astype(np.float32)
-    gradient = cv2.magnitude(cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.125))
+    gradient = cv2.magnitude(
+        cv2.Sobel(luma, cv2.CV_32F, 1, 0, scale=0.125), cv2.Sobel(luma, cv2.CV_32F, 0, 1, scale=0.125)
+    )
     return np.clip(max(MIN_CONTRAST, 5 * noise) + 0.3 * cv2.blur(gradient, (3, 3)), 0, 255).astype(np.uint8)
 
 
@@ -194,7 +196,7 @@ def _without_ghosts(samples: list[np.ndarray], planes: tuple[np.ndarray, ...]) -
         mask = cv2.threshold(difference, 2 * MIN_CONTRAST, 255, cv2.THRESH_BINARY)[1]
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for contour in contours:
-            x, y, w, h = cv2.boundingRect(contour)
+            _x, _y, w, h = cv2.boundingRect(contour)
             if w * h < 16 or w * h > 0.25 * mask.size or not _is_ghost(samples[0][k], planes[0], contour):
                 continue
             region = cv2.drawContours(np.zeros_like(mask), [contour], -1, 255, -1)

@@ -46,14 +46,21 @@ def candidate(chain: Chain, blobs: list[Blobs]) -> Candidate:
     centre, xyxy, area = np.full((length, 2), np.nan), np.full((length, 4), np.nan), np.zeros(length)
     border = np.zeros(length, dtype=bool)
     for k, row in zip(chain.frames, chain.rows, strict=True):
-        centre[k], xyxy[k], area[k], border[k] = blobs[k].centre[row], blobs[k].xyxy[row], blobs[k].area[row], blobs[k].touches_border[row]
+        centre[k], xyxy[k], area[k], border[k] = (
+            blobs[k].centre[row],
+            blobs[k].xyxy[row],
+            blobs[k].area[row],
+            blobs[k].touches_border[row],
+        )
     whole = (area > 0) & ~border
     usual = float(np.median(area[whole if whole.any() else area > 0]))
     is_clean = whole & (area > 0.6 * usual) & (area < 1.6 * usual)
     share = float(np.mean(border[frames]))
     extent = robust_extent(centre)
     score = np.sqrt(len(frames) / length * extent) * max(usual, 1.0) ** 0.25 * (1 - 0.85 * share**2)
-    return Candidate(centre, xyxy, area, is_clean, share, chain.colour, float(score) if len(frames) >= min(4, length) else 0.0)
+    return Candidate(
+        centre, xyxy, area, is_clean, share, chain.colour, float(score) if len(frames) >= min(4, length) else 0.0
+    )
 
 
 def choose(chains: list[Chain], blobs: list[Blobs], *, most: int) -> list[Candidate]:

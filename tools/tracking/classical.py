@@ -130,7 +130,7 @@ def is_moving(path: ObjectPath) -> bool:
 def _is_doubtful(path: ObjectPath) -> bool:
     """Whether looks and blobs failed: unseen for long, hardly sure, or not moving where the user says it does."""
     seen = path.is_seen
-    return bool(seen.mean() < 0.7 or np.mean(path.confidence[seen]) < 0.5 or not is_moving(path))
+    return bool(seen.mean() < 0.3 or np.mean(path.confidence[seen]) < 0.5 or not is_moving(path))
 
 
 def _coloured(scene: Scene, k: int, box: np.ndarray) -> ObjectPath:
@@ -162,4 +162,6 @@ def _is_same(path: ObjectPath, other: ObjectPath) -> bool:
     apart = path.position[both] - other.position[both]
     middle = np.median(apart, axis=0)
     size = np.nanmedian(other.xyxy[:, 2:] - other.xyxy[:, :2], axis=0)
-    return bool(np.all(np.abs(middle) < 0.75 * size + 2) and np.median(np.hypot(*(apart - middle).T)) < 0.35 * np.max(size) + 1)
+    return bool(
+        np.all(np.abs(middle) < 0.75 * size + 2) and np.median(np.hypot(*(apart - middle).T)) < 0.35 * np.max(size) + 1
+    )

@@ -1,6 +1,6 @@
 """``motionlaw track VIDEO``: tracks what moves and writes it as a table and as an overlay.
 
-    motionlaw track cart.mp4 --scale 828px=1m --out tracks.csv --overlay tracks.mp4
+motionlaw track cart.mp4 --scale 828px=1m --out tracks.csv --overlay tracks.mp4
 """
 
 from __future__ import annotations
@@ -62,7 +62,14 @@ def track_command(
     if overlay is not None:
         check_overlay(overlay)
     result = _tracked(
-        video, at=list(track), objects=objects, start_s=start, end_s=end, crop=_crop(crop), backend=backend, checkpoint=checkpoint
+        video,
+        at=list(track),
+        objects=objects,
+        start_s=start,
+        end_s=end,
+        crop=_crop(crop),
+        backend=backend,
+        checkpoint=checkpoint,
     )
     if out is not None:
         write_tracks(result, out)
@@ -109,7 +116,9 @@ def _print_table(result: TrackingResult, ruler: Scale, out: str | None, overlay:
     info = result.info
     rate = "variable frame rate" if info.is_variable_frame_rate else f"{info.fps:.4g} frames/s"
     print(f"{info.path}: {info.width}x{info.height}, {info.frame_count} frames, {rate}, {info.duration_s:.4g} s")
-    print(f"{'object':<10} {'seen':>9} {'from s':>8} {'to s':>8} {'x range':>9} {'y range':>9}  {'unit':<4} {'confidence':>10}")
+    print(
+        f"{'object':<10} {'seen':>9} {'from s':>8} {'to s':>8} {'x range':>9} {'y range':>9}  {'unit':<4} {'confidence':>10}"
+    )
     for track in result.tracks:
         seen = np.isfinite(track.position).all(axis=1)
         reach = np.ptp(ruler.to_coordinates(track.position[seen]), axis=0)

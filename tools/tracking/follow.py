@@ -1,8 +1,8 @@
 """One object followed by its looks, from one frame both ways through a clip.
 
 The picture of the object in its first frame is searched for near the predicted place (normalised cross-correlation),
-first in the small picture, then in the finer one, and the peak is interpolated. Where the object turns or changes,
-the last sure picture of it takes over; where nothing fits, there is a gap, and the search widens.
+and the peak is interpolated. Where the object turns or changes, the last sure picture of it takes over; where nothing
+fits, there is a gap, and the search widens.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Path:
     drifted: np.ndarray
 
 
-def follow(clip: Clip, *, seed: int, xyxy: np.ndarray, guide: np.ndarray | None = None, start: np.ndarray | None = None) -> Path:
+def follow(
+    clip: Clip, *, seed: int, xyxy: np.ndarray, guide: np.ndarray | None = None, start: np.ndarray | None = None
+) -> Path:
     """Follows what is in a box at one frame through the clip.
 
     Args:
@@ -75,24 +77,31 @@ class _Search:
         import cv2
 
         self.cv2, self.clip, self.seed = cv2, clip, seed
-        self.luma, self.fine = clip.planes[0], clip.fine
-        self.ratio = clip.factor // clip.fine_factor
+        self.luma = clip.planes[0]
         self.box = _best_part(self.luma[seed], xyxy)
         self.centre = np.array([(self.box[0] + self.box[2] - 1) / 2, (self.box[1] + self.box[3] - 1) / 2])
         self.size = float(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))
-        self.first = self._pictures(seed, self.box)
-        self.guide = None if guide is None else guide + (self.centre - guide[seed] if np.isfinite(guide[seed]).all() else 0.0)
+        self.first = self._picture(seed, self.box)
+        self.guide = (
+            None if guide is None else guide + (self.centre - guide[seed] if np.isfinite(guide[seed]).all() else 0.0)
+        )
         self.restart()
 
     def restart(self) -> None:
         self.place, self.speed, self.missed = self.centre.copy(), np.zeros(2), 0
-        self.recent: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+        self.recent: tuple[np.ndarray, np.ndarray] | None = None
         self.known = 0
 
     def step(self, k: int) -> tuple[np.ndarray, float, bool] | None:
         """Looks into frame ``k``; returns the place, the correlation, and whether the newer picture found it."""
         predicted = self.place + (self.missed + 1) * self.speed
-        reach = 5 + 0.3 * self.size + 0.6 * float(np.hypot(*self.speed)) + 3 * self.missed + (0.3 * self.size if not self.known else 0)
+        reach = (
+            5
+            + 0.3 * self.size
+            + 0.6 * float(np.hypot(*self.speed))
+            + 3 * self.missed
+            + (0.3 * self.size if not self.known else 0)
+        )
         best = self._find(k, predicted, min(reach, 80.0))
         guided = self.guide is not None and np.isfinite(self.guide[k]).all()
         if self.missed and not guided and self._is_outside(predicted):
@@ -112,32 +121,23 @@ class _Search:
         if score > 0.7:
             box = np.round(self.box + np.tile(place - self.centre, 2)).astype(int)
             if self._inside(box):
-                self.recent = (*self._pictures(k, box), place - np.array([(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2]))
+                middle = np.array([(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2])
+                self.recent = (self._picture(k, box), place - middle)
         return place, score, drifted
 
     def _find(self, k: int, near: np.ndarray, reach: float) -> tuple[np.ndarray, float, bool]:
-        place, score = self._match(k, self.first, near, reach)
+        place, score = _peak(self.cv2, self.luma[k], self.first, near, reach)
         if score >= SURE or self.recent is None:
             return place, score, False
-        newer, newer_score = self._match(k, self.recent[:2], near, reach)
+        newer, newer_score = _peak(self.cv2, self.luma[k], self.recent[0], near, reach)
         # The first picture keeps its place unless the newer one is clearly better: it cannot drift.
         if 0.85 * newer_score > score:
-            return newer + self.recent[2], 0.9 * newer_score, True
+            return newer + self.recent[1], 0.9 * newer_score, True
         return place, score, False
 
-    def _match(self, k: int, pictures: tuple[np.ndarray, np.ndarray], near: np.ndarray, reach: float) -> tuple[np.ndarray, float]:
-        cv2, (coarse, fine) = self.cv2, pictures
-        place, score = _peak(cv2, self.luma[k], coarse, near, reach)
-        if self.ratio == 1 or score < ACCEPTED:
-            return place, score
-        ratio = self.ratio
-        at, fine_score = _peak(cv2, self.fine[k], fine, (place + 0.5) * ratio - 0.5, ratio + 1)
-        return ((at + 0.5) / ratio - 0.5, max(score, fine_score)) if fine_score > 0.5 * score else (place, score)
-
-    def _pictures(self, k: int, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _picture(self, k: int, box: np.ndarray) -> np.ndarray:
         x1, y1, x2, y2 = (int(value) for value in box)
-        coarse, r = self.luma[k][y1:y2, x1:x2].copy(), self.ratio
-        return coarse, coarse if r == 1 else self.fine[k][y1 * r : y2 * r, x1 * r : x2 * r].copy()
+        return self.luma[k][y1:y2, x1:x2].copy()
 
     def _is_outside(self, place: np.ndarray) -> bool:
         return bool(np.any(place < -0.5) or place[0] > self.luma.shape[2] - 0.5 or place[1] > self.luma.shape[1] - 0.5)
@@ -146,7 +146,9 @@ class _Search:
         return bool(box[0] >= 0 and box[1] >= 0 and box[2] <= self.luma.shape[2] and box[3] <= self.luma.shape[1])
 
 
-def _peak(cv2: object, picture: np.ndarray, template: np.ndarray, near: np.ndarray, reach: float) -> tuple[np.ndarray, float]:
+def _peak(
+    cv2: object, picture: np.ndarray, template: np.ndarray, near: np.ndarray, reach: float
+) -> tuple[np.ndarray, float]:
     """Finds a template near a place, to a fraction of a pixel."""
     height, width = template.shape
     x1, y1 = int(near[0] - (width - 1) / 2 - reach), int(near[1] - (height - 1) / 2 - reach)
@@ -184,7 +186,9 @@ def _best_part(luma: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
     sums = []
     for dx, dy in ((1, 0), (0, 1)):  # edges of both directions are needed, or the picture slides along one
         squared = cv2.Sobel(part, cv2.CV_32F, dx, dy) ** 2
-        sums.append(cv2.boxFilter(squared, -1, (int(w), int(h)), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT))
+        sums.append(
+            cv2.boxFilter(squared, -1, (int(w), int(h)), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        )
     sums = np.minimum(*sums)[: part.shape[0] - h + 1, : part.shape[1] - w + 1]
     _, _, _, (i, j) = cv2.minMaxLoc(sums)
     return np.array([box[0] + i, box[1] + j, box[0] + i + w, box[1] + j + h])

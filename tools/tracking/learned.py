@@ -25,7 +25,13 @@ MAX_FRAMES = 600
 
 
 def track_learned(
-    info: VideoInfo, pointers: list[Pointer], *, backend: str, checkpoint: str | None, start_s: float | None, end_s: float | None
+    info: VideoInfo,
+    pointers: list[Pointer],
+    *,
+    backend: str,
+    checkpoint: str | None,
+    start_s: float | None,
+    end_s: float | None,
 ) -> tuple[Track, ...]:
     """Tracks what the user points at with a learned tracker.
 
@@ -45,14 +51,18 @@ def track_learned(
         UserError: No checkpoint, no torch, no pointer, or too long a range.
     """
     if checkpoint is None or not Path(checkpoint).exists():
-        raise UserError(f"The backend {backend} needs a checkpoint on this machine, got {checkpoint!r}. Give --checkpoint PATH.")
+        raise UserError(
+            f"The backend {backend} needs a checkpoint on this machine, got {checkpoint!r}. Give --checkpoint PATH."
+        )
     if not pointers:
         raise UserError(f"The backend {backend} needs to be pointed at the object. Give --track x,y@t.")
     torch = _torch(backend)
     frames = []
     for frame in read_frames(info.path, start_s=start_s, end_s=end_s, max_width=MAX_WIDTH):
         if len(frames) == MAX_FRAMES:
-            raise UserError(f"The backend {backend} takes {MAX_FRAMES} frames at the most. Give a shorter range with --start and --end.")
+            raise UserError(
+                f"The backend {backend} takes {MAX_FRAMES} frames at the most. Give a shorter range with --start and --end."
+            )
         frames.append(frame)
     images, timestamps = np.stack([frame.image for frame in frames]), np.array([frame.timestamp for frame in frames])
     scale = info.width / images.shape[2]
@@ -61,7 +71,8 @@ def track_learned(
     position, confidence, xyxy = follow(torch, checkpoint, images, pointers, starts, scale)
     index = np.array([frame.index for frame in frames])
     return tuple(
-        _track(i, index, timestamps, position[i], confidence[i], xyxy[i], scale=scale, info=info) for i in range(len(pointers))
+        _track(i, index, timestamps, position[i], confidence[i], xyxy[i], scale=scale, info=info)
+        for i in range(len(pointers))
     )
 
 
@@ -89,14 +100,20 @@ def _cotracker(
         model = torch.jit.load(str(path), map_location="cpu")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     video = torch.from_numpy(images).permute(0, 3, 1, 2)[None].float().to(device)
-    queries = torch.tensor([[start, *((one.centre + 0.5) / scale - 0.5)] for one, start in zip(pointers, starts, strict=True)])
+    queries = torch.tensor(
+        [[start, *((one.centre + 0.5) / scale - 0.5)] for one, start in zip(pointers, starts, strict=True)]
+    )
     with torch.inference_mode():
         # Backward tracking is on: a click may be in the middle of the film.
-        tracks, visible = model.to(device).eval()(video, queries=queries[None].float().to(device), backward_tracking=True)
+        tracks, visible = model.to(device).eval()(
+            video, queries=queries[None].float().to(device), backward_tracking=True
+        )
     position = tracks[0].permute(1, 0, 2).cpu().numpy().astype(float)
     confidence = visible[0].permute(1, 0).float().cpu().numpy().astype(float)
     position[confidence < 0.5] = np.nan
-    half = np.array([(max(one.x2 - one.x1, 10.0), max(one.y2 - one.y1, 10.0)) for one in pointers])[:, None] / (2 * scale)
+    half = np.array([(max(one.x2 - one.x1, 10.0), max(one.y2 - one.y1, 10.0)) for one in pointers])[:, None] / (
+        2 * scale
+    )
     return position, confidence, np.concatenate([position - half, position + half], axis=2)
 
 
@@ -107,7 +124,9 @@ def _sam2(
     try:
         from transformers import Sam2VideoModel, Sam2VideoProcessor
     except (ModuleNotFoundError, ImportError):
-        raise UserError("The backend sam2 needs transformers with SAM 2. Install it: pip install transformers.") from None
+        raise UserError(
+            "The backend sam2 needs transformers with SAM 2. Install it: pip install transformers."
+        ) from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Sam2VideoModel.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True).to(device).eval()
     processor = Sam2VideoProcessor.from_pretrained(checkpoint, local_files_only=True)
@@ -122,7 +141,9 @@ def _sam2(
     with torch.inference_mode():
         for backwards in (False, True):
             for output in model.propagate_in_video_iterator(session, start_frame_idx=min(starts), reverse=backwards):
-                masks = processor.post_process_masks([output.pred_masks], original_sizes=[images.shape[1:3]], binarize=False)[0]
+                masks = processor.post_process_masks(
+                    [output.pred_masks], original_sizes=[images.shape[1:3]], binarize=False
+                )[0]
                 for number in range(len(pointers)):
                     _fill(masks[number, 0].float().cpu().numpy(), number, output.frame_idx, position, confidence, xyxy)
     return position, confidence, xyxy
@@ -141,7 +162,15 @@ def _fill(logits: np.ndarray, i: int, k: int, position: np.ndarray, confidence: 
 
 
 def _track(
-    number: int, frame: np.ndarray, t: np.ndarray, position: np.ndarray, confidence: np.ndarray, xyxy: np.ndarray, *, scale: float, info: VideoInfo
+    number: int,
+    frame: np.ndarray,
+    t: np.ndarray,
+    position: np.ndarray,
+    confidence: np.ndarray,
+    xyxy: np.ndarray,
+    *,
+    scale: float,
+    info: VideoInfo,
 ) -> Track:
     position, xyxy = (position + 0.5) * scale - 0.5, xyxy * scale
     seen = np.isfinite(position).all(axis=1)

@@ -6,6 +6,7 @@ may miss a few frames. Chains that belong to one object are joined later, by its
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,7 +116,7 @@ def _split(chain: Chain, blobs: list[Blobs]) -> list[Chain]:
         if own > max(0.8 * size, 5 * float(np.median(deviation)) + 1):
             cuts.append(i + 1)
     bounds = [0, *cuts, len(chain.frames)]
-    return [_rebuilt(chain.frames[a:b], chain.rows[a:b], blobs) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [_rebuilt(chain.frames[a:b], chain.rows[a:b], blobs) for a, b in itertools.pairwise(bounds)]
 
 
 def _stitched(chains: list[Chain], blobs: list[Blobs]) -> list[Chain]:
@@ -155,7 +156,8 @@ def _cost(chain: Chain, frame: int, found: Blobs, reach: float) -> np.ndarray:
     predicted = chain.centre + gap * chain.velocity
     # A thing that just appeared, or bounced, may be anywhere near its last place as well.
     distance = np.minimum(
-        np.hypot(*(found.centre - predicted).T), 1.5 * np.hypot(*(found.centre - chain.centre).T) if gap == 1 else np.inf
+        np.hypot(*(found.centre - predicted).T),
+        1.5 * np.hypot(*(found.centre - chain.centre).T) if gap == 1 else np.inf,
     )
     size = np.sqrt(chain.area) + 2.0
     growth = np.abs(np.log((found.area + 4.0) / (chain.area + 4.0)))

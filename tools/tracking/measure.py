@@ -73,7 +73,9 @@ def measure(
         box_size = np.nanmedian(main.xyxy[:, 2:] - main.xyxy[:, :2], axis=0)
         half = np.concatenate([-box_size, box_size]) / 2
         xyxy = np.where(patched[:, None], np.tile(position, 2) + half, main.xyxy)
-        main = replace(main, position=position, confidence=np.where(np.isfinite(position[:, 0]), confidence, 0.0), xyxy=xyxy)
+        main = replace(
+            main, position=position, confidence=np.where(np.isfinite(position[:, 0]), confidence, 0.0), xyxy=xyxy
+        )
     return scored(_up_to_jumps(main, seed), one.border_share, shape, area)
 
 
@@ -142,5 +144,12 @@ def scored(path: ObjectPath, border_share: float, shape: tuple[int, int], area: 
     noise = noise_std(path.position)
     smooth = 1.0 / (1.0 + 20.0 * noise / max(extent, 1e-6)) if np.isfinite(noise) else 0.7
     inside = 1.0 - 0.85 * border_share**2
-    score = seen.mean() * np.sqrt(extent / np.hypot(*shape)) * max(area, 1.0) ** 0.3 * np.mean(path.confidence[seen]) * smooth * inside
+    score = (
+        seen.mean()
+        * np.sqrt(extent / np.hypot(*shape))
+        * max(area, 1.0) ** 0.3
+        * np.mean(path.confidence[seen])
+        * smooth
+        * inside
+    )
     return replace(path, score=float(score))

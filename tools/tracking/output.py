@@ -33,7 +33,9 @@ def replaced_when_done(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
-        raise UserError(f"{path} cannot be written: {'it is a directory' if path.is_dir() else f'there is no folder {path.parent}'}.")
+        raise UserError(
+            f"{path} cannot be written: {'it is a directory' if path.is_dir() else f'there is no folder {path.parent}'}."
+        )
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial

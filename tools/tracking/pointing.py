@@ -104,7 +104,9 @@ def _patch(clip: Clip, k: int, point: np.ndarray) -> np.ndarray:
     picture = cv2.merge([np.ascontiguousarray(plane[k]) for plane in clip.planes])
     mask = np.zeros((height + 2, width + 2), np.uint8)
     tolerance = (2 * SAME_COLOUR, SAME_COLOUR, SAME_COLOUR)
-    area, _, _, (bx, by, bw, bh) = cv2.floodFill(picture, mask, (x, y), 0, tolerance, tolerance, cv2.FLOODFILL_FIXED_RANGE | 4)
+    area, _, _, (bx, by, bw, bh) = cv2.floodFill(
+        picture, mask, (x, y), 0, tolerance, tolerance, cv2.FLOODFILL_FIXED_RANGE | 4
+    )
     square = np.array([x - DEFAULT_HALF, y - DEFAULT_HALF, x + DEFAULT_HALF + 1, y + DEFAULT_HALF + 1])
     if area < 9 or max(bw, bh) > 0.3 * min(height, width) or area < 0.25 * bw * bh:
         return np.clip(square, 0, [width, height, width, height])

@@ -81,7 +81,12 @@ def suspicious_steps(position: np.ndarray, size_px: float) -> np.ndarray:
 
 
 def track_warnings(
-    *, position: np.ndarray, confidence: np.ndarray, xyxy: np.ndarray, timestamps: np.ndarray, frame_size: tuple[int, int]
+    *,
+    position: np.ndarray,
+    confidence: np.ndarray,
+    xyxy: np.ndarray,
+    timestamps: np.ndarray,
+    frame_size: tuple[int, int],
 ) -> tuple[str, ...]:
     """Says in sentences what is doubtful about a track.
 

@@ -94,7 +94,9 @@ def parse_pointer(text: str) -> Pointer:
     except ValueError:
         values, t = [], None
     if len(values) not in (2, 4) or not np.isfinite([*values, t or 0.0]).all():
-        raise UserError(f"track must be 'auto', a click x,y@t or a box x1,y1,x2,y2@t, got '{text}'. Write e.g. --track 320,240@1.5.")
+        raise UserError(
+            f"track must be 'auto', a click x,y@t or a box x1,y1,x2,y2@t, got '{text}'. Write e.g. --track 320,240@1.5."
+        )
     x1, y1, x2, y2 = values if len(values) == 4 else values * 2
     if len(values) == 4 and not (x1 < x2 and y1 < y2):
         raise UserError(f"track needs a box with x1 < x2 and y1 < y2, got '{text}'.")
@@ -125,5 +127,7 @@ def parse_pointers(at: str | list[str] | tuple[str, ...] | None, info: VideoInfo
         if one.x1 < 0 or one.y1 < 0 or one.x2 > info.width or one.y2 > info.height:
             raise UserError(f"track must point inside the frame of {info.width}x{info.height} pixels, got '{text}'.")
         if one.t is not None and not info.timestamps[0] - 1e-6 <= one.t <= info.timestamps[0] + info.duration_s + 1e-6:
-            raise UserError(f"track must point into {info.timestamps[0]:g} to {info.timestamps[-1]:g} s of the film, got '{text}'.")
+            raise UserError(
+                f"track must point into {info.timestamps[0]:g} to {info.timestamps[-1]:g} s of the film, got '{text}'."
+            )
     return pointers

@@ -9,7 +9,15 @@ from dataclasses import replace
 import numpy as np
 
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.tracking.classical import FOLLOWED, Scene, continue_path, is_known, look, track_moving, track_pointed
+from motionlaw.tools.tracking.classical import (
+    FOLLOWED,
+    Scene,
+    continue_path,
+    is_known,
+    look,
+    track_moving,
+    track_pointed,
+)
 from motionlaw.tools.tracking.clip import Clip, read_clips
 from motionlaw.tools.tracking.measure import ObjectPath
 from motionlaw.tools.tracking.quality import track_warnings
@@ -60,13 +68,16 @@ def track_video(
         raise UserError(f"No backend '{backend}'. Backends: {', '.join(BACKENDS)}.")
     info = probe(path)
     if info.frame_count < MIN_FRAMES:
-        raise UserError(f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; motion needs at least {MIN_FRAMES}.")
+        raise UserError(
+            f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; motion needs at least {MIN_FRAMES}."
+        )
     pointers = parse_pointers(at, info)
     if backend != "classical":
         from motionlaw.tools.tracking.learned import track_learned
 
         tracks = track_learned(info, pointers, backend=backend, checkpoint=checkpoint, start_s=start_s, end_s=end_s)
-        return TrackingResult(tracks, info, False, (), _sample_frame(info, start_s, end_s))
+        frame = next(read_frames(info.path, start_s=start_s, end_s=end_s)).image
+        return TrackingResult(tracks, info, False, (), frame)
     session = _Session(info, pointers)
     for clip in read_clips(info, start_s=start_s, end_s=end_s, crop=crop, progress=progress):
         session.take(clip)
@@ -75,7 +86,7 @@ def track_video(
         raise UserError(
             f"Nothing moves in {info.path}. Give the time range in which it does, or point at the object with --track x,y@t."
         )
-    return TrackingResult(tracks, info, session.camera_moves, session.warnings(), _sample_frame(info, start_s, end_s))
+    return TrackingResult(tracks, info, session.camera_moves, session.warnings(), session.sample)
 
 
 class _Session:
@@ -87,10 +98,13 @@ class _Session:
         self.paths: list[dict[int, ObjectPath]] = [{} for _ in pointers]
         self.camera_moves, self.is_compensated, self.cuts = False, False, 0
         self.reference: np.ndarray | None = None
+        self.sample = np.zeros((0, 0, 3), np.uint8)
 
     def take(self, clip: Clip) -> None:
         """Tracks everything through the next clip."""
         number = len(self.clips)
+        if clip.sample is not None:
+            self.sample = clip.sample
         scene = self._scene(clip)
         self.cuts += int(scene.cut_frames[min(number, 1) :].sum())
         for paths in self.paths:
@@ -131,7 +145,9 @@ class _Session:
         elif self.camera_moves:
             out.append("The camera moves; positions are pixels of each frame, the camera's motion included.")
         if self.cuts:
-            out.append(f"{self.cuts} frame{'s differ' if self.cuts > 1 else ' differs'} nearly everywhere (cut, flash or title).")
+            out.append(
+                f"{self.cuts} frame{'s differ' if self.cuts > 1 else ' differs'} nearly everywhere (cut, flash or title)."
+            )
         return tuple(out)
 
     def _scene(self, clip: Clip) -> Scene:
@@ -157,17 +173,25 @@ class _Session:
         for i, clip in enumerate(self.clips):
             path, start = paths.get(i), min(i, 1)
             if path is None:
-                path = ObjectPath(np.full((clip.length, 2), np.nan), np.zeros(clip.length), np.full((clip.length, 4), np.nan))
-            parts.append((clip.to_video(path.position)[start:], clip.to_video(path.xyxy)[start:], path.confidence[start:]))
+                path = ObjectPath(
+                    np.full((clip.length, 2), np.nan), np.zeros(clip.length), np.full((clip.length, 4), np.nan)
+                )
+            parts.append(
+                (clip.to_video(path.position)[start:], clip.to_video(path.xyxy)[start:], path.confidence[start:])
+            )
         position, xyxy, confidence = (np.concatenate([part[i] for part in parts]) for i in range(3))
         frame = np.concatenate([clip.frame[min(i, 1) :] for i, clip in enumerate(self.clips)])
         timestamps = np.concatenate([clip.timestamps[min(i, 1) :] for i, clip in enumerate(self.clips)])
         unseen = ~np.isfinite(position).all(axis=1)
         xyxy[unseen], confidence[unseen] = np.nan, 0.0
         if unseen.all():
-            raise UserError(f"The object pointed at cannot be found in {info.path}. Point at another frame, or draw a box x1,y1,x2,y2@t.")
+            raise UserError(
+                f"The object pointed at cannot be found in {info.path}. Point at another frame, or draw a box x1,y1,x2,y2@t."
+            )
         size = (info.width, info.height)
-        warnings = track_warnings(position=position, confidence=confidence, xyxy=xyxy, timestamps=timestamps, frame_size=size)
+        warnings = track_warnings(
+            position=position, confidence=confidence, xyxy=xyxy, timestamps=timestamps, frame_size=size
+        )
         if any(path.jumps for path in paths.values()):
             warnings = (*warnings, "What lies beyond a jump was left out: it is possibly another object (id switch).")
         return Track(number, f"object {number + 1}", frame, timestamps, position, confidence, xyxy, warnings)
@@ -195,8 +219,3 @@ def _joined(path: ObjectPath, before: ObjectPath) -> ObjectPath:
     """Shifts a path so that it goes on at the very point that was tracked before."""
     offset = before.position[-1] - path.position[0]
     return path if not np.isfinite(offset).all() else replace(path, position=path.position + offset)
-
-
-def _sample_frame(info: VideoInfo, start_s: float | None, end_s: float | None) -> np.ndarray:
-    """Returns one frame for pictures of the tracks: the first of the range."""
-    return next(read_frames(info.path, start_s=start_s, end_s=end_s)).image

@@ -13,7 +13,7 @@ import numpy as np
 from motionlaw.tools.tracking.background import Background
 from motionlaw.tools.tracking.clip import Clip
 
-PAIRS = 10
+PAIRS = 6
 """Pairs of frames compared to tell whether the camera moves."""
 
 STILL_PX = 0.6
@@ -90,23 +90,16 @@ def compensated(clip: Clip, motion: CameraMotion) -> tuple[Clip, np.ndarray]:
 
     assert motion.warps is not None
     height, width = clip.shape
-    ratio = clip.factor // clip.fine_factor
     planes = tuple(np.empty_like(plane) for plane in clip.planes)
-    fine = planes[0] if ratio == 1 else np.empty_like(clip.fine)
     blank = np.zeros((clip.length, height, width), dtype=bool)
     full = np.full((height, width), 255, np.uint8)
     for k, warp in enumerate(motion.warps):
         for plane, target in zip(clip.planes, planes, strict=True):
-            cv2.warpAffine(plane[k], warp, (width, height), dst=target[k], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.warpAffine(
+                plane[k], warp, (width, height), dst=target[k], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
         blank[k] = cv2.warpAffine(full, warp, (width, height)) < 255
-        if ratio > 1:
-            finer = warp.copy()
-            # Pixel centres: fine = (coarse + 1/2) ratio - 1/2.
-            half = (ratio - 1) / 2
-            finer[:, 2] = ratio * warp[:, 2] + half - warp[:, :2] @ np.array([half, half])
-            size = (clip.fine.shape[2], clip.fine.shape[1])
-            cv2.warpAffine(clip.fine[k], finer, size, dst=fine[k], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return replace(clip, planes=planes, fine=fine), blank
+    return replace(clip, planes=planes), blank
 
 
 def fill_blank(clip: Clip, blank: np.ndarray, background: Background) -> None:
