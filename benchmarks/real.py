@@ -126,7 +126,7 @@ def simulated_cart(found: Discovery, folder: Path) -> list[Claim]:
 def blender_pendulum(found: Discovery, folder: Path) -> list[Claim]:
     return [
         Claim("period, s", quantity(found, "period of small"), 0.553, 0.02),
-        Claim("length, px", quantity(found, "length"), 520.8, 0.02),
+        Claim("length, px", quantity(found, "radius"), 520.8, 0.02),
         Claim("sin(theta) in the law", float("sin(theta)" in str(found.law)), 1.0, 0.0),
         Claim("damping > 0", has_sign(damping(found), 1), 1.0, 0.0),
     ]
@@ -161,7 +161,7 @@ def wheel(found: Discovery, folder: Path) -> list[Claim]:
     turn = quantity(found, "velocity of theta")
     return [
         Claim("angular speed, rad/s", None if turn is None else abs(turn), 22.73, 0.05),
-        Claim("radius, m", quantity(found, "length"), 0.301, 0.05),
+        Claim("radius, m", quantity(found, "radius"), 0.301, 0.05),
         Claim("no angular acceleration", float(found.law.get("v") == "0"), 1.0, 0.0),
     ]
 

@@ -245,6 +245,10 @@ class TrajectoryFit:
         used = len(self.model.values) + sum(len(state) for state in self.first_states)
         return self.chi2 / max(1, self.count - used)
 
+    def misfit_of(self, run: int) -> float:
+        """Mean squared residual of one run in units of the noise."""
+        return float(np.nanmean(self.residuals[run] ** 2))
+
     @property
     def stderr(self) -> np.ndarray:
         """Standard errors of the constants, shape (P,)."""

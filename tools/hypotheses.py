@@ -24,9 +24,13 @@ from motionlaw.tools.search import Samples, Support, best_subsets, model_of, wea
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
 MOST_RIVALS = 14
-# With fewer rows than this the weak form sees little; the plainest laws are then tried whatever it says.
-FEW_ROWS = 60
-PLAIN_LAWS = (("1",), ("1", "v"), ("1", "v*abs(v)"), ("1", "sign(v)"), ("q",), ("q", "v"), ("q", "1"), ("q", "v", "1"), ("v",), ("v*abs(v)",))
+# The plainest laws are tried whatever the weak form says of them: it sees little in few rows, and it takes the
+# systematic errors of a tracker (a patterned ball that turns) for fine structure.
+PLAIN_LAWS = (
+    ("1",), ("1", "v"), ("1", "v*abs(v)"), ("1", "sign(v)"), ("q",), ("q", "v"), ("q", "1"), ("q", "v", "1"),
+    ("q", "v*abs(v)"), ("q", "sign(v)"), ("q", "v*abs(v)", "1"),
+)  # fmt: skip
+PLAIN_LAWS_OF_ANGLES = (("1",), ("1", "v"), ("sin(q)",), ("sin(q)", "v"), ("sin(q)", "v*abs(v)"), ("sin(q)", "sign(v)"))
 # A driving frequency is believed where it explains this share of what the best law without it leaves over.
 FORCING_SHARE = 0.5
 
@@ -119,10 +123,10 @@ def catalogue_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
     parts = [(run, run.samples(order=order)) for run in evidence.runs]
     samples = [part for _, found in parts for part in found]
     rates = [run.acceleration[np.searchsorted(run.trajectory.t, part.t)] for run, found in parts for part in found]
-    if order == 2 and len(evidence.coordinates) == 1 and evidence.rows < FEW_ROWS:
-        plain = [_plain_rival(terms, evidence, samples) for terms in PLAIN_LAWS]
-    else:
-        plain = []
+    plain = []
+    if order == 2 and len(evidence.coordinates) == 1:
+        chosen = PLAIN_LAWS_OF_ANGLES if evidence.is_angle[0] else PLAIN_LAWS
+        plain = [_plain_rival(terms, evidence, samples) for terms in chosen]
     laws = known_laws(samples, rates, coordinates=evidence.coordinates, units=evidence.units, order=order)
     return [Rival(model=law.model, cost=law.cost, source=f"catalogue: {law.name}") for law in laws] + plain
 

@@ -110,6 +110,11 @@ class Evidence:
         """Whether each coordinate is an angle in radians."""
         return [unit == "rad" for unit in self.units]
 
+    def only(self, index: int) -> Evidence:
+        """The evidence of one run alone."""
+        run = self.runs[index]
+        return replace(self, runs=(run,), time_scale_s=_time_scale([run]))
+
     @property
     def rows(self) -> int:
         """Number of rows in all runs."""
