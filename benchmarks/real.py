@@ -320,18 +320,18 @@ def osp_cases() -> Iterator[Case]:
     """The Tracker clips: from the video alone, and from a click where several things move."""
     clip = "osp_tracker_clips/{}/video.mp4".format
     cup = "86.966px=1m"
-    yield Case("cup 3 falling", clip("cups_falling"), terminal(2.13), {"scale": cup, "track": ["204,35@0.033"]})
-    yield Case("cup 7 falling", clip("cups_falling"), terminal(3.40), {"scale": cup, "track": ["203,40@1.0"]})
+    yield Case("cup 3 falling", clip("cups_falling"), terminal(2.13), {"scale": cup, "track": ["204.2,50.3@0.234"]})
+    yield Case("cup 7 falling", clip("cups_falling"), terminal(3.40), {"scale": cup, "track": ["253.5,56.6@0.234"]})
     yield Case("ball in oil (human track)", "osp_tracker_clips/ball_in_oil/tracks.csv", ball_in_oil)
     yield Case("ball in oil (video)", clip("ball_in_oil"), ball_in_oil, {"scale": "2843.3px=1m"})
-    yield Case("bicycle wheel", clip("bicycle_wheel"), wheel, {"scale": "285.07px=1m"})
-    yield Case("car seen from a train", clip("car_and_moving_camera"), drifting, {"track": ["200,215@0", "350,300@0"]})
+    yield Case("bicycle wheel", clip("bicycle_wheel"), wheel, {"scale": "285.07px=1m", "track": ["330,143@0.017"]})
+    yield Case("car seen from a train", clip("car_and_moving_camera"), drifting, {"track": ["189.5,213.8@0.1", "201.3,224.9@0.267"]})
     yield Case("pucks that bounce", clip("collision_pucks_bounce"), contact(5.5, 1 / 0.066), {"track": ["85,328@0.198", "455,330@0.198"]})
     yield Case("galileo's projectile", clip("galileo_projectile"), projectile(-9.87), {"scale": "320px=1m"})
-    yield Case("pendulum with drag", clip("pendulum_drag"), drag_pendulum, {"scale": "532.74px=1m"})
-    yield Case("pucks collide", clip("pucks_collide"), contact(8.0, 29.97), {"track": ["100,100@0.1", "200,200@0.1"]})
-    yield Case("ball from a truck", clip("truck_projectile"), projectile(-9.65), {"scale": "17.979px=1m"})
-    yield Case("uniform ball", clip("uniform_ball_fast"), uniform(0.533), {"scale": "262.47px=1m"})
+    yield Case("pendulum with drag", clip("pendulum_drag"), drag_pendulum, {"scale": "532.74px=1m", "track": ["263,320@1.933"]})
+    yield Case("pucks collide", clip("pucks_collide"), contact(15.3, 29.97), {"track": ["132,120.5@0.367", "189,172.6@0.367"]})
+    yield Case("ball from a truck", clip("truck_projectile"), projectile(-9.65), {"scale": "17.979px=1m", "track": ["124,132.8@0.801"]})
+    yield Case("uniform ball", clip("uniform_ball_fast"), uniform(0.533), {"scale": "262.47px=1m", "track": ["195.3,290.9@0.667"]})
 
 
 def made_noise(folder: Path) -> list[Case]:

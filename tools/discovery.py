@@ -110,7 +110,7 @@ def _law_of_longest(contest: Contest, trajectories: Sequence[Trajectory], search
     runs = contest.evidence.runs
     if len(runs) < 2 or len(trajectories) > 1:
         return None
-    longest = max(range(len(runs)), key=lambda k: len(runs[k].trajectory.t))
+    longest = max(range(len(runs)), key=lambda k: runs[k].path_length)
     alone = search.run(contest.evidence.only(longest))
     if not alone.ranked:
         return None

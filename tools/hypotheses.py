@@ -30,6 +30,7 @@ PLAIN_LAWS = (
     ("1",), ("1", "v"), ("1", "v*abs(v)"), ("1", "sign(v)"), ("q",), ("q", "v"), ("q", "1"), ("q", "v", "1"),
     ("q", "v*abs(v)"), ("q", "sign(v)"), ("q", "v*abs(v)", "1"),
 )  # fmt: skip
+PLAIN_LAWS_OF_EACH = (("1", "v"), ("1", "v*abs(v)"), ("q", "1"), ("q", "v", "1"))
 PLAIN_LAWS_OF_ANGLES = (("1",), ("1", "v"), ("sin(q)",), ("sin(q)", "v"), ("sin(q)", "v*abs(v)"), ("sin(q)", "sign(v)"))
 # A driving frequency is believed where it explains this share of what the best law without it leaves over.
 FORCING_SHARE = 0.5
@@ -123,25 +124,47 @@ def catalogue_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
     parts = [(run, run.samples(order=order)) for run in evidence.runs]
     samples = [part for _, found in parts for part in found]
     rates = [run.acceleration[np.searchsorted(run.trajectory.t, part.t)] for run, found in parts for part in found]
-    plain = []
-    if order == 2 and len(evidence.coordinates) == 1:
-        chosen = PLAIN_LAWS_OF_ANGLES if evidence.is_angle[0] else PLAIN_LAWS
-        plain = [_plain_rival(terms, evidence, samples) for terms in chosen]
+    plain = _plain_rivals(evidence, samples) if order == 2 and samples else []
     laws = known_laws(samples, rates, coordinates=evidence.coordinates, units=evidence.units, order=order)
     return [Rival(model=law.model, cost=law.cost, source=f"catalogue: {law.name}") for law in laws] + plain
 
 
-def _plain_rival(terms: Sequence[str], evidence: Evidence, samples: Sequence[Samples]) -> Rival:
-    """A law made of named plain terms, its constants from the weak form."""
-    name = evidence.coordinates[0]
-    wanted = [parse(term.replace("q", name), variables=[name, "v"]) for term in terms]
-    library = feature_library(evidence.coordinates, 0, order=2, is_angle=evidence.is_angle)
+def _plain_rivals(evidence: Evidence, samples: Sequence[Samples]) -> list[Rival]:
+    """The plainest laws: for one coordinate those of `PLAIN_LAWS`, for several a free, driven or bound body."""
+    count = len(evidence.coordinates)
+    if count == 1:
+        picks = [(terms,) for terms in (PLAIN_LAWS_OF_ANGLES if evidence.is_angle[0] else PLAIN_LAWS)]
+    elif any(evidence.is_angle) or count > 3:
+        return []
+    else:
+        picks = list(product(((), ("1",)), repeat=count)) + [(terms,) * count for terms in PLAIN_LAWS_OF_EACH]
+    supports = {
+        (target, terms): _plain_support(terms, target, evidence, samples)
+        for pick in picks
+        for target, terms in enumerate(pick)
+    }
+    rivals = []
+    for pick in picks:
+        chosen = [supports[target, terms] for target, terms in enumerate(pick)]
+        cost = sum(feature.cost for support in chosen for feature in support.features)
+        rivals.append(Rival(model_of(chosen, coordinates=evidence.coordinates, order=2), cost, "search"))
+    return rivals
+
+
+def _plain_support(terms: Sequence[str], target: int, evidence: Evidence, samples: Sequence[Samples]) -> Support:
+    """Named plain terms for one coordinate, their coefficients from the weak form."""
+    rates = velocity_names(evidence.coordinates)
+    names = {"q": evidence.coordinates[target], "v": rates[target]}
+    wanted = [parse(text, variables=["q", "v"]).subs({sympy.Symbol(k): sympy.Symbol(v) for k, v in names.items()}) for text in terms]
+    library = feature_library(evidence.coordinates, target, order=2, is_angle=evidence.is_angle)
     features = [feature for feature in library if feature.expression in wanted]
-    system = weak_system(samples, features, 0, coordinates=evidence.coordinates, order=2, window_s=window_seconds(evidence))
+    if not features:
+        return Support((), np.zeros(0), 0.0, 0.0)
+    system = weak_system(
+        samples, features, target, coordinates=evidence.coordinates, order=2, window_s=window_seconds(evidence)
+    )
     solution, *_ = np.linalg.lstsq(system.matrix, system.vector, rcond=1e-8)
-    support = Support(system.features, solution, 0.0, 0.0)
-    cost = sum(feature.cost for feature in system.features)
-    return Rival(model_of([support], coordinates=evidence.coordinates, order=2), cost, "search")
+    return Support(system.features, solution, 0.0, 0.0)
 
 
 def proposed_rivals(text_by_target: dict[str, str], evidence: Evidence, *, order: int, source: str) -> list[Rival]:

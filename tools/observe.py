@@ -22,8 +22,10 @@ from motionlaw.tools.trajectory import Trajectory
 HOLDOUT = 0.2
 # Noise is never believed to be less than this share of the motion: simulation and files are finite.
 NOISE_FLOOR = 1e-4
-FEWEST_ROWS = 6
+FEWEST_ROWS = 4
 FEWEST_FOR_HANDLING = 60
+# Two constant accelerations are looked for in runs of this length; long runs turn too often to be parabolas.
+FEWEST_FOR_PARABOLA, MOST_FOR_PARABOLA = 6, 300
 # Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
 # in a characteristic time.
 MOST_ROWS = 2400
@@ -49,6 +51,12 @@ class Run:
     acceleration_stderr: np.ndarray
     noise_std: np.ndarray
     rows_fitted: int
+
+    @property
+    def path_length(self) -> float:
+        """Length of the way along the smoothed positions."""
+        position = self.states[:, : self.states.shape[1] // 2]
+        return float(np.sum(np.linalg.norm(np.diff(position, axis=0), axis=1)))
 
     def observation(self, *, order: int, whole: bool) -> Observation:
         """The run as `fit_trajectories` wants it: its fitted rows, or all of them."""
@@ -212,9 +220,13 @@ def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
         if start:
             released = float(run.trajectory.t[start])
             events.append(Event(released, "release", "before it the motion does not follow the law that holds after it"))
-            regimes = _split_regime(regimes, float(run.trajectory.t[0]), released)
+            regimes = _held_until(regimes, float(run.trajectory.t[0]), released)
     runs = [_run(_rows(run.trajectory, slice(start, None)), run.noise_std) if start else run
             for run, start in zip(whole, cut, strict=True)]  # fmt: skip
+    runs, changes = _at_changes_of_force(runs)
+    for change in changes:
+        events.append(Event(change, "regime", "the acceleration changes from one constant value to another"))
+        regimes = [part for regime in regimes for part in _parted(regime, change)]
     runs, step = _thinned(runs)
     if step > 1:
         warnings.append(f"One row in {step} was used for the fit; all were used for smoothing.")
@@ -257,7 +269,52 @@ def _after_handling(run: Run) -> int:
     return start if start >= 5 and np.mean(missed[:start]) > 0.3 else 0
 
 
-def _split_regime(regimes: list[Regime], begin: float, release: float) -> list[Regime]:
+def _at_changes_of_force(runs: Sequence[Run]) -> tuple[list[Run], list[float]]:
+    """Parts runs in which one constant acceleration gives way to another, as where a ball rolls off a table."""
+    parted: list[Run] = []
+    times: list[float] = []
+    for run in runs:
+        row = _change_of_force(run.trajectory.t, run.trajectory.position)
+        if row is None:
+            parted.append(run)
+            continue
+        times.append(float(run.trajectory.t[row]))
+        parted += [_run(_rows(run.trajectory, part), run.noise_std) for part in (slice(0, row + 1), slice(row, None))]
+    return parted, times
+
+
+def _change_of_force(t: np.ndarray, position: np.ndarray) -> int | None:
+    """Row at which a path of two parabolas with common tangent changes over, ``None`` where it is no such path.
+
+    Two parabolas must explain the path far better than one, and better than one smooth curve of the same freedom.
+    """
+    rows = len(t)
+    if not 2 * FEWEST_FOR_PARABOLA <= rows <= MOST_FOR_PARABOLA:
+        return None
+    u = (t - t[0]) / (t[-1] - t[0])
+
+    def misfit(columns: list[np.ndarray]) -> float:
+        matrix = np.column_stack(columns)
+        solution, *_ = np.linalg.lstsq(matrix, position, rcond=None)
+        return float(np.sum((position - matrix @ solution) ** 2))
+
+    powers = [u**k for k in range(5)]
+    at = np.arange(FEWEST_FOR_PARABOLA, rows - FEWEST_FOR_PARABOLA)
+    breaks = [misfit([*powers[:3], np.maximum(u - u[row], 0.0) ** 2]) for row in at]
+    best = int(np.argmin(breaks))
+    if breaks[best] * 10 < misfit(powers[:3]) and breaks[best] * 4 < misfit(powers):
+        return int(at[best])
+    return None
+
+
+def _parted(regime: Regime, at: float) -> list[Regime]:
+    """A regime cut in two at a time, if it holds that time."""
+    if regime.kind != "motion" or not regime.t_start < at < regime.t_end:
+        return [regime]
+    return [replace(regime, t_end=at), replace(regime, t_start=at)]
+
+
+def _held_until(regimes: list[Regime], begin: float, release: float) -> list[Regime]:
     """Marks the part of a regime from ``begin`` to ``release`` seconds as held."""
     found = []
     for regime in regimes:

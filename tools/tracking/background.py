@@ -22,6 +22,9 @@ MIN_CONTRAST = 14
 MAX_BLOBS = 24
 """Blobs kept per frame, the largest."""
 
+RESTLESS = 9
+"""Grey levels by which a pixel usually differs from the background where there is none."""
+
 CUT_SHARE = 0.45
 """A frame that differs from the background over this share of the picture is a cut, a flash or a fade."""
 
@@ -34,11 +37,13 @@ class Background:
         planes: Luma and chroma, three arrays of shape (h, w), uint8.
         threshold: Difference that a pixel must exceed, shape (h, w), uint8.
         noise: Typical difference of a still pixel, grey levels.
+        restless_share: Share of the picture that hardly ever looks like the background.
     """
 
     planes: tuple[np.ndarray, np.ndarray, np.ndarray]
     threshold: np.ndarray
     noise: float
+    restless_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,11 @@ def find_background(clip: Clip) -> Background:
         samples = [sample[keep] for sample in samples]
         planes = tuple(_median(sample) for sample in samples)
     planes = _without_ghosts(samples, planes)
-    noise = float(np.median([np.mean(np.abs(sample.astype(np.int16) - planes[0])[::4, ::4]) for sample in samples[0]]))
-    return Background(planes, _threshold(planes, noise), noise)
+    coarse = np.stack([sample[::4, ::4] for sample in samples[0]]).astype(np.int16)
+    usual = np.median(np.abs(coarse - planes[0][::4, ::4].astype(np.int16)), axis=0)
+    # Where a thing moves through, a pixel is still for most of the time: only the median over time is its noise.
+    noise = 1.25 * float(np.median(usual))
+    return Background(planes, _threshold(planes, noise), noise, float(np.mean(usual > RESTLESS)))
 
 
 def find_blobs(clip: Clip, background: Background, k: int, *, min_area: int = 5) -> Blobs:
@@ -126,7 +134,9 @@ def blobs_of(difference: np.ndarray, clip: Clip, k: int, *, min_area: int) -> Bl
         area = cv2.countNonZero(mask[part])
         if area < min_area:
             continue
-        moments = cv2.moments(difference[part])
+        # Capped at half the usual difference, what lies behind the object hardly shifts its centre.
+        cap = max(1.0, 0.5 * cv2.mean(difference[part], mask[part])[0])
+        moments = cv2.moments(cv2.min(difference[part], cap))
         colour = [cv2.mean(plane[k][part], mask[part])[0] for plane in clip.planes]
         centre = (x + moments["m10"] / moments["m00"], y + moments["m01"] / moments["m00"])
         border = x <= 0 or y <= 0 or x + w >= mask.shape[1] or y + h >= mask.shape[0]

@@ -98,6 +98,7 @@ class _Session:
         self.paths: list[dict[int, ObjectPath]] = [{} for _ in pointers]
         self.camera_moves, self.is_compensated, self.cuts = False, False, 0
         self.reference: np.ndarray | None = None
+        self.restless_share = 0.0
         self.sample = np.zeros((0, 0, 3), np.uint8)
 
     def take(self, clip: Clip) -> None:
@@ -106,6 +107,7 @@ class _Session:
         if clip.sample is not None:
             self.sample = clip.sample
         scene = self._scene(clip)
+        self.restless_share = max(self.restless_share, scene.background.restless_share)
         self.cuts += int(scene.cut_frames[min(number, 1) :].sum())
         for paths in self.paths:
             box = _last_box(paths.get(number - 1))
@@ -127,7 +129,7 @@ class _Session:
         total = sum(clip.length for clip in self.clips) - len(self.clips) + 1
         if not self.pointers:
             self.paths.sort(key=lambda paths: -sum(path.score * len(path.position) / total for path in paths.values()))
-            if self.cuts > 0.5 * total:
+            if self.cuts > 0.5 * total or self.restless_share > 0.5:
                 raise UserError(
                     f"Everything changes from frame to frame in {self.info.path} (camera shake, flicker or cuts); "
                     "no background stands still. Use a tripod, or point at the object with --track x,y@t."
