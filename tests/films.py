@@ -18,7 +18,7 @@ def wall(width: int = 320, height: int = 240, seed: int = 0) -> np.ndarray:
     """Returns a still picture with soft structure, so that a camera's motion shows in it."""
     import cv2
 
-    rough = np.random.default_rng(seed).integers(90, 190, (height // 8 + 2, width // 8 + 2, 3)).astype(np.uint8)
+    rough = np.random.default_rng(seed).integers(120, 170, (height // 8 + 2, width // 8 + 2, 3)).astype(np.uint8)
     return cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
@@ -67,7 +67,11 @@ def moving_discs(
         image = still.copy()
         for move, radius, colour in zip(paths, radii, colours, strict=False):
             disc(image, move(t), radius, colour)
-        return image if shake is None else np.roll(image, tuple(int(v) for v in shake[k][::-1]), axis=(0, 1))
+        if shake is None:
+            return image
+        dx, dy = (int(v) for v in shake[k])
+        padded = np.pad(image, ((20, 20), (20, 20), (0, 0)), mode="edge")
+        return padded[20 - dy : 20 - dy + size[1], 20 - dx : 20 - dx + size[0]]
 
     return write_film(path, picture, times)
 

@@ -149,9 +149,20 @@ def difference_image(planes: tuple[np.ndarray, ...], background: Background) -> 
     """Returns by how much each pixel exceeds its threshold, in luma or twice that in colour, shape (h, w), uint8."""
     import cv2
 
-    y, u, v = (cv2.absdiff(plane, still) for plane, still in zip(planes, background.planes, strict=True))
+    still = background.planes[0]
+    gain = _gain(planes[0], still)
+    if abs(gain - 1) > 0.01:  # the camera's automatic exposure answers whatever comes into view
+        still = cv2.convertScaleAbs(still, alpha=gain)
+    y = cv2.absdiff(planes[0], still)
+    u, v = (cv2.absdiff(plane, known) for plane, known in zip(planes[1:], background.planes[1:], strict=True))
     colour = cv2.max(u, v)
     return cv2.subtract(cv2.max(y, cv2.add(colour, colour)), background.threshold)
+
+
+def _gain(luma: np.ndarray, still: np.ndarray) -> float:
+    """How much brighter a frame is than the background, by the median over a sparse grid."""
+    known = still[4::16, 4::16].astype(np.float32)
+    return float(np.median((luma[4::16, 4::16] + 1.0) / (known + 1.0)))
 
 
 def _blobs(rows: list[tuple[float, ...]], *, is_cut: bool = False) -> Blobs:

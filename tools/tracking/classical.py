@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from motionlaw.tools.tracking.background import Background, Blobs, find_background, find_blobs
+from motionlaw.tools.tracking.background import Background, Blobs, difference_image, find_background, find_blobs
 from motionlaw.tools.tracking.candidates import Candidate, candidate, choose, robust_extent, seed_box, seed_frame
 from motionlaw.tools.tracking.clip import Clip
 from motionlaw.tools.tracking.colour import follow_colour
@@ -22,8 +22,12 @@ from motionlaw.tools.tracking.pointing import box_at, chain_at
 from motionlaw.tools.tracking.quality import noise_std
 from motionlaw.tools.tracking.stabilise import fill_blank
 
-FOLLOWED = 6
+FOLLOWED = 8
 """Objects followed at the most when the user pointed at none."""
+
+
+PHANTOM_SHARE = 0.15
+"""Share of an object's area that must differ from the background where only its looks were found."""
 
 
 @dataclass
@@ -143,7 +147,23 @@ def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> O
     clip = scene.clip
     path = follow(clip, seed=k, xyxy=box, guide=None if one is None else one.centre)
     area = float((box[2] - box[0]) * (box[3] - box[1])) if one is None else one.usual_area
-    return measure(path, one, box, seed=k, shape=clip.shape, area=area)
+    found = measure(path, one, box, seed=k, shape=clip.shape, area=area)
+    return found if one is None else _without_phantoms(scene, found, one)
+
+
+def _without_phantoms(scene: Scene, path: ObjectPath, one: Candidate) -> ObjectPath:
+    """Makes gaps where looks alone found an object that otherwise stands out, and where the picture is background."""
+    if one.is_clean.mean() < 0.5:
+        return path
+    height, width = scene.clip.shape
+    keep = np.ones(scene.clip.length, dtype=bool)
+    for k in np.flatnonzero(path.is_seen & (one.area == 0)):
+        x1, y1, x2, y2 = np.clip(path.xyxy[k], 0, [width, height, width, height]).astype(int)
+        difference = difference_image(tuple(plane[k] for plane in scene.clip.planes), scene.background)[y1:y2, x1:x2]
+        keep[k] = np.count_nonzero(difference) > PHANTOM_SHARE * one.usual_area
+    return replace(
+        path, position=np.where(keep[:, None], path.position, np.nan), confidence=np.where(keep, path.confidence, 0.0)
+    )
 
 
 def _without_doubles(paths: list[ObjectPath]) -> list[ObjectPath]:

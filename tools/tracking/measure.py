@@ -68,6 +68,9 @@ def measure(
     else:
         main, other = looks, blob
     if 0.93 < ratio_of_motion(main.position, other.position) < 1.07:
+        if main is looks:  # the same point, wherever the box was drawn: the middle of its blob
+            shift = np.nanmedian(blob.position - looks.position, axis=0)
+            main = replace(looks, position=looks.position + shift, xyxy=looks.xyxy + np.tile(shift, 2))
         position, patched = combine(main.position, other.position)
         confidence = np.where(patched, 0.8 * other.confidence, main.confidence)
         box_size = np.nanmedian(main.xyxy[:, 2:] - main.xyxy[:, :2], axis=0)

@@ -29,6 +29,9 @@ from motionlaw.tools.video import VideoInfo, probe, read_frames
 BACKENDS = ("classical", "cotracker3", "sam2")
 """Trackers that can be asked for; all but the first need a checkpoint on this machine."""
 
+SAME_POINT = 0.75
+"""Coarse pixels within which two clips' measurements of a shared frame are the same point, but for noise."""
+
 MIN_FRAMES = 4
 """Fewer frames carry no motion."""
 
@@ -218,6 +221,8 @@ def _last_box(path: ObjectPath | None) -> np.ndarray | None:
 
 
 def _joined(path: ObjectPath, before: ObjectPath) -> ObjectPath:
-    """Shifts a path so that it goes on at the very point that was tracked before."""
+    """Shifts a path so that it goes on at the point that was tracked before, if it is another one of the body."""
     offset = before.position[-1] - path.position[0]
-    return path if not np.isfinite(offset).all() else replace(path, position=path.position + offset)
+    if not np.isfinite(offset).all() or np.hypot(*offset) < SAME_POINT:
+        return path
+    return replace(path, position=path.position + offset)
