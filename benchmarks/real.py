@@ -228,14 +228,14 @@ def contact(frame: float, fps: float) -> Callable[[Discovery, Path], list[Claim]
     return claims
 
 
-def labelled(column: str, number: str, share: float, folder_name: str, factor: float = 1.0) -> Callable[[Discovery, Path], list[Claim]]:
+def labelled(column: str, number: str, share: float) -> Callable[[Discovery, Path], list[Claim]]:
     """A claim whose truth stands in the folder's labels.csv."""
 
     def claims(found: Discovery, folder: Path) -> list[Claim]:
         rows = {row["file"]: row for row in csv.DictReader((folder / "labels.csv").open())}
         value = quantity(found, number)
         truth = float(rows[found.input][column])
-        return [Claim(f"{number} against {column}", None if value is None else abs(value) * factor, truth, share)]
+        return [Claim(f"{number} against {column}", None if value is None else abs(value), truth, share)]
 
     return claims
 
@@ -309,10 +309,10 @@ def cases(data: Path) -> Iterator[Case]:
     yield from osp_cases()
     for path in sorted((data / "video_mass_spring").glob("*.mp4")):
         yield Case(f"mass on spring {path.stem}", f"video_mass_spring/{path.name}",
-                   labelled("period_s_measured", "measured period", 0.02, "video_mass_spring"))  # fmt: skip
+                   labelled("period_s_measured", "measured period", 0.02))  # fmt: skip
     for path in sorted((data / "video_cart_newton2").glob("*.mp4")):
         yield Case(f"pulled cart {path.stem}", f"video_cart_newton2/{path.name}",
-                   labelled("a_measured_px_per_s2", "acceleration of", 0.05, "video_cart_newton2"))  # fmt: skip
+                   labelled("a_measured_px_per_s2", "mean acceleration of x", 0.05))  # fmt: skip
     yield Case("pendulum film", "video_pendulum/film1_vga.mp4", film_pendulum)
 
 

@@ -23,6 +23,7 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.events import find_contacts
 from motionlaw.tools.frames import CoordinateChoice, choose_coordinates
 from motionlaw.tools.law import Discovery, Quantity
+from motionlaw.tools.observe import NOISE_FLOOR, NOISE_FLOOR_OF_POINTS, NOISE_FLOOR_OF_VIDEO
 from motionlaw.tools.scene import scene_quantities
 from motionlaw.tools.sensor import is_sensor, swinging_axis
 from motionlaw.tools.table import is_table_path, read_trajectories
@@ -218,8 +219,9 @@ def _best_choice(
     for choice in choices:
         is_place = inputs.is_place or any(unit == "rad" for unit in choice.trajectories[0].units)
         candidate = discover_law(
-            choice.trajectories, name=name, settings=settings, has_velocity_meaning=is_place, on_progress=on_progress
-        )
+            choice.trajectories, name=name, settings=settings, has_velocity_meaning=is_place,
+            noise_floor=_noise_floor(inputs, choice), on_progress=on_progress,
+        )  # fmt: skip
         candidate = replace(candidate, quantities=(*candidate.quantities, *choice.quantities))
         if candidate.status == "ok":
             return candidate
@@ -227,6 +229,13 @@ def _best_choice(
             found = candidate
     assert found is not None, "choose_coordinates returns at least one choice"
     return found
+
+
+def _noise_floor(inputs: Inputs, choice: CoordinateChoice) -> float:
+    """How far the way the data were made lets them be trusted."""
+    if inputs.tracking is not None:
+        return NOISE_FLOOR_OF_VIDEO
+    return NOISE_FLOOR if choice.kind == "given" else NOISE_FLOOR_OF_POINTS
 
 
 def _from_sensor(

@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from motionlaw.tools.contest import Rival, compete, fit_rival, is_chaotic, rank, validate
+from motionlaw.tools.contest import FLOOR, Rival, compete, fit_rival, is_chaotic, rank, validate
 from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.finding import Contest, refused, reported
 from motionlaw.tools.hypotheses import catalogue_rivals, engine_rivals, proposed_rivals, searched_rivals
 from motionlaw.tools.law import Discovery, Regime
-from motionlaw.tools.observe import Evidence, gather_evidence
+from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -24,7 +24,8 @@ ENGINES = ("search", *OTHER_ENGINES)
 # Below this many rows the structure is chosen on all of them, among this many rivals.
 SHORT, MOST_SETTLED = 40, 10
 # Regimes have laws of their own where the shared law misses the longest one by this many times its own law's misfit.
-REGIMES_DIFFER = 3.0
+# A shared law that is also the more complicated one is believed only where it misses by less.
+REGIMES_DIFFER, REGIMES_DIFFER_SLIGHTLY = 3.0, 1.5
 MOST_REGIMES = 5
 Progress = Callable[[str], None]
 
@@ -63,6 +64,7 @@ def discover_law(
     name: str = "",
     settings: DiscoverySettings | None = None,
     has_velocity_meaning: bool = True,
+    noise_floor: float = NOISE_FLOOR,
     on_progress: Progress | None = None,
 ) -> Discovery:
     """Finds the law of motion behind trajectories.
@@ -73,6 +75,7 @@ def discover_law(
         settings: How to search.
         has_velocity_meaning: Whether the coordinates are places, so that forces act on accelerations; ``False``
             lets ``order="auto"`` consider first-order laws.
+        noise_floor: Least noise that is believed, as a share of the spread of each coordinate.
         on_progress: Called with a line about what is going on.
 
     Returns:
@@ -83,7 +86,7 @@ def discover_law(
     settings = settings or DiscoverySettings()
     started = time.monotonic()
     search = _Search(settings, started + settings.time_limit * 0.8, has_velocity_meaning, on_progress)
-    found = _found(trajectories, gather_evidence(trajectories), search)
+    found = _found(trajectories, gather_evidence(trajectories, noise_floor=noise_floor), search)
     engine = found.engine if found.law else ",".join(settings.sr)
     return replace(
         found, input=name, engine=engine, seconds=round(time.monotonic() - started, 3), seed=settings.seed, version=__version__
@@ -115,8 +118,9 @@ def _law_of_longest(contest: Contest, trajectories: Sequence[Trajectory], search
     if not alone.ranked:
         return None
     if contest.ranked and contest.is_joined:
-        joined = contest.ranked[0].fit.misfit_of(longest)
-        if joined < REGIMES_DIFFER * max(alone.ranked[0].fit.misfit_of(0), 0.5):
+        shared, own = contest.ranked[0], alone.ranked[0]
+        ratio = shared.fit.misfit_of(longest) / max(own.fit.misfit_of(0), FLOOR / 3)
+        if ratio < REGIMES_DIFFER_SLIGHTLY or (ratio < REGIMES_DIFFER and shared.cost <= own.cost):
             return None
     found = reported(trajectories, alone)
     others = [k for k in range(len(runs)) if k != longest][:MOST_REGIMES]

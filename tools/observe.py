@@ -20,11 +20,16 @@ from motionlaw.tools.trajectory import Trajectory
 
 # Share of each run's time that no fit sees.
 HOLDOUT = 0.2
-# Noise is never believed to be less than this share of the motion: simulation and files are finite.
+# Noise is never believed to be less than this share of the motion's spread: simulation and files are finite.
 NOISE_FLOOR = 1e-4
+# Points marked in pictures err together by more than they scatter: lens, perspective, the edge of a patch.
+NOISE_FLOOR_OF_POINTS = 2e-3
+NOISE_FLOOR_OF_VIDEO = 1e-2
 FEWEST_ROWS = 4
 FEWEST_FOR_HANDLING = 60
 # Two constant accelerations are looked for in runs of this length; long runs turn too often to be parabolas.
+# A change of force takes this share of the stretch after it: a hand lets go by and by.
+MOMENT = 0.05
 FEWEST_FOR_PARABOLA, MOST_FOR_PARABOLA = 6, 300
 # Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
 # in a characteristic time.
@@ -168,14 +173,16 @@ def _thinned(runs: list[Run]) -> tuple[list[Run], int]:
     return thin, step
 
 
-def _run(stretch: Trajectory, noise: np.ndarray) -> Run:
+def _run(stretch: Trajectory, noise: np.ndarray, least: float) -> Run:
     """Smooths one stretch; a file's own velocity is used where it is cleaner than ours."""
     kinematics = smooth(stretch.t, stretch.position, noise_std=noise)
     velocity = kinematics.velocity
     if stretch.velocity is not None and np.isfinite(stretch.velocity).all():
         cleaner = noise_std(stretch.t, stretch.velocity) < np.median(kinematics.velocity_stderr, axis=0)
         velocity = np.where(cleaner, stretch.velocity, velocity)
-    floor = NOISE_FLOOR * np.maximum(np.std(stretch.position, axis=0), 1e-12)
+    spread = np.std(stretch.position, axis=0)
+    # What a camera gets wrong it gets wrong along both axes alike.
+    floor = least * np.maximum(spread if least <= NOISE_FLOOR else np.max(spread), 1e-12)
     fitted = int(np.searchsorted(stretch.t, stretch.t[0] + (1 - HOLDOUT) * (stretch.t[-1] - stretch.t[0])))
     return Run(
         trajectory=stretch,
@@ -187,11 +194,12 @@ def _run(stretch: Trajectory, noise: np.ndarray) -> Run:
     )
 
 
-def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
+def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = NOISE_FLOOR) -> Evidence:
     """Prepares trajectories for the search.
 
     Args:
         trajectories: Runs of one law in the same coordinates.
+        noise_floor: Least noise that is believed, as a share of the spread of each coordinate.
 
     Returns:
         The evidence; with no runs where nothing is left after rests and gaps.
@@ -214,14 +222,14 @@ def gather_evidence(trajectories: Sequence[Trajectory]) -> Evidence:
                 stretches_of_motion.append((_rows(trajectory, rows), noise))
             if len(t):
                 regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
-    whole = [_run(stretch, noise) for stretch, noise in stretches_of_motion]
+    whole = [_run(stretch, noise, noise_floor) for stretch, noise in stretches_of_motion]
     cut = [_after_handling(run) for run in whole]
     for run, start in zip(whole, cut, strict=True):
         if start:
             released = float(run.trajectory.t[start])
             events.append(Event(released, "release", "before it the motion does not follow the law that holds after it"))
             regimes = _held_until(regimes, float(run.trajectory.t[0]), released)
-    runs = [_run(_rows(run.trajectory, slice(start, None)), run.noise_std) if start else run
+    runs = [_run(_rows(run.trajectory, slice(start, None)), run.noise_std, noise_floor) if start else run
             for run, start in zip(whole, cut, strict=True)]  # fmt: skip
     runs, changes = _at_changes_of_force(runs)
     for change in changes:
@@ -279,8 +287,13 @@ def _at_changes_of_force(runs: Sequence[Run]) -> tuple[list[Run], list[float]]:
             parted.append(run)
             continue
         times.append(float(run.trajectory.t[row]))
-        parted += [_run(_rows(run.trajectory, part), run.noise_std) for part in (slice(0, row + 1), slice(row, None))]
+        parted += [_run(_rows(run.trajectory, part), run.noise_std, 0.0) for part in _beside(row, len(run.trajectory.t))]
     return parted, times
+
+
+def _beside(row: int, rows: int) -> tuple[slice, slice]:
+    """The rows before and after a change; the change itself takes a moment that belongs to neither."""
+    return slice(0, row), slice(row + max(1, round(MOMENT * (rows - row))), None)
 
 
 def _change_of_force(t: np.ndarray, position: np.ndarray) -> int | None:
@@ -289,7 +302,7 @@ def _change_of_force(t: np.ndarray, position: np.ndarray) -> int | None:
     Two parabolas must explain the path far better than one, and better than one smooth curve of the same freedom.
     """
     rows = len(t)
-    if not 2 * FEWEST_FOR_PARABOLA <= rows <= MOST_FOR_PARABOLA:
+    if not 2 * FEWEST_FOR_PARABOLA < rows <= MOST_FOR_PARABOLA:
         return None
     u = (t - t[0]) / (t[-1] - t[0])
 

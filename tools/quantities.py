@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from motionlaw.tools.contest import Rival
-from motionlaw.tools.dynamics import Model
+from motionlaw.tools.dynamics import Model, correlation_length
 from motionlaw.tools.law import Quantity
 from motionlaw.tools.motion import dominant_frequency
 from motionlaw.tools.observe import Evidence
@@ -92,6 +92,8 @@ def read_quantities(rival: Rival, evidence: Evidence) -> list[Quantity]:
         Numbers that the law has; none for first-order laws.
     """
     found = _measured_periods(evidence)
+    if not found:
+        found = _mean_accelerations(evidence)
     if rival.model.order != 2:
         return found
     if len(evidence.coordinates) > 1:
@@ -148,6 +150,21 @@ def _constant_rates(rival: Rival, evidence: Evidence) -> list[Quantity]:
 def _constant(model: Model, index: int) -> float:
     width = len(model.coordinates)
     return model.derivative(np.zeros((2 * width, 1)), np.zeros(1), model.values[:, None])[width + index, 0]
+
+
+def _mean_accelerations(evidence: Evidence) -> list[Quantity]:
+    """Mean acceleration of each coordinate over the longest run, by a parabola, whatever the law."""
+    longest = max(evidence.runs, key=lambda run: run.path_length)
+    t = longest.trajectory.t - longest.trajectory.t.mean()
+    found = []
+    for index, name in enumerate(evidence.coordinates):
+        position = longest.trajectory.position[:, index]
+        (slope, *_), covariance = np.polyfit(t, position, 2, cov="unscaled")
+        rest = position - np.polyval(np.polyfit(t, position, 2), t)
+        spread = np.sqrt(np.sum(rest**2) / max(1, len(t) - 3) * correlation_length([rest]))
+        error = float(2 * spread * np.sqrt(covariance[0, 0]))
+        found.append(Quantity(f"mean acceleration of {name}", float(2 * slope), error, f"{evidence.units[index] or '1'}/s^2"))
+    return found
 
 
 def _measured_periods(evidence: Evidence) -> list[Quantity]:
