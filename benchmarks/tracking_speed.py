@@ -168,11 +168,13 @@ def long_run() -> str:
         code = (
             "import resource, sys, time; from motionlaw.tools.tracking import track_video; t = time.time();"
             "r = track_video(sys.argv[1]); "
-            "print(len(r.tracks[0].timestamps), time.time() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
+            "print(len(r.tracks[0].timestamps), time.time() - t, "
+            "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
         )
         done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     count, seconds, memory = (float(value) for value in done.stdout.split())
-    return f"10 minutes of 1080p ({count:.0f} frames): {seconds:.0f} s ({count / seconds / 30:.1f}x real time), peak memory {memory:.2f} GB"
+    pace = f"{seconds:.0f} s ({count / seconds / 30:.1f}x real time)"
+    return f"10 minutes of 1080p ({count:.0f} frames): {pace}, peak memory {memory:.2f} GB"
 
 
 def main() -> None:
@@ -185,7 +187,7 @@ def main() -> None:
     root = Path(os.environ.get("MOTIONLAW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     videos = options.videos or [str(root / clip) for clip in CLIPS if (root / clip).exists()]
     print(
-        "Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`). MIL and trackpy"
+        "Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`). MIL, trackpy"
     )
     print("are timed on frames already decoded.\n")
     names = (

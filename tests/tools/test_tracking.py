@@ -29,14 +29,14 @@ def drop(t: float) -> tuple[float, float]:
     return 30 + 110 * t, 190 - 200 * t + 110 * t**2
 
 
-def error_px(track: Track, path) -> np.ndarray:  # noqa: ANN001
+def error_px(track: Track, path) -> np.ndarray:
     """Distance of each position from the truth, shape (T,)."""
     truth = np.array([path(t) for t in track.timestamps])
     return np.hypot(*(track.position - truth).T)
 
 
 @pytest.mark.parametrize("path", [swing, drop])
-def test_a_moving_disc_is_found_without_a_click(tmp_path: Path, path) -> None:  # noqa: ANN001
+def test_a_moving_disc_is_found_without_a_click(tmp_path: Path, path) -> None:
     """Its centre is known to a tenth of a pixel in the median, and to three in the worst frame."""
     film = moving_discs(tmp_path / "film.mp4", [path])
     result = track_video(film)

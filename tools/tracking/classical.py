@@ -8,6 +8,7 @@ that share a frame, in which objects are taken over.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from motionlaw.tools.tracking.candidates import Candidate, candidate, choose, ro
 from motionlaw.tools.tracking.clip import Clip
 from motionlaw.tools.tracking.colour import follow_colour
 from motionlaw.tools.tracking.follow import follow
+from motionlaw.tools.tracking.joining import joined_over_gaps
 from motionlaw.tools.tracking.linking import Chain, link
 from motionlaw.tools.tracking.measure import ObjectPath, measure, scored
 from motionlaw.tools.tracking.pointing import box_at, chain_at
@@ -89,7 +91,7 @@ def track_moving(scene: Scene, *, most: int = FOLLOWED) -> list[ObjectPath]:
         path = _followed(scene, one, k, seed_box(scene.clip, scene.background, one, k))
         if is_moving(path):
             found.append(path)
-    return _without_doubles(sorted(found, key=lambda path: -path.score))
+    return joined_over_gaps(_without_doubles(sorted(found, key=lambda path: -path.score)))
 
 
 def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
@@ -145,25 +147,24 @@ def _coloured(scene: Scene, k: int, box: np.ndarray) -> ObjectPath:
 
 def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> ObjectPath:
     clip = scene.clip
-    path = follow(clip, seed=k, xyxy=box, guide=None if one is None else one.centre)
+    guide, is_there = None, None
+    if one is not None:
+        guide = one.centre
+        if one.is_clean.sum() >= max(8, 0.6 * np.count_nonzero(one.area)):
+            is_there = partial(_stands_out, scene, one)
+    path = follow(clip, seed=k, xyxy=box, guide=guide, is_there=is_there)
     area = float((box[2] - box[0]) * (box[3] - box[1])) if one is None else one.usual_area
-    found = measure(path, one, box, seed=k, shape=clip.shape, area=area)
-    return found if one is None else _without_phantoms(scene, found, one)
+    return measure(path, one, box, seed=k, shape=clip.shape, area=area)
 
 
-def _without_phantoms(scene: Scene, path: ObjectPath, one: Candidate) -> ObjectPath:
-    """Makes gaps where looks alone found an object that otherwise stands out, and where the picture is background."""
-    if one.is_clean.mean() < 0.5:
-        return path
+def _stands_out(scene: Scene, one: Candidate, k: int, box: np.ndarray) -> bool:
+    """Whether anything differs from the background where an object was found that usually does."""
+    if one.area[k] > 0:
+        return True
     height, width = scene.clip.shape
-    keep = np.ones(scene.clip.length, dtype=bool)
-    for k in np.flatnonzero(path.is_seen & (one.area == 0)):
-        x1, y1, x2, y2 = np.clip(path.xyxy[k], 0, [width, height, width, height]).astype(int)
-        difference = difference_image(tuple(plane[k] for plane in scene.clip.planes), scene.background)[y1:y2, x1:x2]
-        keep[k] = np.count_nonzero(difference) > PHANTOM_SHARE * one.usual_area
-    return replace(
-        path, position=np.where(keep[:, None], path.position, np.nan), confidence=np.where(keep, path.confidence, 0.0)
-    )
+    x1, y1, x2, y2 = np.clip(box, 0, [width, height, width, height]).astype(int)
+    difference = difference_image(tuple(plane[k] for plane in scene.clip.planes), scene.background)[y1:y2, x1:x2]
+    return bool(np.count_nonzero(difference) > PHANTOM_SHARE * one.usual_area)
 
 
 def _without_doubles(paths: list[ObjectPath]) -> list[ObjectPath]:

@@ -96,8 +96,8 @@ def read_clips(
     capacity = max(16, CHUNK_BYTES // reduce.bytes_per_frame)
     # Equal parts: a last clip of a few frames would have no background of its own.
     capacity = max(1, -(-wanted // max(1, -(-wanted // capacity))))
-    store, done = reduce.allocate(min(capacity, max(wanted, 1))), 0
-    for planar in read_planes(info, start_s=start_s, end_s=end_s):
+    store = reduce.allocate(min(capacity, max(wanted, 1)))
+    for done, planar in enumerate(read_planes(info, start_s=start_s, end_s=end_s)):
         if store.count == store.size:
             clip = store.clip(reduce)
             yield replace(clip, sample=reduce.sample)
@@ -108,9 +108,8 @@ def read_clips(
         if done == 0:
             reduce.sample = reduce.colour_picture(planar)
         reduce.into(store, planar)
-        done += 1
-        if progress is not None and done % 16 == 0:
-            progress(min(1.0, done / max(wanted, 1)))
+        if progress is not None and done % 16 == 15:
+            progress(min(1.0, (done + 1) / max(wanted, 1)))
     if store.count:
         yield replace(store.clip(reduce), sample=reduce.sample)
 

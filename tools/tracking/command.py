@@ -117,14 +117,16 @@ def _print_table(result: TrackingResult, ruler: Scale, out: str | None, overlay:
     rate = "variable frame rate" if info.is_variable_frame_rate else f"{info.fps:.4g} frames/s"
     print(f"{info.path}: {info.width}x{info.height}, {info.frame_count} frames, {rate}, {info.duration_s:.4g} s")
     print(
-        f"{'object':<10} {'seen':>9} {'from s':>8} {'to s':>8} {'x range':>9} {'y range':>9}  {'unit':<4} {'confidence':>10}"
+        f"{'object':<10} {'seen':>9} {'from s':>8} {'to s':>8} {'x range':>9} {'y range':>9}  {'unit':<4} "
+        f"{'confidence':>10}"
     )
     for track in result.tracks:
         seen = np.isfinite(track.position).all(axis=1)
         reach = np.ptp(ruler.to_coordinates(track.position[seen]), axis=0)
         t = track.timestamps[seen]
         print(
-            f"{track.name:<10} {f'{seen.sum()}/{len(seen)}':>9} {t[0]:>8.3f} {t[-1]:>8.3f} {reach[0]:>9.4g} {reach[1]:>9.4g}  "
+            f"{track.name:<10} {f'{seen.sum()}/{len(seen)}':>9} {t[0]:>8.3f} {t[-1]:>8.3f} "
+            f"{reach[0]:>9.4g} {reach[1]:>9.4g}  "
             f"{ruler.unit:<4} {track.confidence[seen].mean():>10.2f}"
         )
     for warning in result.warnings:

@@ -7,6 +7,7 @@ fits, there is a gap, and the search widens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,9 @@ ACCEPTED = 0.6
 
 REGAINED = 0.7
 """Correlation that a lost object needs to be believed again."""
+
+LONG_GAP = 3
+"""Frames missed from which on the speed is that of the last sure matches."""
 
 MAX_TEMPLATE = 48
 """Longest side of the searched picture, coarse pixels; the part with the strongest edges is kept."""
@@ -42,7 +46,12 @@ class Path:
 
 
 def follow(
-    clip: Clip, *, seed: int, xyxy: np.ndarray, guide: np.ndarray | None = None, start: np.ndarray | None = None
+    clip: Clip,
+    *,
+    seed: int,
+    xyxy: np.ndarray,
+    guide: np.ndarray | None = None,
+    is_there: Callable[[int, np.ndarray], bool] | None = None,
 ) -> Path:
     """Follows what is in a box at one frame through the clip.
 
@@ -51,14 +60,14 @@ def follow(
         seed: Frame within the clip where the box was drawn.
         xyxy: The box, coarse pixels.
         guide: Where blobs suggest the object to be, shape (T, 2), coarse pixels, NaN where unknown.
-        start: Where the box's centre is, if not in its middle.
+        is_there: Whether anything but background is in a box at a frame; asked where the looks are not sure.
 
     Returns:
         The path, in both directions of time from the seed.
     """
     path = Path(np.full((clip.length, 2), np.nan), np.zeros(clip.length), np.zeros(clip.length, dtype=bool))
-    search = _Search(clip, seed, xyxy, guide)
-    centre = np.array([(xyxy[0] + xyxy[2] - 1) / 2, (xyxy[1] + xyxy[3] - 1) / 2]) if start is None else start
+    search = _Search(clip, seed, xyxy, guide, is_there)
+    centre = np.array([(xyxy[0] + xyxy[2] - 1) / 2, (xyxy[1] + xyxy[3] - 1) / 2])
     offset = centre - search.centre
     path.position[seed], path.score[seed] = centre, 1.0
     for frames in (range(seed + 1, clip.length), range(seed - 1, -1, -1)):
@@ -73,10 +82,17 @@ def follow(
 class _Search:
     """The picture searched for, its last place and speed."""
 
-    def __init__(self, clip: Clip, seed: int, xyxy: np.ndarray, guide: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        seed: int,
+        xyxy: np.ndarray,
+        guide: np.ndarray | None,
+        is_there: Callable[[int, np.ndarray], bool] | None,
+    ) -> None:
         import cv2
 
-        self.cv2, self.clip, self.seed = cv2, clip, seed
+        self.cv2, self.is_there = cv2, is_there
         self.luma = clip.planes[0]
         self.box = _best_part(self.luma[seed], xyxy)
         self.centre = np.array([(self.box[0] + self.box[2] - 1) / 2, (self.box[1] + self.box[3] - 1) / 2])
@@ -91,39 +107,51 @@ class _Search:
         self.place, self.speed, self.missed = self.centre.copy(), np.zeros(2), 0
         self.recent: tuple[np.ndarray, np.ndarray] | None = None
         self.known = 0
+        # Half hidden, an object seems to slow down: a long gap is bridged from where it was last seen for sure.
+        self.sure = (self.centre.copy(), np.zeros(2))
+        self.since_sure = 0
 
     def step(self, k: int) -> tuple[np.ndarray, float, bool] | None:
         """Looks into frame ``k``; returns the place, the correlation, and whether the newer picture found it."""
-        predicted = self.place + (self.missed + 1) * self.speed
-        reach = (
-            5
-            + 0.3 * self.size
-            + 0.6 * float(np.hypot(*self.speed))
-            + 3 * self.missed
-            + (0.3 * self.size if not self.known else 0)
-        )
-        best = self._find(k, predicted, min(reach, 80.0))
+        self.since_sure += 1
+        predicted, reach = self._expected()
         guided = self.guide is not None and np.isfinite(self.guide[k]).all()
         if self.missed and not guided and self._is_outside(predicted):
             self.missed += 1
             return None  # it left; what looks like it elsewhere is another
+        best = self._find(k, predicted, reach)
         if guided and best[1] < SURE and np.hypot(*(self.guide[k] - predicted)) > 3:
             best = max(best, self._find(k, self.guide[k], 6 + 0.4 * self.size), key=lambda found: found[1])
-        if best[1] < (ACCEPTED if not self.missed else REGAINED):
+        if best[1] < (ACCEPTED if not self.missed else REGAINED) or self._is_phantom(k, best):
             self.missed += 1
             if guided and self.missed <= 3:  # stay near the blob while it looks odd
-                self.place, self.speed = self.guide[k] - self.missed * self.speed, self.speed
+                self.place = self.guide[k] - self.missed * self.speed
             return None
-        place, score, drifted = best
+        self._accept(k, best)
+        return best
+
+    def _expected(self) -> tuple[np.ndarray, float]:
+        """Returns where the object should be by now, and how far from there to look."""
+        if self.missed > LONG_GAP:
+            predicted = self.sure[0] + self.since_sure * self.sure[1]
+        else:
+            predicted = self.place + (self.missed + 1) * self.speed
+        reach = 5 + 0.3 * self.size * (1 if self.known else 2) + 0.6 * float(np.hypot(*self.speed)) + 3 * self.missed
+        return predicted, min(reach, 80.0)
+
+    def _accept(self, k: int, found: tuple[np.ndarray, float, bool]) -> None:
+        """Learns place, speed and newest picture from a match."""
+        place, score, drifted = found
         step = (place - self.place) / (self.missed + 1)
         self.speed = step if self.known == 0 or self.missed else 0.5 * self.speed + 0.5 * step
         self.place, self.missed, self.known = place, 0, self.known + 1
+        if score >= SURE and not drifted:
+            self.sure, self.since_sure = (place, self.speed), 0
         if score > 0.7:
             box = np.round(self.box + np.tile(place - self.centre, 2)).astype(int)
             if self._inside(box):
                 middle = np.array([(box[0] + box[2] - 1) / 2, (box[1] + box[3] - 1) / 2])
                 self.recent = (self._picture(k, box), place - middle)
-        return place, score, drifted
 
     def _find(self, k: int, near: np.ndarray, reach: float) -> tuple[np.ndarray, float, bool]:
         place, score = _peak(self.cv2, self.luma[k], self.first, near, reach)
@@ -138,6 +166,12 @@ class _Search:
     def _picture(self, k: int, box: np.ndarray) -> np.ndarray:
         x1, y1, x2, y2 = (int(value) for value in box)
         return self.luma[k][y1:y2, x1:x2].copy()
+
+    def _is_phantom(self, k: int, found: tuple[np.ndarray, float, bool]) -> bool:
+        """Whether a doubtful match is background that happens to look alike."""
+        if self.is_there is None or (found[1] >= SURE and not found[2]):
+            return False
+        return not self.is_there(k, self.box + np.tile(found[0] - self.centre, 2))
 
     def _is_outside(self, place: np.ndarray) -> bool:
         return bool(np.any(place < -0.5) or place[0] > self.luma.shape[2] - 0.5 or place[1] > self.luma.shape[1] - 0.5)

@@ -61,7 +61,8 @@ def track_learned(
     for frame in read_frames(info.path, start_s=start_s, end_s=end_s, max_width=MAX_WIDTH):
         if len(frames) == MAX_FRAMES:
             raise UserError(
-                f"The backend {backend} takes {MAX_FRAMES} frames at the most. Give a shorter range with --start and --end."
+                f"The backend {backend} takes {MAX_FRAMES} frames at the most. "
+                "Give a shorter range with --start and --end."
             )
         frames.append(frame)
     images, timestamps = np.stack([frame.image for frame in frames]), np.array([frame.timestamp for frame in frames])

@@ -33,9 +33,8 @@ def replaced_when_done(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_dir() or not path.parent.is_dir():
-        raise UserError(
-            f"{path} cannot be written: {'it is a directory' if path.is_dir() else f'there is no folder {path.parent}'}."
-        )
+        reason = "it is a directory" if path.is_dir() else f"there is no folder {path.parent}"
+        raise UserError(f"{path} cannot be written: {reason}.")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
@@ -53,7 +52,8 @@ def track_rows(result: TrackingResult) -> dict[str, np.ndarray]:
         result: The tracks.
 
     Returns:
-        Columns ``trajectory``, ``frame``, ``t`` (s), ``x``, ``y`` (px, y down), ``confidence``, ``x1``, ``y1``, ``x2``, ``y2``.
+        Columns ``trajectory``, ``frame``, ``t`` (s), ``x``, ``y`` (px, y down), ``confidence``, and the box ``x1``,
+        ``y1``, ``x2``, ``y2``.
     """
     tracks = result.tracks
     columns: dict[str, Any] = {

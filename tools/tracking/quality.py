@@ -28,7 +28,7 @@ def noise_std(position: np.ndarray) -> float:
 
 
 def ratio_of_motion(first: np.ndarray, second: np.ndarray) -> float:
-    """Returns how far the first path moves for each pixel of the second, both shape (T, 2); NaN if that cannot be told."""
+    """Returns how far the first path moves for each pixel of the second, both shape (T, 2); NaN if nobody can tell."""
     both = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
     if both.sum() < 5:
         return float("nan")

@@ -72,7 +72,8 @@ def track_video(
     info = probe(path)
     if info.frame_count < MIN_FRAMES:
         raise UserError(
-            f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; motion needs at least {MIN_FRAMES}."
+            f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; "
+            f"motion needs at least {MIN_FRAMES}."
         )
     pointers = parse_pointers(at, info)
     if backend != "classical":
@@ -87,7 +88,8 @@ def track_video(
     tracks = session.tracks(objects)
     if not tracks:
         raise UserError(
-            f"Nothing moves in {info.path}. Give the time range in which it does, or point at the object with --track x,y@t."
+            f"Nothing moves in {info.path}. Give the time range in which it does, "
+            "or point at the object with --track x,y@t."
         )
     return TrackingResult(tracks, info, session.camera_moves, session.warnings(), session.sample)
 
@@ -151,7 +153,8 @@ class _Session:
             out.append("The camera moves; positions are pixels of each frame, the camera's motion included.")
         if self.cuts:
             out.append(
-                f"{self.cuts} frame{'s differ' if self.cuts > 1 else ' differs'} nearly everywhere (cut, flash or title)."
+                f"{self.cuts} frame{'s differ' if self.cuts > 1 else ' differs'} nearly everywhere "
+                "(cut, flash or title)."
             )
         return tuple(out)
 
@@ -166,7 +169,8 @@ class _Session:
             return look(clip).without_blobs()
         if not can_compensate(motion, clip):
             raise UserError(
-                f"Everything moves in {self.info.path}: the camera pans or shakes by {motion.farthest_px * clip.factor:.0f} px or more, "
+                f"Everything moves in {self.info.path}: the camera pans or shakes "
+                f"by {motion.farthest_px * clip.factor:.0f} px or more, "
                 "so that no background stands still. Use a tripod, or point at the object with --track x,y@t."
             )
         self.is_compensated = True
@@ -191,7 +195,8 @@ class _Session:
         xyxy[unseen], confidence[unseen] = np.nan, 0.0
         if unseen.all():
             raise UserError(
-                f"The object pointed at cannot be found in {info.path}. Point at another frame, or draw a box x1,y1,x2,y2@t."
+                f"The object pointed at cannot be found in {info.path}. "
+                "Point at another frame, or draw a box x1,y1,x2,y2@t."
             )
         size = (info.width, info.height)
         warnings = track_warnings(
