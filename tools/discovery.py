@@ -24,8 +24,8 @@ ENGINES = ("search", *OTHER_ENGINES)
 # Below this many rows the structure is chosen on all of them, among this many rivals.
 SHORT, MOST_SETTLED = 40, 10
 # Regimes have laws of their own where the shared law misses the longest one by this many times its own law's misfit.
-# A shared law that is also the more complicated one is believed only where it misses by less.
-REGIMES_DIFFER, REGIMES_DIFFER_SLIGHTLY = 3.0, 1.5
+# A shared law may be more complicated than the longest stretch's own by one plain term, no more.
+REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
 Progress = Callable[[str], None]
 
@@ -120,11 +120,11 @@ def _law_of_longest(contest: Contest, trajectories: Sequence[Trajectory], search
     if contest.ranked and contest.is_joined:
         shared, own = contest.ranked[0], alone.ranked[0]
         ratio = shared.fit.misfit_of(longest) / max(own.fit.misfit_of(0), FLOOR / 3)
-        if ratio < REGIMES_DIFFER_SLIGHTLY or (ratio < REGIMES_DIFFER and shared.cost <= own.cost):
+        if ratio < REGIMES_DIFFER and shared.cost <= own.cost + ONE_TERM:
             return None
     found = reported(trajectories, alone)
     others = [k for k in range(len(runs)) if k != longest][:MOST_REGIMES]
-    laws = {runs[k].trajectory.t[0]: reported(trajectories, each).law for k in others if (each := search.run(contest.evidence.only(k))).ranked}
+    laws = {runs[k].trajectory.t[0]: reported(trajectories, each).law for k in others if (each := search.run(contest.evidence.only(k), is_quick=True)).ranked}
     regimes = tuple(_given(regime, laws) for regime in found.regimes)
     warning = (
         f"No one law holds in all {len(runs)} stretches of motion: this is the law of the longest "
@@ -155,18 +155,18 @@ class _Search:
     has_velocity_meaning: bool
     on_progress: Progress | None
 
-    def run(self, evidence: Evidence) -> Contest:
-        """Lets laws of all orders in question compete on the evidence."""
+    def run(self, evidence: Evidence, *, is_quick: bool = False) -> Contest:
+        """Lets laws of all orders in question compete on the evidence; in a quick run the plain and known laws only."""
         contest = Contest(evidence, warnings=list(evidence.warnings))
         orders = {"1": (1,), "2": (2,), "auto": (2,) if self.has_velocity_meaning else (1, 2)}[self.settings.order]
         for order in orders:
-            self._enter(contest, order)
+            self._enter(contest, order, is_quick)
         self._settle(contest)
         return contest
 
-    def _enter(self, contest: Contest, order: int) -> None:
+    def _enter(self, contest: Contest, order: int, is_quick: bool) -> None:
         """Lets the laws of one order compete and merges them with those before."""
-        rivals = self._rivals(contest, order)
+        rivals = catalogue_rivals(contest.evidence, order=order) if is_quick and order == 2 else self._rivals(contest, order)
         contest.proposed += [rival for rival in rivals if rival.source != "search"]
         fitted, was_cut = self._fit(contest, rivals)
         if was_cut and not contest.was_cut:

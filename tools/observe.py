@@ -16,6 +16,7 @@ from motionlaw.tools.events import find_events, find_regimes
 from motionlaw.tools.law import Event, Regime
 from motionlaw.tools.motion import noise_std, smooth
 from motionlaw.tools.search import Samples
+from motionlaw.tools.stretches import after_handling, beside_change, between_ragged_ends, change_of_force
 from motionlaw.tools.trajectory import Trajectory
 
 # Share of each run's time that no fit sees.
@@ -26,11 +27,6 @@ NOISE_FLOOR = 1e-4
 NOISE_FLOOR_OF_POINTS = 2e-3
 NOISE_FLOOR_OF_VIDEO = 1e-2
 FEWEST_ROWS = 4
-FEWEST_FOR_HANDLING = 60
-# Two constant accelerations are looked for in runs of this length; long runs turn too often to be parabolas.
-# A change of force takes this share of the stretch after it: a hand lets go by and by.
-MOMENT = 0.05
-FEWEST_FOR_PARABOLA, MOST_FOR_PARABOLA = 6, 300
 # Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
 # in a characteristic time.
 MOST_ROWS = 2400
@@ -217,13 +213,18 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
         events += happened
         for stretch in stretches:
             rows = slice(stretch.start, stretch.stop)
+            if stretch.kind == "motion":
+                rows = between_ragged_ends(trajectory, rows, noise)
+                ragged = (stretch.stop - stretch.start) - (rows.stop - rows.start)
+                if ragged:
+                    warnings.append(f"{ragged} rows at the ends of a stretch lie far off its course and were left out.")
             t = trajectory.t[rows]
             if stretch.kind == "motion" and len(t) >= FEWEST_ROWS:
                 stretches_of_motion.append((_rows(trajectory, rows), noise))
             if len(t):
                 regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
     whole = [_run(stretch, noise, noise_floor) for stretch, noise in stretches_of_motion]
-    cut = [_after_handling(run) for run in whole]
+    cut = [after_handling(run.states, run.acceleration, run.acceleration_stderr) for run in whole]
     for run, start in zip(whole, cut, strict=True):
         if start:
             released = float(run.trajectory.t[start])
@@ -249,75 +250,18 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
     )
 
 
-def _after_handling(run: Run) -> int:
-    """Row from which a run follows one law, 0 where it does from the start: a hand may lead it before it lets go.
-
-    A flexible smooth law is fitted to the accelerations of the last two thirds; the rows before, up to the last one
-    that it misses by far, are handling. Cuts of a few rows are not believed.
-    """
-    rows = len(run.trajectory.t)
-    if rows < FEWEST_FOR_HANDLING:
-        return 0
-    half = run.acceleration.shape[1]
-    position, velocity = run.states[:, :half], run.states[:, half:]
-    scale = np.maximum(position.std(axis=0), 1e-300), np.maximum(velocity.std(axis=0), 1e-300)
-    x, v = (position - position.mean(axis=0)) / scale[0], velocity / scale[1]
-    columns = np.hstack([np.ones((rows, 1)), x, v, x**2, x**3, x * v, np.abs(v) * v, np.sin(position)])
-    late = slice(rows // 3, rows)
-    law, *_ = np.linalg.lstsq(columns[late], run.acceleration[late], rcond=1e-10)
-    rest = run.acceleration - columns @ law
-    error = np.hypot(1.4826 * np.median(np.abs(rest[late]), axis=0), run.acceleration_stderr)
-    reach = np.std(run.acceleration[late], axis=0)
-    missed = np.any((np.abs(rest) > 8 * error) & (np.abs(rest) > 0.2 * reach), axis=1)
-    early = np.flatnonzero(missed[: rows // 3])
-    if not len(early) or np.mean(missed[late]) > 0.01:
-        return 0
-    start = int(early[-1]) + 1
-    # Most of the rows before must be missed too, or it is one bad row.
-    return start if start >= 5 and np.mean(missed[:start]) > 0.3 else 0
-
-
 def _at_changes_of_force(runs: Sequence[Run]) -> tuple[list[Run], list[float]]:
     """Parts runs in which one constant acceleration gives way to another, as where a ball rolls off a table."""
     parted: list[Run] = []
     times: list[float] = []
     for run in runs:
-        row = _change_of_force(run.trajectory.t, run.trajectory.position)
+        row = change_of_force(run.trajectory.t, run.trajectory.position)
         if row is None:
             parted.append(run)
             continue
         times.append(float(run.trajectory.t[row]))
-        parted += [_run(_rows(run.trajectory, part), run.noise_std, 0.0) for part in _beside(row, len(run.trajectory.t))]
+        parted += [_run(_rows(run.trajectory, part), run.noise_std, 0.0) for part in beside_change(row, len(run.trajectory.t))]
     return parted, times
-
-
-def _beside(row: int, rows: int) -> tuple[slice, slice]:
-    """The rows before and after a change; the change itself takes a moment that belongs to neither."""
-    return slice(0, row), slice(row + max(1, round(MOMENT * (rows - row))), None)
-
-
-def _change_of_force(t: np.ndarray, position: np.ndarray) -> int | None:
-    """Row at which a path of two parabolas with common tangent changes over, ``None`` where it is no such path.
-
-    Two parabolas must explain the path far better than one, and better than one smooth curve of the same freedom.
-    """
-    rows = len(t)
-    if not 2 * FEWEST_FOR_PARABOLA < rows <= MOST_FOR_PARABOLA:
-        return None
-    u = (t - t[0]) / (t[-1] - t[0])
-
-    def misfit(columns: list[np.ndarray]) -> float:
-        matrix = np.column_stack(columns)
-        solution, *_ = np.linalg.lstsq(matrix, position, rcond=None)
-        return float(np.sum((position - matrix @ solution) ** 2))
-
-    powers = [u**k for k in range(5)]
-    at = np.arange(FEWEST_FOR_PARABOLA, rows - FEWEST_FOR_PARABOLA)
-    breaks = [misfit([*powers[:3], np.maximum(u - u[row], 0.0) ** 2]) for row in at]
-    best = int(np.argmin(breaks))
-    if breaks[best] * 10 < misfit(powers[:3]) and breaks[best] * 4 < misfit(powers):
-        return int(at[best])
-    return None
 
 
 def _parted(regime: Regime, at: float) -> list[Regime]:
