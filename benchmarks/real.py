@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from motionlaw.tools.discover import discover
 from motionlaw.tools.equation import evaluate, parse
 from motionlaw.tools.errors import UserError
@@ -112,7 +113,10 @@ def status_is(found: Discovery, status: str) -> Claim:
 
 
 def spring_cart(found: Discovery, folder: Path) -> list[Claim]:
-    return [Claim("k/m, 1/s²", stiffness(found), 6.1, 0.05), Claim("damping > 0", has_sign(damping(found), 1), 1.0, 0.0)]
+    return [
+        Claim("k/m, 1/s²", stiffness(found), 6.1, 0.05),
+        Claim("damping > 0", has_sign(damping(found), 1), 1.0, 0.0),
+    ]
 
 
 def simulated_cart(found: Discovery, folder: Path) -> list[Claim]:
@@ -142,7 +146,10 @@ def phone(omega: float) -> Callable[[Discovery, Path], list[Claim]]:
 
 def ball_drop(found: Discovery, folder: Path) -> list[Claim]:
     told = any("Drag cannot be told" in warning for warning in found.warnings)
-    return [Claim("acceleration, m/s²", quantity(found, "acceleration of y"), -9.60, 0.03), Claim("drag cannot be told", float(told), 1.0, 0.0)]
+    return [
+        Claim("acceleration, m/s²", quantity(found, "acceleration of y"), -9.60, 0.03),
+        Claim("drag cannot be told", float(told), 1.0, 0.0),
+    ]
 
 
 def terminal(speed: float) -> Callable[[Discovery, Path], list[Claim]]:
@@ -220,7 +227,11 @@ def drifting(found: Discovery, folder: Path) -> list[Claim]:
     claims = []
     for name, each in zip(("Car", "grass"), found.objects, strict=False):
         truth = track_velocity(folder, name)[0]
-        along = quantity(each, "velocity of x") if "velocity of x" in str(each.quantities) else quantity(each, "velocity of s")
+        along = (
+            quantity(each, "velocity of x")
+            if "velocity of x" in str(each.quantities)
+            else quantity(each, "velocity of s")
+        )
         claims.append(Claim(f"image speed of {name}, px/s", along, float(truth), 0.1))
     return claims or [Claim("two objects", 0.0, 2.0, 0.0)]
 
@@ -290,7 +301,11 @@ def forecast_gains(found: Discovery, *, horizon_s: float = 0.5) -> tuple[float, 
                     continue
                 dt = run.t[stop] - run.t[start]
                 path = simulate(model, run.t[start : stop + 1], states[start])[-1, : len(run.coordinates)]
-                constant = kinematics.position[start] + kinematics.velocity[start] * dt + kinematics.acceleration[start] * dt**2 / 2
+                constant = (
+                    kinematics.position[start]
+                    + kinematics.velocity[start] * dt
+                    + kinematics.acceleration[start] * dt**2 / 2
+                )
                 errors.append(np.stack([path - run.position[stop], constant - run.position[stop]]))
     gains = []
     for errors in (far, near):
@@ -336,13 +351,37 @@ def osp_cases() -> Iterator[Case]:
     yield Case("ball in oil (human track)", "osp_tracker_clips/ball_in_oil/tracks.csv", ball_in_oil)
     yield Case("ball in oil (video)", clip("ball_in_oil"), ball_in_oil, {"scale": "2843.3px=1m"})
     yield Case("bicycle wheel", clip("bicycle_wheel"), wheel, {"scale": "285.07px=1m", "track": ["330,143@0.017"]})
-    yield Case("car seen from a train", clip("car_and_moving_camera"), drifting, {"track": ["189.5,213.8@0.1", "201.3,224.9@0.267"]})
-    yield Case("pucks that bounce", clip("collision_pucks_bounce"), contact(5.5, 1 / 0.066), {"track": ["85,328@0.198", "455,330@0.198"]})
+    yield Case(
+        "car seen from a train",
+        clip("car_and_moving_camera"),
+        drifting,
+        {"track": ["189.5,213.8@0.1", "201.3,224.9@0.267"]},
+    )
+    yield Case(
+        "pucks that bounce",
+        clip("collision_pucks_bounce"),
+        contact(5.5, 1 / 0.066),
+        {"track": ["85,328@0.198", "455,330@0.198"]},
+    )
     yield Case("galileo's projectile", clip("galileo_projectile"), projectile(-9.87), {"scale": "320px=1m"})
-    yield Case("pendulum with drag", clip("pendulum_drag"), drag_pendulum, {"scale": "532.74px=1m", "track": ["263,320@1.933"]})
-    yield Case("pucks collide", clip("pucks_collide"), contact(15.3, 29.97), {"track": ["132,120.5@0.367", "189,172.6@0.367"]})
-    yield Case("ball from a truck", clip("truck_projectile"), thrown_from_truck, {"scale": "17.979px=1m", "track": ["124,132.8@0.801"]})
-    yield Case("uniform ball", clip("uniform_ball_fast"), uniform(0.533), {"scale": "262.47px=1m", "track": ["195.3,290.9@0.667"]})
+    yield Case(
+        "pendulum with drag", clip("pendulum_drag"), drag_pendulum, {"scale": "532.74px=1m", "track": ["263,320@1.933"]}
+    )
+    yield Case(
+        "pucks collide", clip("pucks_collide"), contact(15.3, 29.97), {"track": ["132,120.5@0.367", "189,172.6@0.367"]}
+    )
+    yield Case(
+        "ball from a truck",
+        clip("truck_projectile"),
+        thrown_from_truck,
+        {"scale": "17.979px=1m", "track": ["124,132.8@0.801"]},
+    )
+    yield Case(
+        "uniform ball",
+        clip("uniform_ball_fast"),
+        uniform(0.533),
+        {"scale": "262.47px=1m", "track": ["195.3,290.9@0.667"]},
+    )
 
 
 def made_noise(folder: Path) -> list[Case]:
@@ -358,7 +397,9 @@ def made_noise(folder: Path) -> list[Case]:
     for name, path in made.items():
         file = folder / f"{name.replace(' ', '_')}.csv"
         columns = ["t", "x", "y"][: path.shape[1] + 1]
-        np.savetxt(file, np.column_stack([np.arange(600) / 30, path]), delimiter=",", header=",".join(columns), comments="")
+        np.savetxt(
+            file, np.column_stack([np.arange(600) / 30, path]), delimiter=",", header=",".join(columns), comments=""
+        )
         found.append(Case(name, str(file), refused))
     return found
 
@@ -379,7 +420,9 @@ class Row:
 
     def line(self) -> str:
         """The row in Markdown."""
-        found = "; ".join(f"{c.what}: {'–' if c.found is None else f'{c.found:.4g}'} ({c.truth:.4g})" for c in self.claims)
+        found = "; ".join(
+            f"{c.what}: {'–' if c.found is None else f'{c.found:.4g}'} ({c.truth:.4g})" for c in self.claims
+        )
         worst = max((claim.error for claim in self.claims), default=math.inf)
         mark = "yes" if self.holds else "**no**"
         return f"| {self.case.name} | {self.case.clicks} | `{self.law}` | {found} | {worst:.1%} | {self.seconds:.1f} | {mark} |"
@@ -395,7 +438,10 @@ def run(case: Case, data: Path) -> Row:
         return Row(case, f"refused input: {error}", [], time.perf_counter() - started)
     seconds = time.perf_counter() - started
     laws = [each.law for each in found.objects] or [found.law]
-    text = "; ".join(f"{target}' = {formula}" for law in laws for target, formula in law.items()) or f"{found.status}: {found.reason}"
+    text = (
+        "; ".join(f"{target}' = {formula}" for law in laws for target, formula in law.items())
+        or f"{found.status}: {found.reason}"
+    )
     return Row(case, text if len(text) < 160 else text[:157] + "…", case.claims(found, path.parent), seconds)
 
 
@@ -410,10 +456,17 @@ def main() -> None:
     options = parser.parse_args()
     if not options.data.is_dir():
         sys.exit(f"No folder {options.data}. Give the recordings with --data.")
-    lines = ["| case | clicks | law found | found (truth) | worst error | seconds | holds |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| case | clicks | law found | found (truth) | worst error | seconds | holds |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     print("\n".join(lines))
     with tempfile.TemporaryDirectory() as folder:
-        chosen = [c for c in [*cases(options.data), *made_noise(Path(folder))] if options.only in c.name or options.only in c.path]
+        chosen = [
+            c
+            for c in [*cases(options.data), *made_noise(Path(folder))]
+            if options.only in c.name or options.only in c.path
+        ]
         rows = []
         for case in chosen:
             rows.append(run(case, options.data))
@@ -426,5 +479,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

@@ -15,7 +15,6 @@ import sympy
 from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.search import Samples
 
-
 STANDARD_GRAVITY = 9.81  # m/s^2, downwards
 
 
@@ -28,7 +27,9 @@ class KnownLaw:
     cost: float
 
 
-def double_pendulum(samples: Sequence[Samples], acceleration: Sequence[np.ndarray], coordinates: Sequence[str]) -> KnownLaw:
+def double_pendulum(
+    samples: Sequence[Samples], acceleration: Sequence[np.ndarray], coordinates: Sequence[str]
+) -> KnownLaw:
     """Two linked rigid pendulums with friction in both joints, first constants by linear least squares.
 
     With Δ = θ1 − θ2 the equations of motion of any two linked rigid bodies in a plane read::

@@ -85,7 +85,10 @@ def fit_rival(
     }
     fit = fit_trajectories(rival.model, runs, **options)
     if fit.status == "diverged":  # a first guess may blow up where no force at all does not
-        calm = [0.0 if name.startswith("c_") else value for name, value in zip(rival.model.parameters, rival.model.values, strict=True)]
+        calm = [
+            0.0 if name.startswith("c_") else value
+            for name, value in zip(rival.model.parameters, rival.model.values, strict=True)
+        ]
         fit = fit_trajectories(rival.model.with_values(np.array(calm)), runs, **options)
     return replace(rival, model=fit.model, fit=fit)
 
@@ -108,7 +111,9 @@ def rank(rivals: Sequence[Rival]) -> list[Rival]:
     for rival in fitted:
         misfit = max(rival.fit.chi2 / count, FLOOR)
         states = sum(len(state) for state in rival.fit.first_states)
-        score = independent * np.log(misfit) + np.log(independent) * states + (np.log(independent) + CHOICE) * rival.cost
+        score = (
+            independent * np.log(misfit) + np.log(independent) * states + (np.log(independent) + CHOICE) * rival.cost
+        )
         scored.append(replace(rival, score=float(score)))
     return sorted(scored, key=lambda rival: rival.score)
 
@@ -199,7 +204,9 @@ def _without_idlest_term(rival: Rival, seen: set[str]) -> Rival | None:
 
 def _shortened(evidence: Evidence) -> Evidence:
     """The evidence with the last quarter of every run's fitted rows unseen as well."""
-    runs = [replace(run, rows_fitted=max(FEWEST_ROWS, int(KEPT_FOR_VALIDATION * run.rows_fitted))) for run in evidence.runs]
+    runs = [
+        replace(run, rows_fitted=max(FEWEST_ROWS, int(KEPT_FOR_VALIDATION * run.rows_fitted))) for run in evidence.runs
+    ]
     return replace(evidence, runs=tuple(runs))
 
 
@@ -227,7 +234,9 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
         total, count = 0.0, 0
         for run, cut, first in zip(evidence.runs, shorter.runs, trial.fit.first_states, strict=True):
             rows_ahead = slice(cut.rows_fitted, run.rows_fitted)
-            path = simulate(trial.model, run.trajectory.t[: run.rows_fitted], first, longest_step=longest_step(evidence))
+            path = simulate(
+                trial.model, run.trajectory.t[: run.rows_fitted], first, longest_step=longest_step(evidence)
+            )
             ahead = path[rows_ahead, : len(evidence.coordinates)]
             total += float(np.sum(((run.trajectory.position[rows_ahead] - ahead) / run.noise_std) ** 2))
             count += ahead.size
@@ -237,7 +246,10 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
         replace(rival, score=rival.score + independent * (np.log(max(error, FLOOR)) - np.log(max(min(errors), FLOOR))))
         for rival, error in zip(finalists, errors, strict=True)
     ]
-    others = [replace(rival, score=max(rival.score, max(s.score for s in scored if np.isfinite(s.score)))) for rival in ranked[len(finalists):]]
+    others = [
+        replace(rival, score=max(rival.score, max(s.score for s in scored if np.isfinite(s.score))))
+        for rival in ranked[len(finalists) :]
+    ]
     return sorted([rival for rival in scored if np.isfinite(rival.score)], key=lambda rival: rival.score) + others
 
 
@@ -268,7 +280,11 @@ def without_trifles(rival: Rival, evidence: Evidence, *, is_joined: bool = True)
         term = next(e.coeff(sympy.Symbol(name)) for e in rival.model.equations if e.has(sympy.Symbol(name)))
         is_idle = abs(rival.model.values[index]) < IDLE * rival.fit.stderr[index] and rival.source == "search"
         if is_idle or size < (TRIFLE_IN_VELOCITY if term.free_symbols & rates else TRIFLE):
-            return without_trifles(replace(fit_rival(smaller, evidence, is_joined=is_joined), score=rival.score), evidence, is_joined=is_joined)
+            return without_trifles(
+                replace(fit_rival(smaller, evidence, is_joined=is_joined), score=rival.score),
+                evidence,
+                is_joined=is_joined,
+            )
     return rival
 
 

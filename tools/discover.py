@@ -99,7 +99,9 @@ def read_inputs(
         cut = tuple(_between(trajectory, start, end) for trajectory in table.trajectories)
         is_place = all(t.velocity is not None for t in cut) or all(n.lower() in PLACES for n in cut[0].coordinates)
         return Inputs(cut, table.is_scene, is_place, table.warnings)
-    return _track_videos(paths, scale=scale, origin=origin, tilt=tilt, track=track, start=start, end=end, on_progress=on_progress)
+    return _track_videos(
+        paths, scale=scale, origin=origin, tilt=tilt, track=track, start=start, end=end, on_progress=on_progress
+    )
 
 
 def _between(trajectory: Trajectory, start: float | None, end: float | None) -> Trajectory:
@@ -109,8 +111,13 @@ def _between(trajectory: Trajectory, start: float | None, end: float | None) -> 
     low, high = trajectory.t[0] if start is None else start, trajectory.t[-1] if end is None else end
     rows = (trajectory.t >= low) & (trajectory.t <= high)
     if rows.sum() < 2:
-        raise UserError(f"{trajectory.name} has no rows between {low:g} s and {high:g} s. It runs from {trajectory.t[0]:g} s to {trajectory.t[-1]:g} s.")
-    arrays = {key: None if getattr(trajectory, key) is None else getattr(trajectory, key)[rows] for key in ("position", "velocity", "acceleration")}
+        raise UserError(
+            f"{trajectory.name} has no rows between {low:g} s and {high:g} s. It runs from {trajectory.t[0]:g} s to {trajectory.t[-1]:g} s."
+        )
+    arrays = {
+        key: None if getattr(trajectory, key) is None else getattr(trajectory, key)[rows]
+        for key in ("position", "velocity", "acceleration")
+    }
     return replace(trajectory, t=trajectory.t[rows], **arrays)
 
 
@@ -126,11 +133,15 @@ def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
     warnings: list[str] = []
     result = None
     for path in paths:
-        result = track_video(path, at=at, start_s=options["start"], end_s=options["end"], progress=options["on_progress"])
+        result = track_video(
+            path, at=at, start_s=options["start"], end_s=options["end"], progress=options["on_progress"]
+        )
         tracks = result.tracks
         if at == "auto" and len(tracks) > 1:
             others = ", ".join(t.name for t in tracks[1:])
-            warnings.append(f"{len(tracks)} things move; {tracks[0].name} was taken, not {others}. Choose with --track x,y@t.")
+            warnings.append(
+                f"{len(tracks)} things move; {tracks[0].name} was taken, not {others}. Choose with --track x,y@t."
+            )
             tracks = tracks[:1]
         warnings += [*result.warnings, *(sentence for t in tracks for sentence in t.warnings)]
         trajectories += [replace(scale.apply(t), name=f"{Path(path).name} {t.name}") for t in tracks]
@@ -185,7 +196,10 @@ def discover_inputs(
         found = _best_choice(inputs, inputs.trajectories, name, settings, on_progress)
     else:
         each = [
-            replace(_best_choice(inputs, (trajectory,), trajectory.name, settings, on_progress), name_of_object=trajectory.name)
+            replace(
+                _best_choice(inputs, (trajectory,), trajectory.name, settings, on_progress),
+                name_of_object=trajectory.name,
+            )
             for trajectory in inputs.trajectories
         ]
         found = _with_scene(each, inputs.trajectories)

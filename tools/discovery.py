@@ -89,7 +89,12 @@ def discover_law(
     found = _found(trajectories, gather_evidence(trajectories, noise_floor=noise_floor), search)
     engine = found.engine if found.law else ",".join(settings.sr)
     return replace(
-        found, input=name, engine=engine, seconds=round(time.monotonic() - started, 3), seed=settings.seed, version=__version__
+        found,
+        input=name,
+        engine=engine,
+        seconds=round(time.monotonic() - started, 3),
+        seed=settings.seed,
+        version=__version__,
     )
 
 
@@ -124,7 +129,11 @@ def _law_of_longest(contest: Contest, trajectories: Sequence[Trajectory], search
             return None
     found = reported(trajectories, alone)
     others = [k for k in range(len(runs)) if k != longest][:MOST_REGIMES]
-    laws = {runs[k].trajectory.t[0]: reported(trajectories, each).law for k in others if (each := search.run(contest.evidence.only(k), is_quick=True)).ranked}
+    laws = {
+        runs[k].trajectory.t[0]: reported(trajectories, each).law
+        for k in others
+        if (each := search.run(contest.evidence.only(k), is_quick=True)).ranked
+    }
     regimes = tuple(_given(regime, laws) for regime in found.regimes)
     warning = (
         f"No one law holds in all {len(runs)} stretches of motion: this is the law of the longest "
@@ -166,11 +175,15 @@ class _Search:
 
     def _enter(self, contest: Contest, order: int, is_quick: bool) -> None:
         """Lets the laws of one order compete and merges them with those before."""
-        rivals = catalogue_rivals(contest.evidence, order=order) if is_quick and order == 2 else self._rivals(contest, order)
+        rivals = (
+            catalogue_rivals(contest.evidence, order=order) if is_quick and order == 2 else self._rivals(contest, order)
+        )
         contest.proposed += [rival for rival in rivals if rival.source != "search"]
         fitted, was_cut = self._fit(contest, rivals)
         if was_cut and not contest.was_cut:
-            contest.warnings.append(f"The time limit of {self.settings.time_limit:g} s cut the search short: best law so far.")
+            contest.warnings.append(
+                f"The time limit of {self.settings.time_limit:g} s cut the search short: best law so far."
+            )
         contest.was_cut = contest.was_cut or was_cut
         contest.ranked = rank([*contest.ranked, *fitted])
         if time.monotonic() < self.deadline:
@@ -197,7 +210,11 @@ class _Search:
         evidence = contest.evidence
         ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_progress=self.on_progress)
         outsiders = [rival for rival in rivals if rival.source != "search"]
-        if was_cut or not contest.is_joined or (ranked and not is_chaotic([ranked[0], *outsiders], ranked[0], evidence)):
+        if (
+            was_cut
+            or not contest.is_joined
+            or (ranked and not is_chaotic([ranked[0], *outsiders], ranked[0], evidence))
+        ):
             return ranked, was_cut
         finalists = [*outsiders, *(replace(rival, fit=None) for rival in ranked[:4])]
         apart, was_cut = compete(finalists or rivals, evidence, deadline=self.deadline, is_joined=False)

@@ -113,7 +113,9 @@ class Model:
 
     def expressions(self) -> dict[str, sympy.Expr]:
         """The equations with the constants' values put in, by target state."""
-        constants = {sympy.Symbol(name): sympy.Float(value) for name, value in zip(self.parameters, self.values, strict=True)}
+        constants = {
+            sympy.Symbol(name): sympy.Float(value) for name, value in zip(self.parameters, self.values, strict=True)
+        }
         return {name: equation.subs(constants) for name, equation in zip(self.targets, self.equations, strict=True)}
 
 
@@ -326,7 +328,9 @@ class _Shooting:
                 constants[k - self.n, :, 1 + k] += steps[k]
         return integrate(self.model, self.grid, state, constants), steps
 
-    def residuals(self, values: np.ndarray, first: np.ndarray, *, jacobian: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    def residuals(
+        self, values: np.ndarray, first: np.ndarray, *, jacobian: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Residuals in units of noise, shape (R,), and their derivatives, shape (R, P + n·S)."""
         path, steps = self.path(values, first, jacobian)
         unknowns = self.p + self.n * len(self.slices)
@@ -358,7 +362,7 @@ class _Shooting:
 
     def _scatter(self, slope: np.ndarray, s: int, unknowns: int) -> np.ndarray:
         block = np.zeros((len(slope), unknowns))
-        block[:, : self.p] = slope[:, self.n:]
+        block[:, : self.p] = slope[:, self.n :]
         block[:, self.p + s * self.n : self.p + (s + 1) * self.n] = slope[:, : self.n]
         return block
 
@@ -442,7 +446,9 @@ def fit_trajectories(
     return _summarise(problem, values, first, slope, converged)
 
 
-def _summarise(problem: _Shooting, values: np.ndarray, first: np.ndarray, slope: np.ndarray, converged: bool) -> TrajectoryFit:
+def _summarise(
+    problem: _Shooting, values: np.ndarray, first: np.ndarray, slope: np.ndarray, converged: bool
+) -> TrajectoryFit:
     """Turns a solved problem into residuals by run and a covariance for the noise that they show."""
     path, _ = problem.path(values, first, False)
     by_run = [np.full(run.states.shape, np.nan) for run in problem.runs]

@@ -108,7 +108,11 @@ def reported(trajectories: Sequence[Trajectory], contest: Contest) -> Discovery:
         events=evidence.events,
         regimes=tuple(_with_law(r, evidence, law) for r in evidence.regimes),
         quantities=tuple(read_quantities(final, evidence)),
-        warnings=tuple(contest.warnings + near_rivals(contest.ranked, winner) + unseen_drag(final, evidence, is_joined=contest.is_joined)),
+        warnings=tuple(
+            contest.warnings
+            + near_rivals(contest.ranked, winner)
+            + unseen_drag(final, evidence, is_joined=contest.is_joined)
+        ),
         engine=winner.source,
         trajectories=tuple(run.trajectory for run in evidence.runs),
         predictions=check.predictions,

@@ -155,7 +155,10 @@ def _plain_support(terms: Sequence[str], target: int, evidence: Evidence, sample
     """Named plain terms for one coordinate, their coefficients from the weak form."""
     rates = velocity_names(evidence.coordinates)
     names = {"q": evidence.coordinates[target], "v": rates[target]}
-    wanted = [parse(text, variables=["q", "v"]).subs({sympy.Symbol(k): sympy.Symbol(v) for k, v in names.items()}) for text in terms]
+    wanted = [
+        parse(text, variables=["q", "v"]).subs({sympy.Symbol(k): sympy.Symbol(v) for k, v in names.items()})
+        for text in terms
+    ]
     library = feature_library(evidence.coordinates, target, order=2, is_angle=evidence.is_angle)
     features = [feature for feature in library if feature.expression in wanted]
     if not features:
@@ -200,11 +203,15 @@ def proposed_rivals(text_by_target: dict[str, str], evidence: Evidence, *, order
     for rank in range(4):
         pick = [supports[min(rank, len(supports) - 1)] for supports in choices]
         cost = sum(feature.cost for support in pick for feature in support.features)
-        rivals.append(Rival(model_of(pick, coordinates=evidence.coordinates, order=order), cost, f"{source}, realigned"))
+        rivals.append(
+            Rival(model_of(pick, coordinates=evidence.coordinates, order=order), cost, f"{source}, realigned")
+        )
     return rivals
 
 
-def engine_rivals(engine: str, evidence: Evidence, *, order: int, time_limit: float, seed: int) -> tuple[list[Rival], str]:
+def engine_rivals(
+    engine: str, evidence: Evidence, *, order: int, time_limit: float, seed: int
+) -> tuple[list[Rival], str]:
     """Laws from another symbolic-regression engine, run on the smoothed derivatives.
 
     Returns:
@@ -215,7 +222,9 @@ def engine_rivals(engine: str, evidence: Evidence, *, order: int, time_limit: fl
     width = len(evidence.coordinates)
     names = [*evidence.coordinates, *(velocity_names(evidence.coordinates) if order == 2 else ()), "t"]
     rows = [slice(0, run.rows_fitted) for run in evidence.runs]
-    states = [run.states[cut, : (2 * width if order == 2 else width)] for run, cut in zip(evidence.runs, rows, strict=True)]
+    states = [
+        run.states[cut, : (2 * width if order == 2 else width)] for run, cut in zip(evidence.runs, rows, strict=True)
+    ]
     times = [run.trajectory.t[cut, None] for run, cut in zip(evidence.runs, rows, strict=True)]
     X = np.vstack([np.hstack(pair) for pair in zip(states, times, strict=True)])
     texts: dict[str, str] = {}

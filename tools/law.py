@@ -130,8 +130,22 @@ class Discovery:
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON of ``motionlaw discover --json``."""
         listed = ("terms", "alternatives", "hypotheses", "events", "regimes", "quantities")
-        plain = ("input", "status", "reason", "order", "length_unit", "time_unit", "law", "fit", "holdout",
-                 "engine", "model", "seconds", "seed", "version")
+        plain = (
+            "input",
+            "status",
+            "reason",
+            "order",
+            "length_unit",
+            "time_unit",
+            "law",
+            "fit",
+            "holdout",
+            "engine",
+            "model",
+            "seconds",
+            "seed",
+            "version",
+        )
         return (
             {"schema": 1}
             | {key: getattr(self, key) for key in plain}

@@ -89,9 +89,7 @@ def velocity_pieces(name: str) -> list[Feature]:
 def _products(positions: list[Feature], velocities: list[Feature]) -> list[Feature]:
     """Position times velocity: damping that depends on where the body is."""
     return [
-        Feature(p.expression * v.expression, p.cost + v.cost + COSTS["product"])
-        for p in positions
-        for v in velocities
+        Feature(p.expression * v.expression, p.cost + v.cost + COSTS["product"]) for p in positions for v in velocities
     ]
 
 
@@ -116,7 +114,9 @@ def second_order_library(coordinates: Sequence[str], target: int, *, is_angle: S
     return features
 
 
-def _coupled(coordinates: Sequence[str], velocities: Sequence[str], target: int, is_angle: Sequence[bool]) -> list[Feature]:
+def _coupled(
+    coordinates: Sequence[str], velocities: Sequence[str], target: int, is_angle: Sequence[bool]
+) -> list[Feature]:
     """Terms in which several coordinates meet: central forces, drag along the path, products."""
     q = [sympy.Symbol(name) for name in coordinates]
     v = [sympy.Symbol(name) for name in velocities]
@@ -151,15 +151,17 @@ def first_order_library(coordinates: Sequence[str], *, is_angle: Sequence[bool])
     for place, angle in zip(q, is_angle, strict=True):
         kind = "angle" if angle else "position"
         features += [Feature(sympy.sin(place), COSTS[f"sin({kind})"]), Feature(sympy.cos(place), COSTS[f"cos({kind})"])]
-        features += [Feature(sympy.sqrt(sympy.Abs(place)), 3.0), Feature(sympy.exp(-place), 3.0), Feature(1 / place, 3.0)]
+        features += [
+            Feature(sympy.sqrt(sympy.Abs(place)), 3.0),
+            Feature(sympy.exp(-place), 3.0),
+            Feature(1 / place, 3.0),
+        ]
     for a in q:
         features += [Feature(sympy.sin(a - b), 2.0) for b in q if a is not b]
     return features
 
 
-def feature_library(
-    coordinates: Sequence[str], target: int, *, order: int, is_angle: Sequence[bool]
-) -> list[Feature]:
+def feature_library(coordinates: Sequence[str], target: int, *, order: int, is_angle: Sequence[bool]) -> list[Feature]:
     """Lists the candidate terms for one equation of a law.
 
     Args:
@@ -194,6 +196,7 @@ def forcing_features(frequencies: Sequence[float], *, first: int = 1) -> list[Fe
         name = f"omega_{index}"
         argument = sympy.Symbol(name) * sympy.Symbol("t")
         features += [
-            Feature(function(argument), COSTS["forcing"], ((name, float(omega)),)) for function in (sympy.sin, sympy.cos)
+            Feature(function(argument), COSTS["forcing"], ((name, float(omega)),))
+            for function in (sympy.sin, sympy.cos)
         ]
     return features

@@ -78,7 +78,14 @@ class Run:
                 continue
             velocity, acceleration, noise = self._best_left_side(order, part)
             found.append(
-                Samples(self.trajectory.t[part], self.trajectory.position[part], self.states[part, :width], noise, velocity, acceleration)
+                Samples(
+                    self.trajectory.t[part],
+                    self.trajectory.position[part],
+                    self.states[part, :width],
+                    noise,
+                    velocity,
+                    acceleration,
+                )
             )
         return found
 
@@ -228,7 +235,9 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
     for run, start in zip(whole, cut, strict=True):
         if start:
             released = float(run.trajectory.t[start])
-            events.append(Event(released, "release", "before it the motion does not follow the law that holds after it"))
+            events.append(
+                Event(released, "release", "before it the motion does not follow the law that holds after it")
+            )
             regimes = _held_until(regimes, float(run.trajectory.t[0]), released)
     runs = [_run(_rows(run.trajectory, slice(start, None)), run.noise_std, noise_floor) if start else run
             for run, start in zip(whole, cut, strict=True)]  # fmt: skip
@@ -260,7 +269,9 @@ def _at_changes_of_force(runs: Sequence[Run]) -> tuple[list[Run], list[float]]:
             parted.append(run)
             continue
         times.append(float(run.trajectory.t[row]))
-        parted += [_run(_rows(run.trajectory, part), run.noise_std, 0.0) for part in beside_change(row, len(run.trajectory.t))]
+        parted += [
+            _run(_rows(run.trajectory, part), run.noise_std, 0.0) for part in beside_change(row, len(run.trajectory.t))
+        ]
     return parted, times
 
 

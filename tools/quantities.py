@@ -117,7 +117,9 @@ def read_quantities(rival: Rival, evidence: Evidence) -> list[Quantity]:
         readers.append(("angular frequency of small oscillations", "rad/s", frequency))
         readers.append(("period of small oscillations", "s", period))
     elif _depends_on(rival.model, ("v",)) and not _depends_on(rival.model, ("t",)):
-        readers.append(("terminal velocity", f"{unit}/s", lambda m: _terminal_velocity(m, velocity.min(), velocity.max())))
+        readers.append(
+            ("terminal velocity", f"{unit}/s", lambda m: _terminal_velocity(m, velocity.min(), velocity.max()))
+        )
     for name, its_unit, reader in readers:
         number = _with_error(rival, reader)
         if number is not None:
@@ -163,7 +165,9 @@ def _mean_accelerations(evidence: Evidence) -> list[Quantity]:
         rest = position - np.polyval(np.polyfit(t, position, 2), t)
         spread = np.sqrt(np.sum(rest**2) / max(1, len(t) - 3) * correlation_length([rest]))
         error = float(2 * spread * np.sqrt(covariance[0, 0]))
-        found.append(Quantity(f"mean acceleration of {name}", float(2 * slope), error, f"{evidence.units[index] or '1'}/s^2"))
+        found.append(
+            Quantity(f"mean acceleration of {name}", float(2 * slope), error, f"{evidence.units[index] or '1'}/s^2")
+        )
     return found
 
 

@@ -59,6 +59,8 @@ def scene_quantities(trajectories: Sequence[Trajectory], contacts: Sequence[Even
     push1, push2 = float(change1 @ along), float(change2 @ along)
     if push1 * push2 < 0:
         ratio = -push2 / push1
-        error = abs(ratio) * np.hypot(float(np.abs(error1) @ np.abs(along)) / push1, float(np.abs(error2) @ np.abs(along)) / push2)
+        error = abs(ratio) * np.hypot(
+            float(np.abs(error1) @ np.abs(along)) / push1, float(np.abs(error2) @ np.abs(along)) / push2
+        )
         found.append(Quantity("mass ratio m1/m2 from the exchange of momentum", ratio, float(error), "1"))
     return tuple(found)

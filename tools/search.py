@@ -169,7 +169,9 @@ def weak_system(
         left = (-1) ** moved * derived @ signal
         covariance = (derived * noise**2) @ derived.T
         allowed = (MODEL_ERROR * np.linalg.norm(np.abs(plain) @ np.abs(samples.states[:, target])) / len(left)) ** 2
-        floor = max(MODEL_ERROR**2 * np.mean(left**2), STATE_ERROR * np.mean(np.diag(covariance)), 1e-8 * allowed, 1e-300)
+        floor = max(
+            MODEL_ERROR**2 * np.mean(left**2), STATE_ERROR * np.mean(np.diag(covariance)), 1e-8 * allowed, 1e-300
+        )
         factor = np.linalg.cholesky(covariance + floor * np.eye(len(left)))
         blocks.append(np.linalg.solve(factor, plain @ np.broadcast_to(columns, (len(features), len(samples.t))).T))
         targets.append(np.linalg.solve(factor, left))

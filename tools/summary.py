@@ -28,7 +28,10 @@ def _law_lines(found: Discovery) -> list[str]:
     mark = "'" if found.order else ""
     lines = [f"  {target}{mark} = {formula}" for target, formula in found.law.items()]
     lines += ["", "  terms"]
-    lines += [f"    {term.of}{mark}: {term.term:<16} {with_error(term.coefficient, term.stderr, term.unit)}" for term in found.terms]
+    lines += [
+        f"    {term.of}{mark}: {term.term:<16} {with_error(term.coefficient, term.stderr, term.unit)}"
+        for term in found.terms
+    ]
     if found.quantities:
         lines += ["", "  numbers"]
         lines += [f"    {q.name}: {with_error(q.value, q.stderr, q.unit)}" for q in found.quantities]
@@ -46,7 +49,11 @@ def summarise(found: Discovery) -> str:
     """
     if found.objects:
         parts = [summarise(each) for each in found.objects]
-        shared = [f"  {q.name}: {with_error(q.value, q.stderr, q.unit)}" for q in found.quantities if "contact" in q.name or "mass" in q.name]
+        shared = [
+            f"  {q.name}: {with_error(q.value, q.stderr, q.unit)}"
+            for q in found.quantities
+            if "contact" in q.name or "mass" in q.name
+        ]
         contacts = [f"  {event.kind} at {event.t:.4g} s" for event in found.events]
         return "\n\n".join(parts) + ("\n\nin the scene\n" + "\n".join(contacts + shared) if contacts or shared else "")
     lines = [f"{found.name_of_object or found.input}: {found.status}" + (f": {found.reason}" if found.reason else "")]
@@ -54,7 +61,10 @@ def summarise(found: Discovery) -> str:
         lines += [f"  {note}" for note in trajectory.notes]
     if found.law:
         lines += _law_lines(found)
-        errors = (("rows fitted", found.fit.get("nmse_trajectory")), ("unseen rows", found.holdout.get("nmse_trajectory")))
+        errors = (
+            ("rows fitted", found.fit.get("nmse_trajectory")),
+            ("unseen rows", found.holdout.get("nmse_trajectory")),
+        )
         judged = ", ".join(f"{label} {value:.2g}" for label, value in errors if value is not None)
         lines += ["", f"  error as a share of the variance: {judged}"]
     lines += [f"  {event.kind} at {event.t:.4g} s {event.detail}".rstrip() for event in found.events[:12]]

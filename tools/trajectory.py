@@ -51,7 +51,12 @@ class Track:
 
     def __post_init__(self) -> None:
         length = len(self.timestamps)
-        for name, shape in (("frame", (length,)), ("position", (length, 2)), ("confidence", (length,)), ("xyxy", (length, 4))):
+        for name, shape in (
+            ("frame", (length,)),
+            ("position", (length, 2)),
+            ("confidence", (length,)),
+            ("xyxy", (length, 4)),
+        ):
             if getattr(self, name).shape != shape:
                 raise UserError(f"{name} must have shape {shape}, got {getattr(self, name).shape}.")
 

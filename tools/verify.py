@@ -42,7 +42,9 @@ class Check:
     is_forecast: bool
 
 
-def _played(model: Model, t: np.ndarray, first: np.ndarray, covariance: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+def _played(
+    model: Model, t: np.ndarray, first: np.ndarray, covariance: np.ndarray, step: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The law from a first state, shape (T, n), and the variance that the constants' errors give it."""
     count = len(model.values)
     grid = make_grid([t], step)
@@ -80,7 +82,9 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
     fits, tails, fit_spread, tail_spread, predictions, span = [], [], [], [], [], 0.0
     for index, run in enumerate(evidence.runs):
         if is_joined:
-            path, variance = _played(rival.model, run.trajectory.t, rival.fit.first_states[index], rival.fit.covariance, step)
+            path, variance = _played(
+                rival.model, run.trajectory.t, rival.fit.first_states[index], rival.fit.covariance, step
+            )
         else:
             path, variance = _forecasts(rival.model, run, FORECAST_TIME_SCALES * evidence.time_scale_s, step)
         width = len(evidence.coordinates)
@@ -93,7 +97,9 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
         noise = run.noise_std * np.sqrt(max(1.0, rival.fit.reduced_chi2))
         half = 1.96 * np.sqrt(variance[:, :width] + noise**2)
         unseen = float(run.trajectory.t[cut]) if cut < len(run.trajectory.t) else None
-        predictions.append(Prediction(run.trajectory.name, run.trajectory.t, position, position - half, position + half, unseen))
+        predictions.append(
+            Prediction(run.trajectory.name, run.trajectory.t, position, position - half, position + half, unseen)
+        )
     return Check(
         nmse_fit=_ratio(fits, fit_spread),
         nmse_holdout=_ratio(tails, tail_spread),

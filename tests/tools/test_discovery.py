@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.trajectory import Trajectory
-from scipy.integrate import solve_ivp
 
 
 def played(acceleration, first, *, seconds=12.0, rows=400, noise=0.0, seed=0, name="x", unit="m"):
@@ -99,7 +100,9 @@ def double_pendulum(seconds, rows):
         a, b, u, w = y
         turn = a - b
         under = 2 - np.cos(turn) ** 2
-        du = (-2 * 9.81 * np.sin(a) - np.sin(turn) * w**2 - np.cos(turn) * (np.sin(turn) * u**2 - 9.81 * np.sin(b))) / under
+        du = (
+            -2 * 9.81 * np.sin(a) - np.sin(turn) * w**2 - np.cos(turn) * (np.sin(turn) * u**2 - 9.81 * np.sin(b))
+        ) / under
         return [u, w, du, np.sin(turn) * u**2 - 9.81 * np.sin(b) - np.cos(turn) * du]
 
     t = np.linspace(0, seconds, rows)
@@ -120,9 +123,15 @@ def test_double_pendulum_is_recognised():
 def test_random_motion_is_refused_with_a_reason(kind, rng):
     """White noise, a random walk and Brownian dust have no law, and the reason names their kind."""
     kicks = rng.normal(size=(600, 2))
-    path = {"white": kicks[:, :1], "walk": np.cumsum(kicks[:, :1], axis=0), "dust": np.cumsum(kicks, axis=0) + 0.3 * rng.normal(size=(600, 2))}[kind]
+    path = {
+        "white": kicks[:, :1],
+        "walk": np.cumsum(kicks[:, :1], axis=0),
+        "dust": np.cumsum(kicks, axis=0) + 0.3 * rng.normal(size=(600, 2)),
+    }[kind]
     names = ("x",) if path.shape[1] == 1 else ("x", "y")
-    found = discover_law([Trajectory(kind, np.arange(600) / 30, names, path)], settings=DiscoverySettings(time_limit=15))
+    found = discover_law(
+        [Trajectory(kind, np.arange(600) / 30, names, path)], settings=DiscoverySettings(time_limit=15)
+    )
     assert found.status == "refused"
     assert found.law == {}
     assert ("white noise" if kind == "white" else "diffusion") in found.reason
@@ -157,7 +166,8 @@ def test_a_hostile_hypothesis_is_a_sentence():
     acceleration, first, *_ = LAWS["pendulum"]
     with pytest.raises(UserError):
         discover_law(
-            [played(acceleration, first)], settings=DiscoverySettings(hypotheses=({"v": "__import__('os').system('x')"},))
+            [played(acceleration, first)],
+            settings=DiscoverySettings(hypotheses=({"v": "__import__('os').system('x')"},)),
         )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy
+
 from motionlaw.tools.dynamics import Model, Observation, correlation_length, fit_trajectories, simulate
 
 X, V, K, C = sympy.symbols("x v k c")

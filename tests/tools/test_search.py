@@ -2,6 +2,7 @@
 
 import numpy as np
 import sympy
+
 from motionlaw.tools.library import Feature, feature_library
 from motionlaw.tools.motion import smooth
 from motionlaw.tools.search import Samples, WeakSystem, best_subsets, model_of, weak_system
