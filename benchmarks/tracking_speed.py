@@ -186,10 +186,8 @@ def main() -> None:
     options = parser.parse_args()
     root = Path(os.environ.get("MOTIONLAW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     videos = options.videos or [str(root / clip) for clip in CLIPS if (root / clip).exists()]
-    print(
-        "Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`). MIL, trackpy"
-    )
-    print("are timed on frames already decoded.\n")
+    print("Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`).")
+    print("MIL and trackpy are timed on frames already decoded.\n")
     names = (
         "clip",
         "size",

@@ -68,7 +68,7 @@ def choose(chains: list[Chain], blobs: list[Blobs], *, most: int) -> list[Candid
     found = [candidate(chain, blobs) for chain in chains if len(chain.frames) >= min(4, len(blobs))]
     found = [one for one in found if robust_extent(one.centre) > max(1.5, 0.12 * np.sqrt(one.usual_area))]
     found.sort(key=lambda one: -one.score)
-    return [one for one in found if one.score > 0.08 * found[0].score][:most]
+    return [one for one in found if one.score > 0.15 * found[0].score][:most]
 
 
 def seed_frame(one: Candidate) -> int:

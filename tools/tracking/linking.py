@@ -78,7 +78,7 @@ def link(blobs: list[Blobs], *, shape: tuple[int, int]) -> list[Chain]:
         running = [chain for chain in running if frame - chain.frames[-1] <= MAX_MISSED]
         taken = np.zeros(len(found.area), dtype=bool)
         if running and len(found.area):
-            cost = np.stack([_cost(chain, frame, found, reach) for chain in running])
+            cost = _cost(running, frame, found, reach)
             for i, j in zip(*linear_sum_assignment(np.minimum(cost, 1e3)), strict=True):
                 if cost[i, j] < 1e3:
                     running[i].add(frame, int(j), found)
@@ -150,18 +150,24 @@ def _ahead(chain: Chain, blobs: list[Blobs], gap: int) -> np.ndarray:
     return chain.centre + gap * (chain.centre - first) / (chain.frames[-1] - chain.frames[-k])
 
 
-def _cost(chain: Chain, frame: int, found: Blobs, reach: float) -> np.ndarray:
-    """Distance from the predicted place in object sizes, plus changes of size and colour; 1e3 where impossible."""
-    gap = frame - chain.frames[-1]
-    predicted = chain.centre + gap * chain.velocity
+def _cost(running: list[Chain], frame: int, found: Blobs, reach: float) -> np.ndarray:
+    """Distance from the predicted place in object sizes, plus changes of size and colour, shape (chains, blobs).
+
+    1e3 where a blob cannot be the chain's.
+    """
+    gap = np.array([frame - chain.frames[-1] for chain in running])[:, None]
+    centre, velocity = np.stack([chain.centre for chain in running]), np.stack([chain.velocity for chain in running])
+    area = np.array([chain.area for chain in running])[:, None]
+    is_new = np.array([len(chain.frames) < 2 for chain in running])[:, None]
+    from_last = found.centre[None] - centre[:, None]
+    from_predicted = from_last - (gap * velocity)[:, None]
     # A thing that just appeared, or bounced, may be anywhere near its last place as well.
-    distance = np.minimum(
-        np.hypot(*(found.centre - predicted).T),
-        1.5 * np.hypot(*(found.centre - chain.centre).T) if gap == 1 else np.inf,
-    )
-    size = np.sqrt(chain.area) + 2.0
-    growth = np.abs(np.log((found.area + 4.0) / (chain.area + 4.0)))
-    tint = np.linalg.norm((found.colour - chain.colour) * (0.5, 1.0, 1.0), axis=1)
-    gate = min(reach, 3.0 * size + 1.0 * float(np.hypot(*chain.velocity)) + (reach if len(chain.frames) < 2 else 0.0))
+    last = np.where(gap == 1, 1.5 * np.hypot(from_last[..., 0], from_last[..., 1]), np.inf)
+    distance = np.minimum(np.hypot(from_predicted[..., 0], from_predicted[..., 1]), last)
+    size = np.sqrt(area) + 2.0
+    growth = np.abs(np.log((found.area[None] + 4.0) / (area + 4.0)))
+    change = (found.colour[None] - np.stack([chain.colour for chain in running])[:, None]) * (0.5, 1.0, 1.0)
+    tint = np.sqrt(np.sum(change**2, axis=2))
+    gate = np.minimum(reach, 3.0 * size + np.hypot(*velocity.T)[:, None] + np.where(is_new, reach, 0.0))
     cost = distance / (2.0 * size) + 1.2 * growth + tint / 20.0
     return np.where((distance <= gate) & (growth < 1.6) & (tint < 45.0), cost, 1e3)

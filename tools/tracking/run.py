@@ -29,6 +29,9 @@ from motionlaw.tools.video import VideoInfo, probe, read_frames
 BACKENDS = ("classical", "cotracker3", "sam2")
 """Trackers that can be asked for; all but the first need a checkpoint on this machine."""
 
+LEAST_SCORE = 0.1
+"""Objects that score less than this share of the best are flicker, shadows and the like."""
+
 SAME_POINT = 0.75
 """Coarse pixels within which two clips' measurements of a shared frame are the same point, but for noise."""
 
@@ -133,13 +136,16 @@ class _Session:
         """Returns what was tracked; when searching, the likeliest subject first."""
         total = sum(clip.length for clip in self.clips) - len(self.clips) + 1
         if not self.pointers:
-            self.paths.sort(key=lambda paths: -sum(path.score * len(path.position) / total for path in paths.values()))
+            self.paths.sort(key=lambda paths: -_score(paths))
             if self.cuts > 0.5 * total or self.restless_share > 0.5:
                 raise UserError(
                     f"Everything changes from frame to frame in {self.info.path} (camera shake, flicker or cuts); "
                     "no background stands still. Use a tripod, or point at the object with --track x,y@t."
                 )
-        chosen = self.paths[: objects or FOLLOWED] if not self.pointers else self.paths
+        chosen = self.paths
+        if not self.pointers and self.paths:
+            least = LEAST_SCORE * _score(self.paths[0])
+            chosen = [paths for paths in self.paths if _score(paths) >= least][: objects or FOLLOWED]
         return tuple(self._track(i, paths) for i, paths in enumerate(chosen))
 
     def warnings(self) -> tuple[str, ...]:
@@ -205,6 +211,10 @@ class _Session:
         if any(path.jumps for path in paths.values()):
             warnings = (*warnings, "What lies beyond a jump was left out: it is possibly another object (id switch).")
         return Track(number, f"object {number + 1}", frame, timestamps, position, confidence, xyxy, warnings)
+
+
+def _score(paths: dict[int, ObjectPath]) -> float:
+    return sum(path.score * len(path.position) for path in paths.values())
 
 
 def _frame_of(pointer: Pointer, clip: Clip) -> int | None:
