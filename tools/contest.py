@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import sympy
 
-from motionlaw.tools.dynamics import Model, Observation, TrajectoryFit, fit_trajectories, simulate
+from motionlaw.tools.dynamics import Model, simulate
 from motionlaw.tools.observe import FEWEST_ROWS, Evidence
+from motionlaw.tools.shooting import Observation, TrajectoryFit, fit_trajectories
 
 # Misfit below this share of the estimated noise variance is no further evidence.
 FLOOR = 0.3

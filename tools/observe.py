@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from motionlaw.tools.dynamics import Observation, observe
 from motionlaw.tools.events import find_events, find_regimes
 from motionlaw.tools.law import Event, Regime
 from motionlaw.tools.motion import noise_std, smooth
 from motionlaw.tools.search import Samples
+from motionlaw.tools.shooting import Observation, observe
 from motionlaw.tools.stretches import after_handling, beside_change, between_ragged_ends, change_of_force
 from motionlaw.tools.trajectory import Trajectory
 

@@ -12,10 +12,11 @@ import numpy as np
 from scipy.optimize import brentq
 
 from motionlaw.tools.contest import Rival
-from motionlaw.tools.dynamics import Model, correlation_length
+from motionlaw.tools.dynamics import Model
 from motionlaw.tools.law import Quantity
 from motionlaw.tools.motion import dominant_frequency
 from motionlaw.tools.observe import Evidence
+from motionlaw.tools.shooting import correlation_length
 
 
 def _with_error(rival: Rival, number: Callable[[Model], float | None]) -> tuple[float, float | None] | None:

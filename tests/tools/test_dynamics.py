@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sympy
 
-from motionlaw.tools.dynamics import Model, Observation, correlation_length, fit_trajectories, simulate
+from motionlaw.tools.dynamics import Model, simulate
+from motionlaw.tools.shooting import Observation, correlation_length, fit_trajectories
 
 X, V, K, C = sympy.symbols("x v k c")
 OSCILLATOR = Model(2, ("x",), (-K * X - C * V,), ("k", "c"), np.array([4.0, 0.1]))
