@@ -128,6 +128,7 @@ class _Shooting:
         self.first = np.stack([runs[i].guess[cut.start] for i, cut in self.slices], axis=1)  # (n, S)
         self.follows = np.array([s > 0 and self.slices[s][0] == self.slices[s - 1][0] for s in range(len(self.slices))])
         self.scale = np.maximum(np.max([np.nanstd(run.guess, axis=0) for run in runs], axis=0), 1e-12)
+        self._flatten()
 
     def observed(self, s: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Measured states of segment s, their mask and noise; a shared border row counts once."""
@@ -138,6 +139,24 @@ class _Shooting:
         if s + 1 < len(self.slices) and self.follows[s + 1]:
             mask[-1] = False
         return states, mask, run.noise_std
+
+    def _flatten(self) -> None:
+        """Lists every observed value with its step, state, segment and noise, so that residuals are one lookup."""
+        steps, states, segments, values, noises = [], [], [], [], []
+        for s in range(len(self.slices)):
+            measured, mask, noise = self.observed(s)
+            row, state = np.nonzero(mask)
+            steps.append(self.grid.seen[s][row])
+            states.append(state)
+            segments.append(np.full(len(row), s))
+            values.append(measured[mask])
+            noises.append(noise[state])
+        self.where = np.concatenate(steps), np.concatenate(states), np.concatenate(segments)
+        self.values, self.noise = np.concatenate(values), np.concatenate(noises)
+        self.tied = np.flatnonzero(self.follows) if self.joined else np.zeros(0, dtype=int)
+        self.tie_ends = np.array([self.grid.seen[s - 1][-1] for s in self.tied], dtype=int)
+        weights = [1 / (CONTINUITY * self._tolerance(s)) for s in self.tied]
+        self.tie_weights = np.array(weights).reshape(len(self.tied), self.n)
 
     def path(self, values: np.ndarray, first: np.ndarray, jacobian: bool) -> tuple[np.ndarray, np.ndarray]:
         """Integrates the segments, and with them a small step in every unknown."""
@@ -154,29 +173,30 @@ class _Shooting:
                 constants[k - self.n, :, 1 + k] += steps[k]
         return integrate(self.model, self.grid, state, constants), steps
 
-    def residuals(
-        self, values: np.ndarray, first: np.ndarray, *, jacobian: bool
-    ) -> tuple[np.ndarray, np.ndarray | None]:
+    def residuals(self, values: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Residuals in units of noise, shape (R,), and their derivatives, shape (R, P + n·S)."""
-        path, steps = self.path(values, first, jacobian)
-        unknowns = self.p + self.n * len(self.slices)
-        blocks, rows = [], []
-        for s in range(len(self.slices)):
-            states, mask, noise = self.observed(s)
-            seen = path[self.grid.seen[s], :, s, :]  # (T, n, Q)
-            blocks.append(((states - seen[:, :, 0]) / noise)[mask])
-            if jacobian:
-                slope = -((seen[:, :, 1:] - seen[:, :, :1]) / steps) / noise[:, None]
-                rows.append(self._scatter(slope[mask], s, unknowns))
-            if self.joined and self.follows[s]:
-                end = path[self.grid.seen[s - 1][-1], :, s - 1, :]
-                weight = 1 / (CONTINUITY * self._tolerance(s))
-                blocks.append((end[:, 0] - first[:, s]) * weight)
-                if jacobian:
-                    tie = self._scatter((end[:, 1:] - end[:, :1]) / steps * weight[:, None], s - 1, unknowns)
-                    tie[np.arange(self.n), self.p + s * self.n + np.arange(self.n)] -= weight
-                    rows.append(tie)
-        return np.concatenate(blocks), np.concatenate(rows) if jacobian else None
+        path, steps = self.path(values, first, True)
+        seen = path[self.where]  # (R, Q)
+        missed = (self.values - seen[:, 0]) / self.noise
+        slope = -(seen[:, 1:] - seen[:, :1]) / steps / self.noise[:, None]
+        matrix = self._placed(slope, self.where[2])
+        if not len(self.tied):
+            return missed, matrix
+        ends = path[self.tie_ends, :, self.tied - 1, :]  # (ties, n, Q)
+        jumps = (ends[:, :, 0] - first[:, self.tied].T) * self.tie_weights
+        rates = (ends[:, :, 1:] - ends[:, :, :1]) / steps * self.tie_weights[:, :, None]
+        ties = self._placed(rates.reshape(-1, len(steps)), np.repeat(self.tied - 1, self.n))
+        own = self.p + (self.tied[:, None] * self.n + np.arange(self.n)).ravel()
+        ties[np.arange(len(ties)), own] -= self.tie_weights.ravel()
+        return np.concatenate([missed, jumps.ravel()]), np.concatenate([matrix, ties])
+
+    def _placed(self, slope: np.ndarray, segments: np.ndarray) -> np.ndarray:
+        """Puts derivatives by first state and constants, shape (R, n + P), into the columns of their segments."""
+        matrix = np.zeros((len(slope), self.p + self.n * len(self.slices)))
+        matrix[:, : self.p] = slope[:, self.n :]
+        columns = self.p + segments[:, None] * self.n + np.arange(self.n)
+        matrix[np.arange(len(slope))[:, None], columns] = slope[:, : self.n]
+        return matrix
 
     def _tolerance(self, s: int) -> np.ndarray:
         """Noise of each state, for velocities that were not measured in proportion to the positions'."""
@@ -186,16 +206,10 @@ class _Shooting:
             noise[half:] = noise[:half] * self.scale[half:] / self.scale[:half]
         return noise
 
-    def _scatter(self, slope: np.ndarray, s: int, unknowns: int) -> np.ndarray:
-        block = np.zeros((len(slope), unknowns))
-        block[:, : self.p] = slope[:, self.n :]
-        block[:, self.p + s * self.n : self.p + (s + 1) * self.n] = slope[:, : self.n]
-        return block
-
     def solve(self, iterations: int, deadline: float) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
         """Levenberg-Marquardt from the guess; returns constants, first states, cost, Jacobian, converged."""
         values, first, damping = self.model.values.copy(), self.first.copy(), 1e-7
-        residual, slope = self.residuals(values, first, jacobian=True)
+        residual, slope = self.residuals(values, first)
         cost, converged = float(residual @ residual), False
         if not np.isfinite(cost) or not np.all(np.isfinite(slope)):
             return values, first, np.inf, None, False
@@ -208,7 +222,7 @@ class _Shooting:
             while damping < 1e8:
                 step = -_solve(normal + np.diag(damping * diagonal), gradient, diagonal)
                 trial = values + step[: self.p], first + step[self.p :].reshape(-1, self.n).T
-                candidate, new_slope = self.residuals(*trial, jacobian=True)
+                candidate, new_slope = self.residuals(*trial)
                 trial_cost = float(candidate @ candidate)
                 if np.isfinite(trial_cost) and trial_cost <= cost:
                     better = True
