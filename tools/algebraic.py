@@ -1,0 +1,347 @@
+"""Algebraic laws: y = f(other columns) from a table in which every row stands for itself.
+
+    motionlaw discover table.csv --target y
+
+Formulas are proposed (`algebraic_terms`), fitted to y and scored (`algebraic_fit`); this file reads the table, runs
+the contest, checks the winner on rows it has not seen, and says so where the columns do not determine y.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.algebraic_fit import TRANSFORMS, Formula, Rows, fit_formula, linear_terms, rank, simpler
+from motionlaw.tools.algebraic_terms import proposed_formulas
+from motionlaw.tools.discovery import SHORT, DiscoverySettings
+from motionlaw.tools.doubts import POSSIBLE
+from motionlaw.tools.equation import coefficient_unit, compile_rhs, format_expr, parse
+from motionlaw.tools.errors import UserError
+from motionlaw.tools.law import Alternative, Discovery, Hypothesis, Term
+from motionlaw.tools.realign import named_constants
+from motionlaw.tools.summary import with_error
+from motionlaw.tools.table import read_columns
+from motionlaw.tools.table_columns import find_column
+from motionlaw.tools.table_files import read_tables
+from motionlaw.tools.units import parse_unit
+from motionlaw.tools.verify import WEAK_NMSE
+
+# The search looks at no more rows than this; the law is fitted to all.
+MOST_ROWS = 2000
+# Share of the rows that is kept aside, where there are rows enough.
+KEPT_ASIDE = 0.2
+# A formula that leaves this share of the variance in unseen rows tells no more than the mean does.
+NO_BETTER = 0.9
+# A formula of more than this cost describes a table rather than explaining it, unless it is exact.
+LONG, EXACT = 10.0, 1e-12
+# Stated errors account for the scatter where the misfit per row is below this.
+ACCOUNTED = 1.5
+# Rounds in which idle terms are dropped and equal constants joined, and how many formulas take part.
+ROUNDS, LEADERS = 5, 4
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What was read: the rows, the target's name, units by column, and what the reader ought to know."""
+
+    rows: Rows
+    target: str
+    units: dict[str, str]
+    warnings: list[str]
+
+
+def discover_algebraic(
+    paths: Sequence[str | Path],
+    target: str,
+    *,
+    columns: Sequence[str] | str | None = None,
+    settings: DiscoverySettings,
+) -> Discovery:
+    """Finds an algebraic law for one column of a table in terms of the others.
+
+    Args:
+        paths: Tables with the same columns; their rows are taken together.
+        target: The column to explain; a column ``unc_<target>`` holds its standard errors.
+        columns: The columns that may explain it; all numeric ones if not given.
+        settings: Engines, time limit and seed; the order of a law of motion does not matter here.
+
+    Returns:
+        A discovery of order 0; refused, with the reason, where no column determines the target.
+
+    Raises:
+        UserError: The table has no such column, nothing to explain it by, or too few rows.
+    """
+    from motionlaw import __version__
+
+    started = time.monotonic()
+    table = _read(paths, target, columns)
+    deadline = started + 0.8 * settings.time_limit
+    rng = np.random.default_rng(settings.seed)
+    n = len(table.rows.y)
+    aside = np.zeros(n, dtype=bool)
+    if n >= SHORT:
+        aside[rng.permutation(n)[: round(KEPT_ASIDE * n)]] = True
+    ranked, was_cut, proposed = _contest(table, table.rows.only(~aside), settings, deadline, rng)
+    if was_cut:
+        table.warnings.append(f"The time limit of {settings.time_limit:g} s cut the search short: best law so far.")
+    found = _reported(table, ranked, aside, was_cut, proposed)
+    engine = found.engine if found.law else ",".join(settings.sr)
+    name = ", ".join(Path(path).name for path in paths)
+    seconds = round(time.monotonic() - started, 3)
+    return replace(found, input=name, engine=engine, seconds=seconds, seed=settings.seed, version=__version__)
+
+
+def _read(paths: Sequence[str | Path], target: str, columns: Sequence[str] | str | None) -> _Table:
+    """Reads the columns and tells predictors from stated errors."""
+    if not paths:
+        raise UserError("No input was given. Name a table, e.g. motionlaw discover table.csv --target y.")
+    names = list(read_tables(paths[0])[0].frame.columns)
+    target = find_column(target, names)
+    listed = columns.split(",") if isinstance(columns, str) else columns
+    errors = f"unc_{target}"
+    wanted = None
+    if listed is not None:
+        chosen = [find_column(name.strip(), names) for name in listed if name.strip()]
+        wanted = list(dict.fromkeys([*chosen, target, *([errors] if errors in names else [])]))
+    read = read_columns(paths, columns=wanted)
+    warnings, frame = list(read.warnings), read.frame
+    if target not in frame:
+        raise UserError(f"The target column '{target}' must hold numbers, but it holds text.")
+    y = frame[target].to_numpy(float)
+    if np.ptp(y) <= 1e-12 * np.max(np.abs(y)):
+        raise UserError(f"The target column '{target}' must vary, but it is {y[0]:g} in all {len(y)} rows.")
+    stated = frame[errors].to_numpy(float) if errors in frame else None
+    if stated is not None and not np.all(stated > 0):
+        warnings.append(f"Column {errors} has errors that are not positive and is not used.")
+        stated = None
+    others = [name for name in frame.columns if name != target]
+    uncertain = [name for name in others if name.startswith("unc_") and name[4:] in frame]
+    if any(name != errors for name in uncertain):
+        warnings.append("Only the errors of the target are taken into account, not those of other columns.")
+    constant = [name for name in others if name not in uncertain and np.ptp(frame[name]) == 0]
+    warnings += [f"Column {name} is the same in all rows and can explain nothing." for name in constant]
+    used = [name for name in others if name not in uncertain and name not in constant]
+    if not used:
+        raise UserError(f"There is no other column of numbers that varies to explain '{target}' by, got: {', '.join(names)}.")
+    rows = Rows({name: frame[name].to_numpy(float) for name in used}, y, stated)
+    return _Table(rows, target, {name: _unit(name, read.units.get(name, "")) for name in [*used, target]}, warnings)
+
+
+def _unit(name: str, given: str) -> str:
+    """The unit of a column from its header, else from a name such as ``mass_g``; ``""`` where unknown."""
+    stem, _, ending = name.rpartition("_")
+    for text in (given, ending if len(stem) > 2 and not ending.isdigit() else ""):
+        try:
+            if text and parse_unit(text) is not None:
+                return text
+        except UserError:
+            continue  # a unit that we have no name for, or no unit at all
+    return ""
+
+
+def _contest(
+    table: _Table, rows: Rows, settings: DiscoverySettings, deadline: float, rng: np.random.Generator
+) -> tuple[list[Formula], bool, list[Formula]]:
+    """Ranked formulas, whether time ran out, and the formulas that other engines proposed."""
+
+    def is_late() -> bool:
+        return time.monotonic() > deadline
+
+    if len(rows.y) > MOST_ROWS:
+        rows = rows.only(np.sort(rng.permutation(len(rows.y))[:MOST_ROWS]))
+    outsiders: list[Formula] = []
+    for engine in (name for name in settings.sr if name != "search"):
+        limit = max(1.0, (deadline - time.monotonic()) / len(settings.sr))
+        outsiders += _from_engine(engine, rows, limit, settings.seed, table.warnings)
+    searched, was_cut = proposed_formulas(rows, is_late=is_late)
+    if "search" not in settings.sr:
+        searched, was_cut = searched[:1], False
+    fitted: list[Formula] = []
+    for formula in [*searched[:1], *outsiders, *searched[1:]]:
+        if is_late() and len(fitted) > 1:
+            return rank(fitted, rows), True, outsiders
+        fitted.append(fit_formula(formula, rows))
+    ranked = rank(fitted, rows)
+    tried = {formula.key for formula in fitted}
+    for _ in range(ROUNDS):
+        fresh = {each.key: each for leader in ranked[:LEADERS] for each in simpler(leader) if each.key not in tried}
+        if not fresh or is_late():
+            break
+        tried |= set(fresh)
+        ranked = rank([*ranked, *(fit_formula(each, rows) for each in fresh.values())], rows)
+    return ranked, was_cut, outsiders
+
+
+def _from_engine(engine: str, rows: Rows, limit: float, seed: int, warnings: list[str]) -> list[Formula]:
+    """The formulas on another engine's front, with their numbers as constants to be fitted again."""
+    from motionlaw.tools.engines import regress
+
+    names = list(rows.columns)
+    result = regress(engine, np.column_stack(list(rows.columns.values())), rows.y, names, time_limit=limit, seed=seed)
+    if result.status != "ok":
+        warnings.append(f"{engine}: {result.message or result.status}")
+    formulas = []
+    hidden = {sympy.Symbol(name): sympy.Symbol(f"_u{k}") for k, name in enumerate(names)}
+    back = {new: old for old, new in hidden.items()}
+    for candidate in result.front[:8] + result.front[8:][-4:]:
+        expression = parse(candidate.expression, variables=names).xreplace(hidden)
+        model = named_constants([expression], coordinates=tuple(s.name for s in back), order=1)
+        constants = {sympy.Symbol(name): sympy.Symbol(f"_{name.replace('_', '')}") for name in model.parameters}
+        values = dict(zip((s.name for s in constants.values()), map(float, model.values), strict=True))
+        formulas.append(Formula(model.equations[0].xreplace(constants | back), values, source=engine))
+    return formulas
+
+
+def _predicted(formula: Formula, rows: Rows) -> np.ndarray:
+    """The formula's values, shape (n,)."""
+    return compile_rhs([formula.expression()], list(rows.columns))(np.array(list(rows.columns.values())))[0]
+
+
+def _unseen(formula: Formula, table: _Table, aside: np.ndarray) -> float:
+    """Error in rows that took no part in the fit, as a share of the target's variance."""
+    rows = table.rows
+    noises = (formula.noise,)
+    if aside.any():
+        fitted = fit_formula(formula, rows.only(~aside), noises=noises)
+        errors = _predicted(fitted, rows.only(aside)) - rows.y[aside]
+    else:
+        kept = [np.arange(len(rows.y)) != row for row in range(len(rows.y))]
+        errors = np.array([
+            (_predicted(fit_formula(formula, rows.only(mask), noises=noises), rows.only(~mask)) - rows.y[~mask])[0]
+            for mask in kept
+        ])  # fmt: skip
+    nmse = float(np.mean(errors**2)) / rows.spread
+    return nmse if np.isfinite(nmse) else np.inf
+
+
+def _reported(
+    table: _Table, ranked: list[Formula], aside: np.ndarray, was_cut: bool, proposed: list[Formula]
+) -> Discovery:
+    """Checks the winner and writes the discovery."""
+    rows = table.rows
+    nothing = Discovery(
+        input="", status="refused", reason="", order=0, state=tuple(rows.columns), length_unit=table.units[table.target],
+        law={}, terms=(), fit={"nmse_acceleration": None, "nmse_trajectory": None, "noise_std": None, "rows": len(rows.y)},
+        holdout={"nmse_trajectory": None, "span_s": 0.0}, warnings=tuple(table.warnings),
+        alternatives=_alternatives(table, ranked),
+    )  # fmt: skip
+    winner = ranked[0]
+    used = [name for name in rows.columns if sympy.Symbol(name) in winner.inside.free_symbols]
+    if not used:
+        return replace(nothing, reason=_no_dependence(table, winner))
+    final = fit_formula(winner, rows, noises=(winner.noise,))
+    nmse, unseen = float(np.mean((_predicted(final, rows) - rows.y) ** 2)) / rows.spread, _unseen(winner, table, aside)
+    status, reason = _verdict(table, final, unseen, was_cut)
+    if status == "refused":
+        return replace(nothing, reason=reason)
+    return replace(
+        nothing,
+        status=status,
+        reason=reason,
+        law={table.target: format_expr(final.expression())},
+        terms=tuple(_terms(final, table)),
+        fit=nothing.fit | {"nmse_trajectory": nmse, "noise_std": final.noise_std},
+        holdout={"nmse_trajectory": unseen, "span_s": 0.0},
+        alternatives=_alternatives(table, ranked[1:]),
+        hypotheses=_hypotheses(table, proposed, winner),
+        warnings=(*table.warnings, *_notes(table, ranked, final, used, int(aside.sum()))),
+        engine=winner.source,
+    )
+
+
+def _no_dependence(table: _Table, constant: Formula) -> str:
+    """Why there is no law: the target does not depend on what the table holds, as far as it can tell."""
+    mean = with_error(constant.values["_c1"], constant.stderr["_c1"], table.units[table.target])
+    scatter = "its stated errors" if table.rows.stderr is not None else f"scatter of {constant.noise_std:.2g}"
+    return f"No dependence on {' or '.join(table.rows.columns)} found: {table.target} is {mean}, within {scatter}."
+
+
+def _verdict(table: _Table, final: Formula, unseen: float, was_cut: bool) -> tuple[str, str]:
+    """Whether the law holds on unseen rows."""
+    if not unseen < NO_BETTER:
+        return "refused", f"No formula tells {table.target} in unseen rows better than its mean does."
+    free = len(table.rows.y) - len(final.values)
+    is_accounted = table.rows.stderr is not None and final.misfit / free < ACCOUNTED
+    if was_cut:
+        return "weak", "The time limit cut the search short."
+    if unseen > WEAK_NMSE and not is_accounted:
+        share = f"{100 * unseen:.0f} %"
+        return "weak", f"The law leaves {share} of the variance in unseen rows: scatter, or causes that are not in the table."
+    if final.cost > LONG and unseen > EXACT:
+        count = len(final.values)
+        return "weak", f"With {count} constants the formula describes the table; no plain law was found that explains it."
+    return "ok", ""
+
+
+def _notes(table: _Table, ranked: list[Formula], final: Formula, used: list[str], aside: int) -> list[str]:
+    """How the law was checked and what the table does not tell."""
+    how = f"{aside} of {len(table.rows.y)} rows, chosen at random, were kept aside to check the law."
+    if not aside:
+        how = f"With {len(table.rows.y)} rows the terms were chosen on all of them; each row was checked by a fit to the others."
+    notes = [how]
+    unused = [name for name in table.rows.columns if name not in used]
+    if unused:
+        notes.append(f"No dependence on {' or '.join(unused)} found.")
+    if final.noise == "proportional":
+        notes.append(f"The scatter grows with {table.target} and was weighed so.")
+    near = [format_expr(rival.expression(), digits=3) for rival in ranked[1:4] if rival.score - ranked[0].score < POSSIBLE]
+    near = [text for text in near if text != format_expr(final.expression(), digits=3)]
+    if near:
+        notes.append(f"The data cannot tell the law from: {'; '.join(near)}.")
+    return notes
+
+
+def _terms(final: Formula, table: _Table) -> list[Term]:
+    """Every constant with its error and, where the headers tell, its unit."""
+    of = TRANSFORMS[final.transform][1].format(table.target)
+    unit = table.units[table.target]
+    unit = unit and {"": unit, "1/y": f"1/({unit})", "y^2": f"({unit})^2", "log y": ""}[final.transform]
+    inner = {name: value for name, value in final.values.items() if not name.startswith("_c")}
+    numbers = {sympy.Symbol(name): sympy.Float(value) for name, value in inner.items()}
+    terms, listed = [], []
+    for name, term in linear_terms(final):
+        listed.append(name)
+        rest = term.subs(numbers)
+        # Where an exponent or a rate is a constant of its own, the unit is no product of small powers.
+        of_term = coefficient_unit(rest, table.units, unit) if not term.has(*numbers) else ""
+        terms.append(Term(of, format_expr(rest), final.values[name], final.stderr[name], of_term))
+    for name in final.values:
+        if name not in listed:
+            terms.append(Term(of, _role(name, final.inside), final.values[name], final.stderr[name]))
+    return terms
+
+
+def _role(name: str, inside: sympy.Expr) -> str:
+    """What an inner constant is, in words, e.g. ``exponent of x`` or ``k in exp(k*x)``."""
+    symbol = sympy.Symbol(name)
+    for node in sympy.preorder_traversal(inside):
+        if node.is_Pow and node.exp == symbol:
+            return f"exponent of {format_expr(node.base)}"
+    holders = [node for node in sympy.postorder_traversal(inside) if node.has(symbol) and (node.is_Function or node.is_Pow)]
+    text = holders[0].subs(symbol, sympy.Symbol("k")) if holders else sympy.Symbol("k")
+    others = {s: sympy.Symbol(s.name.lstrip("_")) for s in text.free_symbols if s.name.startswith("_")}
+    return f"k in {format_expr(text.xreplace(others))}"
+
+
+def _alternatives(table: _Table, rivals: list[Formula]) -> tuple[Alternative, ...]:
+    """The runners-up with their error in all rows."""
+    found, best = [], rivals[0].score if rivals else 0.0
+    for rival in rivals[:5]:
+        nmse = float(np.mean((_predicted(rival, table.rows) - table.rows.y) ** 2)) / table.rows.spread
+        law = {table.target: format_expr(rival.expression())}
+        found.append(Alternative(law, round(rival.score, 3), round(rival.score - best, 3), nmse if np.isfinite(nmse) else None))
+    return tuple(found)
+
+
+def _hypotheses(table: _Table, proposed: list[Formula], winner: Formula) -> tuple[Hypothesis, ...]:
+    """What other engines proposed, and whether it won."""
+    found = []
+    for formula in proposed:
+        text = format_expr(formula.expression())
+        found.append(Hypothesis(formula.source, f"{table.target} = {text}", {table.target: text}, formula.key == winner.key))
+    return tuple(found)
