@@ -26,6 +26,9 @@ REGAINED = 0.7
 LONG_GAP = 3
 """Frames missed from which on the speed is that of the last sure matches."""
 
+FAR = 0.15
+"""Correlation by which a match as far off as was looked must be better than one at the expected place."""
+
 MAX_TEMPLATE = 48
 """Longest side of the searched picture, coarse pixels; the part with the strongest edges is kept."""
 
@@ -180,6 +183,17 @@ class _Search:
         return bool(box[0] >= 0 and box[1] >= 0 and box[2] <= self.luma.shape[2] and box[3] <= self.luma.shape[1])
 
 
+def _top_near(scores: np.ndarray, j: int, i: int) -> tuple[int, int]:
+    """Climbs to the next local maximum, so that preferring the near does not move the peak; returns column and row."""
+    while True:
+        rows, columns = slice(max(j - 1, 0), j + 2), slice(max(i - 1, 0), i + 2)
+        down, right = np.unravel_index(int(np.argmax(scores[rows, columns])), scores[rows, columns].shape)
+        top = (rows.start + int(down), columns.start + int(right))
+        if top == (j, i) or not scores[top] > scores[j, i]:
+            return int(i), int(j)
+        j, i = top
+
+
 def _peak(
     cv2: object, picture: np.ndarray, template: np.ndarray, near: np.ndarray, reach: float
 ) -> tuple[np.ndarray, float]:
@@ -191,7 +205,11 @@ def _peak(
     if x2 - x1 < width or y2 - y1 < height:
         return near, 0.0
     scores = cv2.matchTemplate(picture[y1:y2, x1:x2], template, cv2.TM_CCOEFF_NORMED)  # type: ignore[attr-defined]
-    _, score, _, (i, j) = cv2.minMaxLoc(scores)  # type: ignore[attr-defined]
+    # Of two places that look alike, the nearer one is it: its neighbour in a row of cups looks the same.
+    middle = near - np.array([x1 + (width - 1) / 2, y1 + (height - 1) / 2])
+    away = ((np.arange(scores.shape[1]) - middle[0]) ** 2)[None] + ((np.arange(scores.shape[0]) - middle[1]) ** 2)[:, None]
+    i, j = _top_near(scores, *np.unravel_index(int(np.argmax(scores - FAR * away / reach**2)), scores.shape))
+    score = scores[j, i]
     if not np.isfinite(score) or score > 1.001:  # a flat patch has no correlation
         return near, 0.0
     dx = _vertex(scores[j, i - 1], score, scores[j, i + 1]) if 0 < i < scores.shape[1] - 1 else 0.0
