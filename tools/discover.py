@@ -112,7 +112,8 @@ def _between(trajectory: Trajectory, start: float | None, end: float | None) -> 
     rows = (trajectory.t >= low) & (trajectory.t <= high)
     if rows.sum() < 2:
         raise UserError(
-            f"{trajectory.name} has no rows between {low:g} s and {high:g} s. It runs from {trajectory.t[0]:g} s to {trajectory.t[-1]:g} s."
+            f"{trajectory.name} has no rows between {low:g} s and {high:g} s. "
+            f"It runs from {trajectory.t[0]:g} s to {trajectory.t[-1]:g} s."
         )
     arrays = {
         key: None if getattr(trajectory, key) is None else getattr(trajectory, key)[rows]
@@ -161,7 +162,8 @@ def _centred(trajectory: Trajectory) -> Trajectory:
     """Moves the origin into the middle of the motion: a frame's corner means nothing to a law."""
     middle = np.round((np.nanmin(trajectory.position, axis=0) + np.nanmax(trajectory.position, axis=0)) / 2, 3)
     place = ", ".join(f"{name} = {value:g}" for name, value in zip(trajectory.coordinates, middle, strict=True))
-    note = f"The origin was moved to the middle of the motion, {place} {trajectory.units[0]} from the frame's lower left corner."
+    unit = trajectory.units[0]
+    note = f"The origin was moved to the middle of the motion, {place} {unit} (y up) from the frame's corner."
     return replace(trajectory, position=trajectory.position - middle, notes=(*trajectory.notes, note))
 
 
@@ -264,7 +266,7 @@ def _from_sensor(
         swings or trajectories, name=name, settings=settings, has_velocity_meaning=True, on_progress=on_progress
     )
     if found.status == "ok":
-        reason = "The table holds accelerations in the sensor's own frame: they carry frequency and damping, not the force law."
+        reason = "Accelerations in the sensor's own frame carry frequency and damping, not the force law."
         return replace(found, status="weak", reason=reason)
     return found
 
@@ -311,8 +313,8 @@ def discover_command(
             inputs = None
         else:
             inputs = read_inputs(
-                paths, scale=scale, origin=origin, tilt=tilt, track=track or "auto", fps=fps, time=time, columns=columns,
-                start=start, end=end, on_progress=lambda share: tell(f"tracking {100 * share:.0f} %"),
+                paths, scale=scale, origin=origin, tilt=tilt, track=track or "auto", fps=fps, time=time,
+                columns=columns, start=start, end=end, on_progress=lambda share: tell(f"tracking {100 * share:.0f} %"),
             )  # fmt: skip
             name = ", ".join(Path(path).name for path in paths)
             found = discover_inputs(inputs, name=name, settings=settings, on_progress=tell)

@@ -137,7 +137,8 @@ def _law_of_longest(contest: Contest, trajectories: Sequence[Trajectory], search
     regimes = tuple(_given(regime, laws) for regime in found.regimes)
     warning = (
         f"No one law holds in all {len(runs)} stretches of motion: this is the law of the longest "
-        f"({runs[longest].trajectory.t[0]:.4g} s to {runs[longest].trajectory.t[-1]:.4g} s); the others' are listed with the regimes."
+        f"({runs[longest].trajectory.t[0]:.4g} s to {runs[longest].trajectory.t[-1]:.4g} s); the others' are listed "
+        "with the regimes."
     )
     return replace(found, regimes=regimes, warnings=(*found.warnings, warning))
 
@@ -222,8 +223,8 @@ class _Search:
             return ranked, was_cut
         contest.is_joined = False
         contest.warnings.append(
-            "No single first state follows a whole run (chaos, or disturbances on the way): the law was fitted to short "
-            "stretches and is judged by forecasts."
+            "No single first state follows a whole run (chaos, or disturbances on the way): the law was fitted to "
+            "short stretches and is judged by forecasts."
         )
         return apart, was_cut
 

@@ -134,8 +134,8 @@ def _checked(contest: Contest, winner: Rival) -> tuple[Rival, Check]:
     forecast = check_law(winner, contest.evidence, is_joined=False)
     if forecast.nmse_holdout is not None and forecast.nmse_holdout < FORECAST_GAIN * check.nmse_holdout:
         contest.warnings.append(
-            f"Played from its first state the law loses the motion in the unseen tail (it misses by {check.nmse_holdout:.2g} of "
-            "the variance), as chaotic motion does; it is judged by short forecasts instead."
+            "Played from its first state the law loses the motion in the unseen tail (it misses by "
+            f"{check.nmse_holdout:.2g} of the variance), as chaotic motion does; it is judged by short forecasts."
         )
         contest.is_joined = False
         winner = fit_rival(replace(winner, fit=None), contest.evidence, is_joined=False)

@@ -18,11 +18,13 @@ from motionlaw.tools.links import link_angles
 from motionlaw.tools.noise import noise_std
 from motionlaw.tools.pivot import angle_about_pivot
 from motionlaw.tools.points import Point, known
-from motionlaw.tools.shapes import parabola_residual_std, Line, fit_line
+from motionlaw.tools.shapes import Line, fit_circle, fit_line, parabola_residual_std
 from motionlaw.tools.trajectory import Trajectory
 
 DEGREE_UNITS = ("deg", "degree", "degrees", "°")
 NEAR_AXIS = np.deg2rad(8.0)
+# At most this share of a run's rows may be left out as strays from a circle.
+MOST_STRAYS, STRAY_FACTORS = 0.15, (20, 10, 7, 5, 5)
 _POINT_NAME = re.compile(r"^(?P<before>.*?)[_\s.]?(?P<axis>[xy])[_\s]?(?P<after>\d*)$", re.IGNORECASE)
 
 
@@ -177,6 +179,8 @@ def _one_point(runs: Sequence[Trajectory], point: Point, noise: np.ndarray,
     straight = line.residual_std < max(3.0 * sigma, 0.004 * line.extent)
     choices = []
     angle = angle_about_pivot(runs, point, sigma, y_down=y_down)
+    if angle is None and not straight:
+        angle = angle_about_pivot([_on_circle(run, point) for run in runs], point, sigma, y_down=y_down)
     if angle is not None and not (straight and line.residual_std < 2.0 * sigma):
         choices.append(CoordinateChoice("angle", *angle))
     # A little sideways drift is a crooked camera or guide; a bend that stands out of the noise is a second coordinate.
@@ -185,6 +189,26 @@ def _one_point(runs: Sequence[Trajectory], point: Point, noise: np.ndarray,
     if straight or (not choices and (line.residual_std < 0.03 * line.extent or sways)):
         choices.append(_along_line(runs, point, line, sigma))
     return choices
+
+
+def _on_circle(run: Trajectory, point: Point) -> Trajectory:
+    """A run without the rows far off the circle that most rows keep to: a tracker's hold on something else."""
+    columns = list(point.columns)
+    seen = np.flatnonzero(np.isfinite(run.position[:, columns]).all(axis=1))
+    kept = seen
+    for factor in STRAY_FACTORS:  # the worst go first: they bend the circle that judges the others
+        if len(kept) < max(8, (1 - MOST_STRAYS) * len(seen)):
+            return run
+        circle = fit_circle(run.position[np.ix_(kept, columns)])
+        off = np.abs(np.linalg.norm(run.position[np.ix_(seen, columns)] - circle.centre, axis=1) - circle.radius)
+        kept = seen[off <= max(factor * 1.4826 * float(np.median(off)), 1e-12)]
+    strays = np.setdiff1d(seen, kept)
+    if not len(strays) or len(strays) > MOST_STRAYS * len(seen):
+        return run
+    position = run.position.copy()
+    position[np.ix_(strays, columns)] = np.nan
+    note = f"{len(strays)} rows lie far off the circle and were left out."
+    return replace(run, position=position, notes=(*run.notes, note))
 
 
 def _along_line(runs: Sequence[Trajectory], point: Point, line: Line, sigma: float) -> CoordinateChoice:

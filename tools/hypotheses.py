@@ -43,7 +43,7 @@ def _most_terms(evidence: Evidence) -> int:
 
 
 def window_seconds(evidence: Evidence) -> float:
-    """Length of the weak form's windows: half a characteristic time, at most a quarter of the runs, at least five rows."""
+    """Length of the weak form's windows: half a characteristic time, a quarter of the runs, at least five rows."""
     spacing = float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs])))
     longest = max(run.trajectory.t[run.rows_fitted - 1] - run.trajectory.t[0] for run in evidence.runs)
     return max(min(0.5 * evidence.time_scale_s, 0.25 * longest), 5 * spacing)

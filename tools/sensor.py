@@ -43,8 +43,8 @@ def swinging_axis(trajectory: Trajectory) -> Trajectory | None:
         power = float(frequency.power_share * np.var(signal) * min(turns, 20.0))
         if best is None or power > best[0]:
             note = (
-                f"{name} swings steadily from {t[0]:.3g} s to {t[-1]:.3g} s: the law is one of this signal in the sensor's "
-                "frame, so it tells frequency and damping but no force."
+                f"{name} swings steadily from {t[0]:.3g} s to {t[-1]:.3g} s: the law is one of this signal in the "
+                "sensor's frame, so it tells frequency and damping but no force."
             )
             swing = replace(
                 trajectory, t=t, coordinates=(name,), position=signal[:, None], velocity=None, acceleration=None,

@@ -190,7 +190,9 @@ def why_no_motion(trajectories: Sequence[Trajectory]) -> str:
             return "Nothing moves: every coordinate is constant."
         share = noise_std(t, position) / np.maximum(np.std(position, axis=0), 1e-300)
         if np.all(share > 0.8):
-            return "The positions are white noise: successive values are unrelated, so no motion and no law can be seen in them."
+            return (
+                "The positions are white noise: successive values are unrelated, so no motion and no law can be seen."
+            )
     return ""
 
 

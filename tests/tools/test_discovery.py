@@ -29,12 +29,19 @@ def terms_of(found):
 
 
 LAWS = {
-    "pendulum": (lambda x, v, t: -9.81 * np.sin(x) - 0.1 * v, [1.2, 0], "theta", "rad", {"sin(theta)": -9.81, "v": -0.1}),
+    "pendulum": (
+        lambda x, v, t: -9.81 * np.sin(x) - 0.1 * v, [1.2, 0], "theta", "rad", {"sin(theta)": -9.81, "v": -0.1},
+    ),
     "Duffing": (lambda x, v, t: -x - 0.8 * x**3 - 0.1 * v, [1.5, 0], "x", "m", {"x": -1, "x**3": -0.8, "v": -0.1}),
-    "van der Pol": (lambda x, v, t: -x + 1.2 * (1 - x * x) * v, [0.5, 0], "x", "m", {"x": -1, "v": 1.2, "v*x**2": -1.2}),
+    "van der Pol": (
+        lambda x, v, t: -x + 1.2 * (1 - x * x) * v, [0.5, 0], "x", "m", {"x": -1, "v": 1.2, "v*x**2": -1.2},
+    ),
     "quadratic drag": (lambda x, v, t: -4 * x - 0.15 * v * abs(v), [2, 0], "x", "m", {"x": -4, "v*abs(v)": -0.15}),
     "dry friction": (lambda x, v, t: -4 * x - 0.3 * np.sign(v), [2, 0], "x", "m", {"x": -4, "sign(v)": -0.3}),
-    "driven": (lambda x, v, t: -4 * x - 0.1 * v + 1.5 * np.cos(3.1 * t), [1, 0], "x", "m", {"x": -4, "v": -0.1, "cos(3.1*t)": 1.5}),
+    "driven": (
+        lambda x, v, t: -4 * x - 0.1 * v + 1.5 * np.cos(3.1 * t), [1, 0], "x", "m",
+        {"x": -4, "v": -0.1, "cos(3.1*t)": 1.5},
+    ),
 }  # fmt: skip
 
 

@@ -207,7 +207,8 @@ def _peak(
     scores = cv2.matchTemplate(picture[y1:y2, x1:x2], template, cv2.TM_CCOEFF_NORMED)  # type: ignore[attr-defined]
     # Of two places that look alike, the nearer one is it: its neighbour in a row of cups looks the same.
     middle = near - np.array([x1 + (width - 1) / 2, y1 + (height - 1) / 2])
-    away = ((np.arange(scores.shape[1]) - middle[0]) ** 2)[None] + ((np.arange(scores.shape[0]) - middle[1]) ** 2)[:, None]
+    across, down = np.arange(scores.shape[1]) - middle[0], np.arange(scores.shape[0]) - middle[1]
+    away = across[None] ** 2 + down[:, None] ** 2
     i, j = _top_near(scores, *np.unravel_index(int(np.argmax(scores - FAR * away / reach**2)), scores.shape))
     score = scores[j, i]
     if not np.isfinite(score) or score > 1.001:  # a flat patch has no correlation
