@@ -2,7 +2,7 @@
 
     motionlaw discover table.csv --target y
 
-Formulas are proposed (`algebraic_terms`), fitted to y and scored (`algebraic_fit`); this file reads the table, runs
+Formulas are proposed (`algebraic_search`), fitted to y and scored (`algebraic_fit`); this file reads the table, runs
 the contest, checks the winner on rows it has not seen, and says so where the columns do not determine y.
 """
 
@@ -16,8 +16,17 @@ from pathlib import Path
 import numpy as np
 import sympy
 
-from motionlaw.tools.algebraic_fit import TRANSFORMS, Formula, Rows, fit_formula, linear_terms, rank, simpler
-from motionlaw.tools.algebraic_terms import proposed_formulas
+from motionlaw.tools.algebraic_fit import (
+    TRANSFORMS,
+    Formula,
+    Rows,
+    fit_formula,
+    is_exact,
+    linear_terms,
+    rank,
+    simpler,
+)
+from motionlaw.tools.algebraic_search import formula_families
 from motionlaw.tools.discovery import SHORT, DiscoverySettings
 from motionlaw.tools.doubts import POSSIBLE
 from motionlaw.tools.equation import coefficient_unit, compile_rhs, format_expr, parse
@@ -127,7 +136,8 @@ def _read(paths: Sequence[str | Path], target: str, columns: Sequence[str] | str
     warnings += [f"Column {name} is the same in all rows and can explain nothing." for name in constant]
     used = [name for name in others if name not in uncertain and name not in constant]
     if not used:
-        raise UserError(f"There is no other column of numbers that varies to explain '{target}' by, got: {', '.join(names)}.")
+        got = ", ".join(names)
+        raise UserError(f"There is no other column of numbers that varies to explain '{target}' by, got: {got}.")
     rows = Rows({name: frame[name].to_numpy(float) for name in used}, y, stated)
     return _Table(rows, target, {name: _unit(name, read.units.get(name, "")) for name in [*used, target]}, warnings)
 
@@ -158,23 +168,29 @@ def _contest(
     for engine in (name for name in settings.sr if name != "search"):
         limit = max(1.0, (deadline - time.monotonic()) / len(settings.sr))
         outsiders += _from_engine(engine, rows, limit, settings.seed, table.warnings)
-    searched, was_cut = proposed_formulas(rows, is_late=is_late)
-    if "search" not in settings.sr:
-        searched, was_cut = searched[:1], False
-    fitted: list[Formula] = []
-    for formula in [*searched[:1], *outsiders, *searched[1:]]:
-        if is_late() and len(fitted) > 1:
-            return rank(fitted, rows), True, outsiders
-        fitted.append(fit_formula(formula, rows))
-    ranked = rank(fitted, rows)
+    fitted = [fit_formula(formula, rows) for formula in outsiders]
     tried = {formula.key for formula in fitted}
+    for number, family in enumerate(formula_families(rows)):
+        if number and "search" not in settings.sr:
+            break  # the constant is always there to be beaten
+        for formula in family:
+            if is_late() and len(fitted) > 1:
+                return rank(fitted, rows), True, outsiders
+            if formula.key not in tried:
+                tried.add(formula.key)
+                fitted.append(fit_formula(formula, rows))
+        if is_late():
+            return rank(fitted, rows), True, outsiders
+        if any(is_exact(formula, rows) for formula in fitted):
+            break
+    ranked = rank(fitted, rows)
     for _ in range(ROUNDS):
         fresh = {each.key: each for leader in ranked[:LEADERS] for each in simpler(leader) if each.key not in tried}
         if not fresh or is_late():
             break
         tried |= set(fresh)
         ranked = rank([*ranked, *(fit_formula(each, rows) for each in fresh.values())], rows)
-    return ranked, was_cut, outsiders
+    return ranked, False, outsiders
 
 
 def _from_engine(engine: str, rows: Rows, limit: float, seed: int, warnings: list[str]) -> list[Formula]:
@@ -225,9 +241,11 @@ def _reported(
     """Checks the winner and writes the discovery."""
     rows = table.rows
     nothing = Discovery(
-        input="", status="refused", reason="", order=0, state=tuple(rows.columns), length_unit=table.units[table.target],
-        law={}, terms=(), fit={"nmse_acceleration": None, "nmse_trajectory": None, "noise_std": None, "rows": len(rows.y)},
-        holdout={"nmse_trajectory": None, "span_s": 0.0}, warnings=tuple(table.warnings),
+        input="", status="refused", reason="", order=0, state=tuple(rows.columns), law={}, terms=(),
+        length_unit=table.units[table.target],
+        fit={"nmse_acceleration": None, "nmse_trajectory": None, "noise_std": None, "rows": len(rows.y)},
+        holdout={"nmse_trajectory": None, "span_s": 0.0},
+        warnings=tuple(table.warnings),
         alternatives=_alternatives(table, ranked),
     )  # fmt: skip
     winner = ranked[0]
@@ -247,7 +265,6 @@ def _reported(
         terms=tuple(_terms(final, table)),
         fit=nothing.fit | {"nmse_trajectory": nmse, "noise_std": final.noise_std},
         holdout={"nmse_trajectory": unseen, "span_s": 0.0},
-        alternatives=_alternatives(table, ranked[1:]),
         hypotheses=_hypotheses(table, proposed, winner),
         warnings=(*table.warnings, *_notes(table, ranked, final, used, int(aside.sum()))),
         engine=winner.source,
@@ -270,11 +287,11 @@ def _verdict(table: _Table, final: Formula, unseen: float, was_cut: bool) -> tup
     if was_cut:
         return "weak", "The time limit cut the search short."
     if unseen > WEAK_NMSE and not is_accounted:
-        share = f"{100 * unseen:.0f} %"
-        return "weak", f"The law leaves {share} of the variance in unseen rows: scatter, or causes that are not in the table."
+        left = f"The law leaves {100 * unseen:.0f} % of the variance in unseen rows"
+        return "weak", f"{left}: scatter, or causes that are not in the table."
     if final.cost > LONG and unseen > EXACT:
         count = len(final.values)
-        return "weak", f"With {count} constants the formula describes the table; no plain law was found that explains it."
+        return "weak", f"With {count} constants the formula describes the table; no plain law explains it."
     return "ok", ""
 
 
@@ -282,14 +299,16 @@ def _notes(table: _Table, ranked: list[Formula], final: Formula, used: list[str]
     """How the law was checked and what the table does not tell."""
     how = f"{aside} of {len(table.rows.y)} rows, chosen at random, were kept aside to check the law."
     if not aside:
-        how = f"With {len(table.rows.y)} rows the terms were chosen on all of them; each row was checked by a fit to the others."
+        count = len(table.rows.y)
+        how = f"With {count} rows the terms were chosen on all of them; each row was checked by a fit to the others."
     notes = [how]
     unused = [name for name in table.rows.columns if name not in used]
     if unused:
         notes.append(f"No dependence on {' or '.join(unused)} found.")
     if final.noise == "proportional":
         notes.append(f"The scatter grows with {table.target} and was weighed so.")
-    near = [format_expr(rival.expression(), digits=3) for rival in ranked[1:4] if rival.score - ranked[0].score < POSSIBLE]
+    rivals = [rival for rival in ranked[1:4] if rival.score - ranked[0].score < POSSIBLE]
+    near = [format_expr(rival.expression(), digits=3) for rival in rivals]
     near = [text for text in near if text != format_expr(final.expression(), digits=3)]
     if near:
         notes.append(f"The data cannot tell the law from: {'; '.join(near)}.")
@@ -322,19 +341,20 @@ def _role(name: str, inside: sympy.Expr) -> str:
     for node in sympy.preorder_traversal(inside):
         if node.is_Pow and node.exp == symbol:
             return f"exponent of {format_expr(node.base)}"
-    holders = [node for node in sympy.postorder_traversal(inside) if node.has(symbol) and (node.is_Function or node.is_Pow)]
+    nodes = [node for node in sympy.postorder_traversal(inside) if node.has(symbol)]
+    holders = [node for node in nodes if node.is_Function or node.is_Pow]
     text = holders[0].subs(symbol, sympy.Symbol("k")) if holders else sympy.Symbol("k")
     others = {s: sympy.Symbol(s.name.lstrip("_")) for s in text.free_symbols if s.name.startswith("_")}
     return f"k in {format_expr(text.xreplace(others))}"
 
 
-def _alternatives(table: _Table, rivals: list[Formula]) -> tuple[Alternative, ...]:
+def _alternatives(table: _Table, ranked: list[Formula]) -> tuple[Alternative, ...]:
     """The runners-up with their error in all rows."""
-    found, best = [], rivals[0].score if rivals else 0.0
-    for rival in rivals[:5]:
+    found = []
+    for rival in ranked[1:6]:
         nmse = float(np.mean((_predicted(rival, table.rows) - table.rows.y) ** 2)) / table.rows.spread
-        law = {table.target: format_expr(rival.expression())}
-        found.append(Alternative(law, round(rival.score, 3), round(rival.score - best, 3), nmse if np.isfinite(nmse) else None))
+        law, delta = {table.target: format_expr(rival.expression())}, rival.score - ranked[0].score
+        found.append(Alternative(law, round(rival.score, 3), round(delta, 3), nmse if np.isfinite(nmse) else None))
     return tuple(found)
 
 
@@ -342,6 +362,6 @@ def _hypotheses(table: _Table, proposed: list[Formula], winner: Formula) -> tupl
     """What other engines proposed, and whether it won."""
     found = []
     for formula in proposed:
-        text = format_expr(formula.expression())
-        found.append(Hypothesis(formula.source, f"{table.target} = {text}", {table.target: text}, formula.key == winner.key))
+        text, is_used = format_expr(formula.expression()), formula.key == winner.key
+        found.append(Hypothesis(formula.source, f"{table.target} = {text}", {table.target: text}, is_used))
     return tuple(found)

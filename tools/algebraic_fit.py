@@ -2,7 +2,7 @@
 
 Every formula, wherever it comes from, is fitted to y itself, and its score is a description length, lower is better:
 -2·log-likelihood + (log(n) + 2)·cost, as in `contest`. The noise may have one size, or a share of y: whichever
-explains the formula's own misfit better. Leaves out where formulas come from (`algebraic_terms`).
+explains the formula's own misfit better. Leaves out where formulas come from (`algebraic_search`).
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Formula:
     def key(self) -> str:
         """Text that is equal for equal structures."""
         names = {sympy.Symbol(name): sympy.Symbol("_") for name in self.values}
-        return self.transform + "|" + "+".join(sorted(str(term.subs(names)) for term in sympy.Add.make_args(self.inside)))
+        terms = sorted(str(term.subs(names)) for term in sympy.Add.make_args(self.inside))
+        return f"{self.transform}|{'+'.join(terms)}"
 
     @property
     def cost(self) -> float:
@@ -171,8 +172,9 @@ def _solve(curve: _Curve, start: np.ndarray, y: np.ndarray, sizes: np.ndarray) -
     def slopes(scaled: np.ndarray) -> np.ndarray:
         return np.nan_to_num(curve.at(scaled * unit)[1] * unit / sizes[:, None], nan=0.0, posinf=0.0, neginf=0.0)
 
+    limits = {"xtol": 1e-14, "ftol": 1e-14, "gtol": 1e-14, "max_nfev": 60}
     try:
-        found = least_squares(residual, start / unit, slopes, method="lm", xtol=1e-14, ftol=1e-14, gtol=1e-14, max_nfev=60)
+        found = least_squares(residual, start / unit, slopes, method="lm", **limits)
     except ValueError:  # fewer rows than constants, or numbers that overflow
         return None
     return found.x * unit
@@ -245,15 +247,19 @@ def _judged(formula: Formula, curve: _Curve, values: np.ndarray, rows: Rows, siz
     )  # fmt: skip
 
 
+def is_exact(formula: Formula, rows: Rows) -> bool:
+    """Whether a fitted formula leaves no more than the rounding of the numbers in the table."""
+    return formula.noise != "stated" and formula.misfit < len(rows.y) * np.log(1e3 * ROUNDING * rows.spread)
+
+
 def rank(formulas: Sequence[Formula], rows: Rows) -> list[Formula]:
     """Scores fitted formulas on a common footing and sorts them, best first, one a structure."""
     fitted = [formula for formula in formulas if np.isfinite(formula.misfit)]
     n, widened = len(rows.y), 1.0
     if rows.stderr is not None and fitted:
         widened = max(1.0, min(formula.misfit / (n - len(formula.values)) for formula in fitted))
-    scored = [
-        replace(formula, score=float(formula.misfit / widened + (np.log(n) + CHOICE) * formula.cost)) for formula in fitted
-    ]
+    price = np.log(n) + CHOICE
+    scored = [replace(formula, score=float(formula.misfit / widened + price * formula.cost)) for formula in fitted]
     first: dict[str, Formula] = {}
     for formula in sorted(scored, key=lambda formula: formula.score):
         first.setdefault(formula.key, formula)
@@ -308,7 +314,8 @@ def linear_terms(formula: Formula) -> list[tuple[str, sympy.Expr]]:
     """The constants that multiply a term of ``inside``, each with its term, in the order in which they are printed."""
     found = []
     for term in ordered_terms(formula.inside):
-        names = [factor.name for factor in sympy.Mul.make_args(term) if factor.is_Symbol and factor.name.startswith("_c")]
+        symbols = [factor for factor in sympy.Mul.make_args(term) if factor.is_Symbol]
+        names = [symbol.name for symbol in symbols if symbol.name.startswith("_c")]
         if len(names) == 1 and names[0] not in dict(found):
             found.append((names[0], formula.inside.coeff(sympy.Symbol(names[0]))))
     return found

@@ -88,10 +88,10 @@ def _head(discovery: Discovery) -> str:
     lines.append(_equations(discovery, discovery.law))
     tail, span = discovery.holdout.get("nmse_trajectory"), discovery.holdout.get("span_s")
     if discovery.law and tail is not None and span is not None:
-        lines.append(
-            f'<p class="note">On the last {number_text(float(span), digits=2)} s, which were not used to find it, '
-            f"the law leaves {_share(tail)} of the variance.</p>"
-        )
+        where = f"On the last {number_text(float(span), digits=2)} s, which were not used to find it,"
+        if not discovery.order:
+            where = "On rows that were not used to fit it,"
+        lines.append(f'<p class="note">{where} the law leaves {_share(tail)} of the variance.</p>')
     facts = "".join(
         f"<div><dt>{_escaped(of.name)}</dt><dd>{_escaped(value_text(of.value, of.stderr, of.unit))}</dd></div>"
         for of in discovery.quantities
