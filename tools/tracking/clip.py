@@ -18,8 +18,8 @@ from motionlaw.tools.video import PlanarFrame, VideoInfo, checked_crop, read_pla
 COARSE_SIDE = 720
 """Longest side of the colour picture, pixels."""
 
-CHUNK_BYTES = 500 * 2**20
-"""Reduced frames held at one time; 1,300 frames of 1080p."""
+CHUNK_BYTES = 350 * 2**20
+"""Reduced frames in one clip, 900 frames of 1080p; two clips are held where one follows the other."""
 
 
 @dataclass(frozen=True)
