@@ -118,7 +118,9 @@ def median_seconds(job: Callable[[], object], repeat: int) -> float:
 def from_shell(table: Table) -> None:
     """The command as a user types it, with the interpreter's start and all imports."""
     code = "import sys; from motionlaw.cli import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code, "discover", str(table.path), "--json"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, "discover", str(table.path), "--json"], capture_output=True, text=True
+    )
     if done.returncode == 2:
         raise RuntimeError(done.stderr)
     json.loads(done.stdout)
@@ -156,7 +158,14 @@ def row(table: Table, options: argparse.Namespace) -> tuple[list[str], float, fl
     ours = median_seconds(lambda: discover(table.path), options.repeat)
     shell = median_seconds(lambda: from_shell(table), options.shell) if options.shell else float("nan")
     law = "; ".join(f"{target}' = {formula}" for target, formula in found.law.items()) or found.status
-    cells = [table.name, str(found.fit["rows"]), f"{ours:.2f}", f"{shell:.2f}", "yes" if is_exact else "no", f"`{law}` ({found.status})"]
+    cells = [
+        table.name,
+        str(found.fit["rows"]),
+        f"{ours:.2f}",
+        f"{shell:.2f}",
+        "yes" if is_exact else "no",
+        f"`{law}` ({found.status})",
+    ]
     for engine in () if options.no_peers else PEERS:
         cells += peer_cells(engine, table, ours)
     return cells, ours, shell
@@ -175,13 +184,17 @@ def long_table(folder: Path) -> str:
     )
     done = subprocess.run([sys.executable, "-c", code, str(table.path)], capture_output=True, text=True, check=True)
     seconds, memory, status = done.stdout.split()
-    return f"200,000-row table ({table.name}): {float(seconds):.2f} s, peak memory {float(memory):.2f} GB, law {status}."
+    return (
+        f"200,000-row table ({table.name}): {float(seconds):.2f} s, peak memory {float(memory):.2f} GB, law {status}."
+    )
 
 
 def origin() -> str:
     """Date, commit and machine, to stand beside the numbers."""
     here = Path(__file__).parent
-    commit = subprocess.run(["git", "-C", str(here), "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "-C", str(here), "describe", "--always", "--dirty"], capture_output=True, text=True
+    ).stdout.strip()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"{datetime.date.today()}, commit {commit or 'unknown'}, {os.cpu_count()} cores{load}, Python {sys.version.split()[0]}."
 
@@ -210,7 +223,11 @@ def main() -> None:
     options = parser.parse_args()
     data = Path(os.environ.get("MOTIONLAW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     heads = ["table", "rows", "in Python, s", "from the shell, s", "exact structure", "law"]
-    heads += [head for engine in ([] if options.no_peers else PEERS) for head in (f"{engine}, s", f"ours / {engine}", f"{engine} exact")]
+    heads += [
+        head
+        for engine in ([] if options.no_peers else PEERS)
+        for head in (f"{engine}, s", f"ours / {engine}", f"{engine} exact")
+    ]
     lines = [origin(), "", f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     print("\n".join(lines))
     with tempfile.TemporaryDirectory() as folder:
@@ -228,7 +245,10 @@ def main() -> None:
         if not seconds:
             return
         python, shell = (statistics.median(column) for column in zip(*seconds, strict=True))
-        lines += ["", f"Median {python:.2f} s in Python (goal {PYTHON_GOAL_S:g} s), {shell:.2f} s from the shell (goal {SHELL_GOAL_S:g} s)."]
+        lines += [
+            "",
+            f"Median {python:.2f} s in Python (goal {PYTHON_GOAL_S:g} s), {shell:.2f} s from the shell (goal {SHELL_GOAL_S:g} s).",
+        ]
         print("\n".join(lines[-2:]))
         if not options.only:
             lines.append(long_table(Path(folder)))
