@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import sympy
 
 from motionlaw.tools.dynamics import Model, simulate
 from motionlaw.tools.observe import FEWEST_ROWS, Evidence
-from motionlaw.tools.shooting import Observation, TrajectoryFit, fit_trajectories
+from motionlaw.tools.shooting import UNFITTED, Observation, TrajectoryFit, fit_trajectories
 
 # Misfit below this share of the estimated noise variance is no further evidence.
 FLOOR = 0.3
@@ -48,14 +49,14 @@ class Rival:
         cost: Prior cost of its terms, in free constants.
         source: Who proposed it.
         term_constants: For every target, the constants that multiply its terms (those that may be dropped).
-        fit: Its fit to the trajectories, ``None`` before.
+        fit: Its fit to the trajectories, `UNFITTED` before.
         score: Description length, ``inf`` before.
     """
 
     model: Model
     cost: float
     source: str
-    fit: TrajectoryFit | None = None
+    fit: TrajectoryFit = UNFITTED
     score: float = np.inf
 
     @property
@@ -78,19 +79,21 @@ def fit_rival(
 ) -> Rival:
     """Fits a rival's constants to the trajectories; the score is given by `rank`."""
     runs = [run.observation(order=rival.model.order, whole=whole) for run in evidence.runs]
-    options = {
-        "longest_step": longest_step(evidence),
-        "segment_rows": _segment_rows(runs, evidence.time_scale_s),
-        "is_joined": is_joined,
-        "deadline": deadline,
-    }
-    fit = fit_trajectories(rival.model, runs, **options)
+    fit_law = partial(
+        fit_trajectories,
+        runs=runs,
+        longest_step=longest_step(evidence),
+        segment_rows=_segment_rows(runs, evidence.time_scale_s),
+        is_joined=is_joined,
+        deadline=deadline,
+    )
+    fit = fit_law(rival.model)
     if fit.status == "diverged":  # a first guess may blow up where no force at all does not
         calm = [
             0.0 if name.startswith("c_") else value
             for name, value in zip(rival.model.parameters, rival.model.values, strict=True)
         ]
-        fit = fit_trajectories(rival.model.with_values(np.array(calm)), runs, **options)
+        fit = fit_law(rival.model.with_values(np.array(calm)))
     return replace(rival, model=fit.model, fit=fit)
 
 
@@ -102,7 +105,7 @@ def _segment_rows(runs: Sequence[Observation], time_scale_s: float) -> int:
 
 def rank(rivals: Sequence[Rival]) -> list[Rival]:
     """Scores fitted rivals on a common footing and sorts them, best first; those that ran away are dropped."""
-    fitted = [rival for rival in rivals if rival.fit is not None and np.isfinite(rival.fit.chi2)]
+    fitted = [rival for rival in rivals if np.isfinite(rival.fit.chi2)]
     if not fitted:
         return []
     closest = min(fitted, key=lambda rival: rival.fit.chi2)
@@ -159,7 +162,8 @@ def compete(
     Returns:
         Ranked rivals and whether the deadline cut the contest short.
     """
-    fitted, seen = [], set()
+    fitted: list[Rival] = []
+    seen: set[str] = set()
     for rival in rivals:
         if fitted and time.monotonic() > deadline:
             return rank(fitted), True
@@ -231,7 +235,7 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
     shorter = _shortened(evidence)
     errors, count = [], 0
     for rival in finalists:
-        trial = fit_rival(replace(rival, fit=None), shorter)
+        trial = fit_rival(rival, shorter)
         total, count = 0.0, 0
         for run, cut, first in zip(evidence.runs, shorter.runs, trial.fit.first_states, strict=True):
             rows_ahead = slice(cut.rows_fitted, run.rows_fitted)
@@ -300,5 +304,5 @@ def is_chaotic(rivals: Sequence[Rival], best: Rival, evidence: Evidence) -> bool
     spread = np.concatenate([np.std(run.trajectory.position, axis=0) / run.noise_std for run in evidence.runs])
     if best.fit.reduced_chi2 < NEGLIGIBLE * np.mean(spread**2):
         return False
-    apart = [fit_rival(replace(rival, fit=None), evidence, is_joined=False).fit.reduced_chi2 for rival in rivals]
+    apart = [fit_rival(rival, evidence, is_joined=False).fit.reduced_chi2 for rival in rivals]
     return bool(min(apart) * CHAOTIC < best.fit.reduced_chi2)

@@ -115,11 +115,7 @@ def _between(trajectory: Trajectory, start: float | None, end: float | None) -> 
             f"{trajectory.name} has no rows between {low:g} s and {high:g} s. "
             f"It runs from {trajectory.t[0]:g} s to {trajectory.t[-1]:g} s."
         )
-    arrays = {
-        key: None if getattr(trajectory, key) is None else getattr(trajectory, key)[rows]
-        for key in ("position", "velocity", "acceleration")
-    }
-    return replace(trajectory, t=trajectory.t[rows], **arrays)
+    return trajectory.rows(rows)
 
 
 def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:

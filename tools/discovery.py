@@ -217,7 +217,7 @@ class _Search:
             or (ranked and not is_chaotic([ranked[0], *outsiders], ranked[0], evidence))
         ):
             return ranked, was_cut
-        finalists = [*outsiders, *(replace(rival, fit=None) for rival in ranked[:4])]
+        finalists = [*outsiders, *(rival for rival in ranked[:4])]
         apart, was_cut = compete(finalists or rivals, evidence, deadline=self.deadline, is_joined=False)
         if not apart:
             return ranked, was_cut
@@ -234,7 +234,7 @@ class _Search:
         if rows >= SHORT or not contest.ranked:
             return
         by_key = {rival.key: rival for rival in contest.ranked[:MOST_SETTLED]}
-        whole = [fit_rival(replace(rival, fit=None), contest.evidence, whole=True) for rival in by_key.values()]
+        whole = [fit_rival(rival, contest.evidence, whole=True) for rival in by_key.values()]
         contest.ranked = [by_key[rival.key] for rival in rank(whole) if rival.key in by_key]
         contest.warnings.append(
             f"With {rows} rows the terms of the law were chosen on all of them; the tail checks their constants only."

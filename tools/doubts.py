@@ -51,7 +51,7 @@ def unseen_drag(winner: Rival, evidence: Evidence, *, is_joined: bool = True) ->
         (*model.parameters, constant.name),
         np.append(model.values, 0.0),
     )
-    fit = fit_rival(replace(winner, model=wider, fit=None), evidence, whole=True, is_joined=is_joined).fit
+    fit = fit_rival(replace(winner, model=wider), evidence, whole=True, is_joined=is_joined).fit
     value, stderr = fit.model.values[-1], fit.stderr[-1]
     if fit.status == "diverged" or not np.isfinite(stderr) or abs(value) > SEEN * stderr:
         return []

@@ -138,7 +138,7 @@ def _checked(contest: Contest, winner: Rival) -> tuple[Rival, Check]:
             f"{check.nmse_holdout:.2g} of the variance), as chaotic motion does; it is judged by short forecasts."
         )
         contest.is_joined = False
-        winner = fit_rival(replace(winner, fit=None), contest.evidence, is_joined=False)
+        winner = fit_rival(winner, contest.evidence, is_joined=False)
         return winner, check_law(winner, contest.evidence, is_joined=False)
     return winner, check
 

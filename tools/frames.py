@@ -193,7 +193,7 @@ def _one_point(runs: Sequence[Trajectory], point: Point, noise: np.ndarray,
 
 def _on_circle(run: Trajectory, point: Point) -> Trajectory:
     """A run without the rows far off the circle that most rows keep to: a tracker's hold on something else."""
-    columns = list(point.columns)
+    columns = np.array(point.columns)
     seen = np.flatnonzero(np.isfinite(run.position[:, columns]).all(axis=1))
     kept = seen
     for factor in STRAY_FACTORS:  # the worst go first: they bend the circle that judges the others

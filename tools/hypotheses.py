@@ -20,7 +20,7 @@ from motionlaw.tools.frequency import dominant_frequency
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
 from motionlaw.tools.realign import named_constants, realign
-from motionlaw.tools.search import Samples, Support, best_subsets, model_of, weak_system
+from motionlaw.tools.search import Samples, Support, WeakSystem, best_subsets, model_of, weak_system
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
 MOST_RIVALS = 14
@@ -55,12 +55,16 @@ def search_supports(evidence: Evidence, target: int, *, order: int) -> list[Supp
     if not samples:
         return []
     library = feature_library(evidence.coordinates, target, order=order, is_angle=evidence.is_angle)
-    options = {"coordinates": evidence.coordinates, "order": order, "window_s": window_seconds(evidence)}
-    supports = best_subsets(weak_system(samples, library, target, **options), most_terms=_most_terms(evidence))
+
+    def system_of(features: Sequence[Feature]) -> WeakSystem:
+        window_s = window_seconds(evidence)
+        return weak_system(samples, features, target, coordinates=evidence.coordinates, order=order, window_s=window_s)
+
+    supports = best_subsets(system_of(library), most_terms=_most_terms(evidence))
     forcing = _forcing(evidence, supports[0], target, order=order) if supports else []
     if forcing:
-        system = weak_system(samples, [*library, *forcing], target, **options)
-        supports = sorted(supports + best_subsets(system, most_terms=_most_terms(evidence)), key=lambda s: s.score)
+        supports += best_subsets(system_of([*library, *forcing]), most_terms=_most_terms(evidence))
+        supports.sort(key=lambda support: support.score)
     return supports
 
 
@@ -89,6 +93,7 @@ def searched_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
     choices = [_short(search_supports(evidence, target, order=order)) for target in range(len(evidence.coordinates))]
     if not all(choices):
         return []
+    picks: list[tuple[Support, ...]]
     if len(choices) == 1:
         picks = [(support,) for support in choices[0]]
     else:
@@ -132,6 +137,7 @@ def catalogue_rivals(evidence: Evidence, *, order: int) -> list[Rival]:
 def _plain_rivals(evidence: Evidence, samples: Sequence[Samples]) -> list[Rival]:
     """The plainest laws: for one coordinate those of `PLAIN_LAWS`, for several a free, driven or bound body."""
     count = len(evidence.coordinates)
+    picks: list[tuple[tuple[str, ...], ...]]
     if count == 1:
         picks = [(terms,) for terms in (PLAIN_LAWS_OF_ANGLES if evidence.is_angle[0] else PLAIN_LAWS)]
     elif any(evidence.is_angle) or count > 3:

@@ -62,7 +62,7 @@ class Run:
     def observation(self, *, order: int, whole: bool) -> Observation:
         """The run as `fit_trajectories` wants it: its fitted rows, or all of them."""
         rows = slice(None) if whole else slice(0, self.rows_fitted)
-        part = _rows(self.trajectory, rows)
+        part = self.trajectory.rows(rows)
         width = self.states.shape[1] if order == 2 else self.states.shape[1] // 2
         return observe(part, self.noise_std, self.states[rows, :width], order=order)
 
@@ -137,22 +137,8 @@ class Evidence:
         return sum(len(run.trajectory.t) for run in self.runs)
 
 
-def _rows(trajectory: Trajectory, rows: slice | np.ndarray) -> Trajectory:
-    """Some rows of a trajectory."""
-    return Trajectory(
-        name=trajectory.name,
-        t=trajectory.t[rows],
-        coordinates=trajectory.coordinates,
-        position=trajectory.position[rows],
-        velocity=None if trajectory.velocity is None else trajectory.velocity[rows],
-        acceleration=None if trajectory.acceleration is None else trajectory.acceleration[rows],
-        units=trajectory.units,
-        notes=trajectory.notes,
-    )
-
-
 def _seen(trajectory: Trajectory) -> Trajectory:
-    return _rows(trajectory, np.flatnonzero(np.isfinite(trajectory.position).all(axis=1)))
+    return trajectory.rows(np.flatnonzero(np.isfinite(trajectory.position).all(axis=1)))
 
 
 def _thinned(runs: list[Run]) -> tuple[list[Run], int]:
@@ -165,7 +151,7 @@ def _thinned(runs: list[Run]) -> tuple[list[Run], int]:
     thin = [
         replace(
             run,
-            trajectory=_rows(run.trajectory, np.arange(0, len(run.trajectory.t), step)),
+            trajectory=run.trajectory.rows(np.arange(0, len(run.trajectory.t), step)),
             states=run.states[::step],
             acceleration=run.acceleration[::step],
             acceleration_stderr=run.acceleration_stderr[::step],
@@ -209,7 +195,8 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
     """
     warnings: list[str] = []
     stretches_of_motion: list[tuple[Trajectory, np.ndarray]] = []
-    events, regimes = [], []
+    events: list[Event] = []
+    regimes: list[Regime] = []
     for trajectory in map(_seen, trajectories):
         if len(trajectory.t) < FEWEST_ROWS:
             warnings.append(f"{trajectory.name} has only {len(trajectory.t)} usable rows and was left out.")
@@ -227,7 +214,7 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
                     warnings.append(f"{ragged} rows at the ends of a stretch lie far off its course and were left out.")
             t = trajectory.t[rows]
             if stretch.kind == "motion" and len(t) >= FEWEST_ROWS:
-                stretches_of_motion.append((_rows(trajectory, rows), noise))
+                stretches_of_motion.append((trajectory.rows(rows), noise))
             if len(t):
                 regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
     whole = [_run(stretch, noise, noise_floor) for stretch, noise in stretches_of_motion]
@@ -239,7 +226,7 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
                 Event(released, "release", "before it the motion does not follow the law that holds after it")
             )
             regimes = _held_until(regimes, float(run.trajectory.t[0]), released)
-    runs = [_run(_rows(run.trajectory, slice(start, None)), run.noise_std, noise_floor) if start else run
+    runs = [_run(run.trajectory.rows(slice(start, None)), run.noise_std, noise_floor) if start else run
             for run, start in zip(whole, cut, strict=True)]  # fmt: skip
     runs, changes = _at_changes_of_force(runs)
     for change in changes:
@@ -270,7 +257,7 @@ def _at_changes_of_force(runs: Sequence[Run]) -> tuple[list[Run], list[float]]:
             continue
         times.append(float(run.trajectory.t[row]))
         parted += [
-            _run(_rows(run.trajectory, part), run.noise_std, 0.0) for part in beside_change(row, len(run.trajectory.t))
+            _run(run.trajectory.rows(part), run.noise_std, 0.0) for part in beside_change(row, len(run.trajectory.t))
         ]
     return parted, times
 

@@ -7,6 +7,7 @@ second-order laws are read here; measured numbers that need no law (the period b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.optimize import brentq
@@ -144,15 +145,15 @@ def _constant_rates(rival: Rival, evidence: Evidence) -> list[Quantity]:
                 error = run.noise_std[index] * np.sqrt(12 / len(run.trajectory.t)) / span
                 found.append(Quantity(label, float(first[width + index]), float(error), f"{unit}/s"))
         else:
-            number = _with_error(rival, lambda m, i=index: float(_constant(m, i)))
-            if number is not None:
-                found.append(Quantity(f"acceleration of {name}", *number, f"{unit}/s^2"))
+            rate = _with_error(rival, partial(_constant, index=index))
+            if rate is not None:
+                found.append(Quantity(f"acceleration of {name}", *rate, f"{unit}/s^2"))
     return found
 
 
 def _constant(model: Model, index: int) -> float:
     width = len(model.coordinates)
-    return model.derivative(np.zeros((2 * width, 1)), np.zeros(1), model.values[:, None])[width + index, 0]
+    return float(model.derivative(np.zeros((2 * width, 1)), np.zeros(1), model.values[:, None])[width + index, 0])
 
 
 def _mean_accelerations(evidence: Evidence) -> list[Quantity]:

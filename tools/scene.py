@@ -40,7 +40,8 @@ def scene_quantities(trajectories: Sequence[Trajectory], contacts: Sequence[Even
     spacing = float(np.median(np.diff(trajectories[0].t)))
     hit, margin = contacts[0].t, FRAMES_OF_CONTACT * spacing
     end = contacts[1].t - margin if len(contacts) > 1 else np.inf
-    found, changes = [], []
+    found: list[Quantity] = []
+    changes = []
     for number, trajectory in enumerate(trajectories[:2], start=1):
         before = _velocity(trajectory, -np.inf, hit - margin * 0.7)
         after = _velocity(trajectory, hit + margin * 0.7, end)

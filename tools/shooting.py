@@ -114,6 +114,12 @@ def correlation_length(residuals: Sequence[np.ndarray]) -> float:
     return float(max(1.0, np.average(tau, weights=weight)))
 
 
+UNFITTED = TrajectoryFit(
+    Model(1, (), (), (), np.zeros(0)), np.zeros((0, 0)), (), (), np.inf, 0, 1.0, status="not fitted"
+)
+"""What stands in the place of a fit before there is one: a misfit without end."""
+
+
 class _Shooting:
     """The least-squares problem of one fit: unknowns are the constants and the first state of every segment."""
 
@@ -155,7 +161,7 @@ class _Shooting:
         self.values, self.noise = np.concatenate(values), np.concatenate(noises)
         self.tied = np.flatnonzero(self.follows) if self.joined else np.zeros(0, dtype=int)
         self.tie_ends = np.array([self.grid.seen[s - 1][-1] for s in self.tied], dtype=int)
-        weights = [1 / (CONTINUITY * self._tolerance(s)) for s in self.tied]
+        weights = [1 / (CONTINUITY * self._tolerance(int(s))) for s in self.tied]
         self.tie_weights = np.array(weights).reshape(len(self.tied), self.n)
 
     def path(self, values: np.ndarray, first: np.ndarray, jacobian: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ hold arrays and convert to and from dictionaries, and compute nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,16 @@ class Trajectory:
                 raise UserError(f"{name} must have shape {shape}, got {values.shape}.")
         if len(self.units) != len(self.coordinates):
             object.__setattr__(self, "units", self.units + ("",) * (len(self.coordinates) - len(self.units)))
+
+    def rows(self, chosen: slice | np.ndarray) -> Trajectory:
+        """Returns some of the rows, by a slice, a mask or indices."""
+        return replace(
+            self,
+            t=self.t[chosen],
+            position=self.position[chosen],
+            velocity=None if self.velocity is None else self.velocity[chosen],
+            acceleration=None if self.acceleration is None else self.acceleration[chosen],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the trajectory as lists and numbers, ``None`` where unseen."""

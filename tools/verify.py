@@ -91,8 +91,10 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
         position, cut = path[:, :width], run.rows_fitted
         error = run.trajectory.position - position
         spread = np.broadcast_to(np.var(run.trajectory.position, axis=0), error.shape)
-        fits.append(error[:cut]), fit_spread.append(spread[:cut])
-        tails.append(error[cut:]), tail_spread.append(spread[cut:])
+        fits.append(error[:cut])
+        fit_spread.append(spread[:cut])
+        tails.append(error[cut:])
+        tail_spread.append(spread[cut:])
         span += float(run.trajectory.t[-1] - run.trajectory.t[cut - 1])
         noise = run.noise_std * np.sqrt(max(1.0, rival.fit.reduced_chi2))
         half = 1.96 * np.sqrt(variance[:, :width] + noise**2)
