@@ -23,6 +23,8 @@ from motionlaw.tools.shooting import UNFITTED, Observation, TrajectoryFit, fit_t
 FLOOR = 0.3
 # Nats a term must earn beyond log(n): it was chosen among dozens, and the best of dozens looks good by chance.
 CHOICE = 2.0
+# Every segment adds unknowns to a fit, and its algebra grows with their square.
+MOST_SEGMENTS = 60
 # Runge-Kutta steps in one characteristic time.
 STEPS_PER_TIME_SCALE = 40
 # A run whose segments fit this much better apart than joined is not followed by any single first state.
@@ -98,9 +100,10 @@ def fit_rival(
 
 
 def _segment_rows(runs: Sequence[Observation], time_scale_s: float) -> int:
-    """Rows in a quarter of a characteristic time, between 6 and 20: many short segments run side by side."""
+    """Rows in a quarter of a characteristic time: short segments run side by side, but not too many of them."""
     spacing = float(np.median(np.concatenate([np.diff(run.t) for run in runs])))
-    return int(np.clip(0.25 * time_scale_s / spacing, 6, 20))
+    rows = sum(len(run.t) for run in runs)
+    return int(max(np.clip(0.25 * time_scale_s / spacing, 6, 20), rows / MOST_SEGMENTS))
 
 
 def rank(rivals: Sequence[Rival]) -> list[Rival]:
