@@ -35,6 +35,8 @@ NEGLIGIBLE = 1e-5
 TRIFLE, TRIFLE_IN_VELOCITY = 1e-3, 1e-4
 # Terms within this many standard errors of zero are not stated.
 IDLE = 2.0
+# A rival this many nats behind the closest fit, before the cost of its terms is counted, cannot win.
+HOPELESS = 100.0
 # Finalists are refitted on this share of the fitted rows and predict the rest, if there are rows enough.
 KEPT_FOR_VALIDATION = 0.75
 FEWEST_FOR_VALIDATION = 100
@@ -77,7 +79,13 @@ def longest_step(evidence: Evidence) -> float:
 
 
 def fit_rival(
-    rival: Rival, evidence: Evidence, *, whole: bool = False, is_joined: bool = True, deadline: float = np.inf
+    rival: Rival,
+    evidence: Evidence,
+    *,
+    whole: bool = False,
+    is_joined: bool = True,
+    deadline: float = np.inf,
+    hopeless_chi2: float = np.inf,
 ) -> Rival:
     """Fits a rival's constants to the trajectories; the score is given by `rank`."""
     runs = [run.observation(order=rival.model.order, whole=whole) for run in evidence.runs]
@@ -88,6 +96,7 @@ def fit_rival(
         segment_rows=_segment_rows(runs, evidence.time_scale_s),
         is_joined=is_joined,
         deadline=deadline,
+        hopeless_chi2=hopeless_chi2,
     )
     fit = fit_law(rival.model)
     if fit.status == "diverged":  # a first guess may blow up where no force at all does not
@@ -173,7 +182,7 @@ def compete(
         if rival.key in seen:
             continue
         seen.add(rival.key)
-        trial = fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline)
+        trial = fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline, hopeless_chi2=_hopeless_chi2(fitted))
         if not _says_nothing(trial):
             fitted.append(trial)
         if on_progress:
@@ -188,6 +197,16 @@ def compete(
         fitted += [fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline) for rival in trimmed]
         ranked = rank(fitted)
     return ranked, False
+
+
+def _hopeless_chi2(fitted: Sequence[Rival]) -> float:
+    """Chi-squared above which no rival can catch up with the closest fit so far, however plain it is."""
+    fits = [rival.fit for rival in fitted if np.isfinite(rival.fit.chi2)]
+    if not fits:
+        return np.inf
+    best = min(fits, key=lambda fit: fit.chi2)
+    behind = HOPELESS * best.correlation_length / best.count
+    return max(best.chi2, FLOOR * best.count) * float(np.exp(min(behind, 50.0)))
 
 
 def _says_nothing(rival: Rival) -> bool:

@@ -224,8 +224,7 @@ def best_subsets(
             chosen = list(support)
             reduced_gram, reduced_moment = np.diag(gram).copy(), moment.copy()
             if chosen:
-                inner = np.linalg.pinv(gram[np.ix_(chosen, chosen)], rcond=1e-12, hermitian=True)
-                cross = gram[:, chosen] @ inner
+                cross = np.linalg.solve(gram[np.ix_(chosen, chosen)], gram[chosen]).T  # regular: see ``open_``
                 reduced_moment = moment - cross @ moment[chosen]
                 reduced_gram = reduced_gram - np.einsum("ij,ij->i", cross, gram[:, chosen])
             open_ = alive & (reduced_gram > 1e-7)

@@ -24,6 +24,9 @@ CONTINUITY = 1e-3
 # noticeable share of its error: the fit has converged. Below EXACT the residuals are numerical dust.
 SMALL_GAIN = 1e-3
 EXACT = 1e-8
+# A step that promises no more than this is not tried; a fit that cannot win stops at steps of a small share.
+NO_GAIN = 1e-4
+SMALL_GAIN_OF_LOSERS = 0.02
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,9 @@ class _Shooting:
             noise[half:] = noise[:half] * self.scale[half:] / self.scale[:half]
         return noise
 
-    def solve(self, iterations: int, deadline: float) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
+    def solve(
+        self, iterations: int, deadline: float, hopeless_chi2: float
+    ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
         """Levenberg-Marquardt from the guess; returns constants, first states, cost, Jacobian, converged."""
         values, first, damping = self.model.values.copy(), self.first.copy(), 1e-7
         residual, slope = self.residuals(values, first)
@@ -227,6 +232,8 @@ class _Shooting:
             better = False
             while damping < 1e8:
                 step = -_solve(normal + np.diag(damping * diagonal), gradient, diagonal)
+                if -step @ gradient <= NO_GAIN * cost / len(residual):
+                    break
                 trial = values + step[: self.p], first + step[self.p :].reshape(-1, self.n).T
                 candidate, new_slope = self.residuals(*trial)
                 trial_cost = float(candidate @ candidate)
@@ -243,7 +250,8 @@ class _Shooting:
             if not np.all(np.isfinite(new_slope)):
                 return values, first, cost, slope, False
             slope = new_slope
-            if gain <= SMALL_GAIN * cost / len(residual) or cost < EXACT * len(residual):
+            enough = SMALL_GAIN_OF_LOSERS if cost > hopeless_chi2 else SMALL_GAIN / len(residual)
+            if gain <= enough * cost or cost < EXACT * len(residual):
                 converged = True
                 break
         return values, first, cost, slope, converged
@@ -268,6 +276,7 @@ def fit_trajectories(
     is_joined: bool = True,
     iterations: int = 15,
     deadline: float = np.inf,
+    hopeless_chi2: float = np.inf,
 ) -> TrajectoryFit:
     """Finds the constants under which a law passes through the measured states.
 
@@ -280,13 +289,14 @@ def fit_trajectories(
             first state determines.
         iterations: Most Levenberg-Marquardt steps.
         deadline: `time.monotonic` value after which no further step is taken.
+        hopeless_chi2: Chi-squared above which the fit cannot win, so that a rough minimum will do.
 
     Returns:
         The fit; its status says whether it converged, numeric failure is no exception.
     """
     problem = _Shooting(model, runs, segment_rows, is_joined, longest_step)
     with np.errstate(all="ignore"):  # a trial law may run away; its cost is then infinite and the step refused
-        values, first, cost, slope, converged = problem.solve(iterations, deadline)
+        values, first, cost, slope, converged = problem.solve(iterations, deadline, hopeless_chi2)
     if slope is None or not np.isfinite(cost):
         return _failed(model, runs)
     return _summarise(problem, values, first, slope, converged)
