@@ -9,6 +9,7 @@ prints the true value beside it. The tracker and the search know nothing of how 
 from __future__ import annotations
 
 import json as json_text
+import shlex
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -93,7 +94,7 @@ def run_demo(out: str | Path, *, pendulum: Pendulum | None = None) -> DemoResult
     inputs = read_inputs([video], scale=scale)
     discovery = discover_inputs(inputs, name=video.name)
     watched = time.perf_counter()
-    command = f"motionlaw discover {video} --scale {scale} --report {report}"
+    command = shlex.join(["motionlaw", "discover", str(video), "--scale", str(scale), "--report", str(report)])
     write_report(discovery, report, command=command, tracking=inputs.tracking)
     g = read_gravity(discovery)
     return DemoResult(discovery, g, pendulum.g_m_per_s2, video, report, filmed - start, watched - filmed)

@@ -10,6 +10,7 @@ Reads the inputs, chooses the coordinates the motion asks for (an angle, a line,
 from __future__ import annotations
 
 import json as json_text
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -317,7 +318,7 @@ def discover_command(
     if report is not None:
         from motionlaw.tools.report import write_report
 
-        command = "motionlaw " + " ".join(sys.argv[1:])
+        command = shlex.join(["motionlaw", *sys.argv[1:]])
         write_report(found, report, command=command, tracking=inputs.tracking if inputs else None)
         print(f"Report: {report}", file=sys.stderr)
     _print(found, export=export, json=json)

@@ -102,7 +102,7 @@ def reported(trajectories: Sequence[Trajectory], contest: Contest) -> Discovery:
             "noise_std": _residual_std(final, evidence),
             "rows": evidence.rows,
         },
-        holdout={"nmse_trajectory": check.nmse_holdout, "span_s": check.span_s},
+        holdout={"nmse_trajectory": check.nmse_holdout, "span_s": check.span_s, "is_forecast": check.is_forecast},
         alternatives=_alternatives(contest, winner.score),
         hypotheses=_hypotheses(contest, winner),
         events=evidence.events,

@@ -107,7 +107,7 @@ class Discovery:
     law: dict[str, str]
     terms: tuple[Term, ...]
     fit: dict[str, float | int | None]
-    holdout: dict[str, float | None]
+    holdout: dict[str, float | bool | None]
     alternatives: tuple[Alternative, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     events: tuple[Event, ...] = ()

@@ -124,7 +124,8 @@ def read_quantities(rival: Rival, evidence: Evidence) -> list[Quantity]:
         )
     for name, its_unit, reader in readers:
         number = _with_error(rival, reader)
-        if number is not None:
+        is_zero = name == "equilibrium" and number is not None and abs(number[0]) < 1e-9 * (high - low)
+        if number is not None and not is_zero:
             found.append(Quantity(name, *number, its_unit))
     return found + _constant_rates(rival, evidence)
 
