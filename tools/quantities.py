@@ -95,7 +95,7 @@ def read_quantities(rival: Rival, evidence: Evidence) -> list[Quantity]:
     """
     found = _measured_periods(evidence)
     if not found:
-        found = _mean_accelerations(evidence)
+        found = _mean_rates(evidence)
     if rival.model.order != 2:
         return found
     if len(evidence.coordinates) > 1:
@@ -157,20 +157,22 @@ def _constant(model: Model, index: int) -> float:
     return float(model.derivative(np.zeros((2 * width, 1)), np.zeros(1), model.values[:, None])[width + index, 0])
 
 
-def _mean_accelerations(evidence: Evidence) -> list[Quantity]:
-    """Mean acceleration of each coordinate over the longest run, by a parabola, whatever the law."""
+def _mean_rates(evidence: Evidence) -> list[Quantity]:
+    """Mean velocity and acceleration of each coordinate over the longest run, by a parabola, whatever the law."""
     longest = max(evidence.runs, key=lambda run: run.path_length)
     t = longest.trajectory.t - longest.trajectory.t.mean()
     found = []
     for index, name in enumerate(evidence.coordinates):
         position = longest.trajectory.position[:, index]
-        (slope, *_), covariance = np.polyfit(t, position, 2, cov="unscaled")
+        (slope, speed, _), covariance = np.polyfit(t, position, 2, cov="unscaled")
         rest = position - np.polyval(np.polyfit(t, position, 2), t)
         spread = np.sqrt(np.sum(rest**2) / max(1, len(t) - 3) * correlation_length([rest]))
-        error = float(2 * spread * np.sqrt(covariance[0, 0]))
-        found.append(
-            Quantity(f"mean acceleration of {name}", float(2 * slope), error, f"{evidence.units[index] or '1'}/s^2")
-        )
+        unit = evidence.units[index] or "1"
+        errors = spread * np.sqrt(np.diag(covariance))
+        found += [
+            Quantity(f"mean velocity of {name}", float(speed), float(errors[1]), f"{unit}/s"),
+            Quantity(f"mean acceleration of {name}", float(2 * slope), float(2 * errors[0]), f"{unit}/s^2"),
+        ]
     return found
 
 
