@@ -103,7 +103,9 @@ def angle_about_pivot(runs: Sequence[Trajectory], point: Point, sigma: float, *,
     together = _about_one_pivot(runs, point, sigma, y_down)
     if together is not None or len(runs) == 1:
         return together
-    made, quantities, sigmas, notes = [], [], [], []
+    made: list[Trajectory] = []
+    quantities: list[Quantity] = []
+    sigmas, notes = [], []
     for run in runs:
         alone = _about_one_pivot([run], point, sigma, y_down)
         if alone is None:

@@ -128,8 +128,14 @@ def _thin(samples: Samples) -> Samples:
     step = int(np.ceil(len(samples.t) / MOST_ROWS))
     if step == 1:
         return samples
-    parts = {k: None if v is None else v[::step] for k, v in vars(samples).items() if k != "noise_std"}
-    return Samples(noise_std=samples.noise_std, **parts)
+    return Samples(
+        t=samples.t[::step],
+        position=samples.position[::step],
+        states=samples.states[::step],
+        noise_std=samples.noise_std,
+        velocity=None if samples.velocity is None else samples.velocity[::step],
+        acceleration=None if samples.acceleration is None else samples.acceleration[::step],
+    )
 
 
 def weak_system(
@@ -273,7 +279,10 @@ def _shortlist(system, found, misfit_of, score_of, norms, kept_per_size) -> list
 
 def model_of(supports: Sequence[Support], *, coordinates: Sequence[str], order: int) -> Model:
     """Joins one choice of terms for each coordinate into a law with named constants ``c_1``, ``c_2`` …"""
-    equations, names, values, inner = [], [], [], {}
+    equations: list[sympy.Expr] = []
+    names: list[str] = []
+    values: list[float] = []
+    inner: dict[str, float] = {}
     for support in supports:
         terms = []
         for feature, coefficient in zip(support.features, support.coefficients, strict=True):

@@ -18,7 +18,9 @@ def _listed(values: np.ndarray | None) -> Any:
     """Turns an array into lists with ``None`` where it is NaN, as JSON wants it."""
     if values is None:
         return None
-    return np.where(np.isnan(values), None, values).tolist() if values.dtype.kind == "f" else values.tolist()
+    listed = values.astype(object)
+    listed[~np.isfinite(values)] = None
+    return listed.tolist()
 
 
 def _array(values: Any) -> np.ndarray | None:

@@ -57,7 +57,7 @@ def track_learned(
     if not pointers:
         raise UserError(f"The backend {backend} needs to be pointed at the object. Give --track x,y@t.")
     torch = _torch(backend)
-    frames = []
+    frames: list[Any] = []
     for frame in read_frames(info.path, start_s=start_s, end_s=end_s, max_width=MAX_WIDTH):
         if len(frames) == MAX_FRAMES:
             raise UserError(
