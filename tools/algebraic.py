@@ -2,7 +2,7 @@
 
     motionlaw discover table.csv --target y
 
-Formulas are proposed (`algebraic_search`), fitted to y and scored (`algebraic_fit`); this file reads the table, runs
+Formulas are proposed (`algebraic_search`), fitted to y and scored (`algebraic_fit`); this file runs
 the contest, checks the winner on rows it has not seen, and says so where the columns do not determine y.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from motionlaw.tools.algebraic_fit import (
     simpler,
 )
 from motionlaw.tools.algebraic_search import formula_families
+from motionlaw.tools.algebraic_table import StaticTable, read_static
 from motionlaw.tools.discovery import SHORT, DiscoverySettings
 from motionlaw.tools.doubts import POSSIBLE
 from motionlaw.tools.equation import coefficient_unit, compile_rhs, format_expr, parse
@@ -34,10 +35,6 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.law import Alternative, Discovery, Hypothesis, Term
 from motionlaw.tools.realign import named_constants
 from motionlaw.tools.summary import with_error
-from motionlaw.tools.table import read_columns
-from motionlaw.tools.table_columns import find_column
-from motionlaw.tools.table_files import read_tables
-from motionlaw.tools.units import parse_unit
 from motionlaw.tools.verify import WEAK_NMSE
 
 # The search looks at no more rows than this; the law is fitted to all.
@@ -50,18 +47,10 @@ NO_BETTER = 0.9
 LONG, EXACT = 10.0, 1e-12
 # Stated errors account for the scatter where the misfit per row is below this.
 ACCOUNTED = 1.5
+# A law that leads the constant by less than this many nats must do better than laws for shuffled targets.
+SURE, SHUFFLES = 40.0, 19
 # Rounds in which idle terms are dropped and equal constants joined, and how many formulas take part.
 ROUNDS, LEADERS = 5, 4
-
-
-@dataclass(frozen=True)
-class _Table:
-    """What was read: the rows, the target's name, units by column, and what the reader ought to know."""
-
-    rows: Rows
-    target: str
-    units: dict[str, str]
-    warnings: list[str]
 
 
 def discover_algebraic(
@@ -88,7 +77,7 @@ def discover_algebraic(
     from motionlaw import __version__
 
     started = time.monotonic()
-    table = _read(paths, target, columns)
+    table = read_static(paths, target, columns)
     deadline = started + 0.8 * settings.time_limit
     rng = np.random.default_rng(settings.seed)
     n = len(table.rows.y)
@@ -99,63 +88,16 @@ def discover_algebraic(
     if was_cut:
         table.warnings.append(f"The time limit of {settings.time_limit:g} s cut the search short: best law so far.")
     found = _reported(table, ranked, aside, was_cut, proposed)
+    if found.law and not was_cut:
+        found = _doubted(found, table, ranked, settings, deadline)
     engine = found.engine if found.law else ",".join(settings.sr)
     name = ", ".join(Path(path).name for path in paths)
     seconds = round(time.monotonic() - started, 3)
     return replace(found, input=name, engine=engine, seconds=seconds, seed=settings.seed, version=__version__)
 
 
-def _read(paths: Sequence[str | Path], target: str, columns: Sequence[str] | str | None) -> _Table:
-    """Reads the columns and tells predictors from stated errors."""
-    if not paths:
-        raise UserError("No input was given. Name a table, e.g. motionlaw discover table.csv --target y.")
-    names = list(read_tables(paths[0])[0].frame.columns)
-    target = find_column(target, names)
-    listed = columns.split(",") if isinstance(columns, str) else columns
-    errors = f"unc_{target}"
-    wanted = None
-    if listed is not None:
-        chosen = [find_column(name.strip(), names) for name in listed if name.strip()]
-        wanted = list(dict.fromkeys([*chosen, target, *([errors] if errors in names else [])]))
-    read = read_columns(paths, columns=wanted)
-    warnings, frame = list(read.warnings), read.frame
-    if target not in frame:
-        raise UserError(f"The target column '{target}' must hold numbers, but it holds text.")
-    y = frame[target].to_numpy(float)
-    if np.ptp(y) <= 1e-12 * np.max(np.abs(y)):
-        raise UserError(f"The target column '{target}' must vary, but it is {y[0]:g} in all {len(y)} rows.")
-    stated = frame[errors].to_numpy(float) if errors in frame else None
-    if stated is not None and not np.all(stated > 0):
-        warnings.append(f"Column {errors} has errors that are not positive and is not used.")
-        stated = None
-    others = [name for name in frame.columns if name != target]
-    uncertain = [name for name in others if name.startswith("unc_") and name[4:] in frame]
-    if any(name != errors for name in uncertain):
-        warnings.append("Only the errors of the target are taken into account, not those of other columns.")
-    constant = [name for name in others if name not in uncertain and np.ptp(frame[name]) == 0]
-    warnings += [f"Column {name} is the same in all rows and can explain nothing." for name in constant]
-    used = [name for name in others if name not in uncertain and name not in constant]
-    if not used:
-        got = ", ".join(names)
-        raise UserError(f"There is no other column of numbers that varies to explain '{target}' by, got: {got}.")
-    rows = Rows({name: frame[name].to_numpy(float) for name in used}, y, stated)
-    return _Table(rows, target, {name: _unit(name, read.units.get(name, "")) for name in [*used, target]}, warnings)
-
-
-def _unit(name: str, given: str) -> str:
-    """The unit of a column from its header, else from a name such as ``mass_g``; ``""`` where unknown."""
-    stem, _, ending = name.rpartition("_")
-    for text in (given, ending if len(stem) > 2 and not ending.isdigit() else ""):
-        try:
-            if text and parse_unit(text) is not None:
-                return text
-        except UserError:
-            continue  # a unit that we have no name for, or no unit at all
-    return ""
-
-
 def _contest(
-    table: _Table, rows: Rows, settings: DiscoverySettings, deadline: float, rng: np.random.Generator
+    table: StaticTable, rows: Rows, settings: DiscoverySettings, deadline: float, rng: np.random.Generator
 ) -> tuple[list[Formula], bool, list[Formula]]:
     """Ranked formulas, whether time ran out, and the formulas that other engines proposed."""
 
@@ -193,12 +135,54 @@ def _contest(
     return ranked, False, outsiders
 
 
+def _doubted(
+    found: Discovery, table: StaticTable, ranked: list[Formula], settings: DiscoverySettings, deadline: float
+) -> Discovery:
+    """Repeats the search with the target shuffled where the law's lead is small: luck must not do as well."""
+    lead = _lead(ranked)
+    if lead > SURE:
+        return found
+    rng, done = np.random.default_rng(settings.seed + 1), 0
+    plain = replace(settings, sr=("search",))
+    while done < SHUFFLES and time.monotonic() < deadline:
+        order = rng.permutation(len(table.rows.y))
+        stderr = None if table.rows.stderr is None else table.rows.stderr[order]
+        shuffled = replace(table.rows, y=table.rows.y[order], stderr=stderr)
+        luck, was_cut, _ = _contest(table, shuffled, plain, deadline, rng)
+        done += not was_cut
+        if _lead(luck) >= lead:
+            names = " or ".join(table.rows.columns)
+            reason = (
+                f"No dependence on {names} that chance would not give: with {table.target} shuffled, a formula was "
+                "found that fits as well."
+            )
+            return replace(
+                found, status="refused", reason=reason, law={}, terms=(), warnings=tuple(table.warnings),
+                fit=found.fit | {"nmse_trajectory": None, "noise_std": None},
+                holdout={"nmse_trajectory": None, "span_s": 0.0},
+            )  # fmt: skip
+    if done < SHUFFLES:
+        return replace(found, status="weak", reason="There was no time to tell the law from chance.")
+    return found
+
+
+def _lead(ranked: list[Formula]) -> float:
+    """How much better the best formula is than the constant, in nats."""
+    constant = next((formula.score for formula in ranked if formula.inside.is_Symbol), np.inf)
+    return constant - ranked[0].score
+
+
 def _from_engine(engine: str, rows: Rows, limit: float, seed: int, warnings: list[str]) -> list[Formula]:
     """The formulas on another engine's front, with their numbers as constants to be fitted again."""
     from motionlaw.tools.engines import regress
 
     names = list(rows.columns)
-    result = regress(engine, np.column_stack(list(rows.columns.values())), rows.y, names, time_limit=limit, seed=seed)
+    inputs = np.column_stack(list(rows.columns.values()))
+    try:
+        result = regress(engine, inputs, rows.y, names, time_limit=limit, seed=seed)
+    except UserError as error:  # too few rows for it; the others go on
+        warnings.append(f"{engine}: {error}")
+        return []
     if result.status != "ok":
         warnings.append(f"{engine}: {result.message or result.status}")
     formulas = []
@@ -218,7 +202,7 @@ def _predicted(formula: Formula, rows: Rows) -> np.ndarray:
     return compile_rhs([formula.expression()], list(rows.columns))(np.array(list(rows.columns.values())))[0]
 
 
-def _unseen(formula: Formula, table: _Table, aside: np.ndarray) -> float:
+def _unseen(formula: Formula, table: StaticTable, aside: np.ndarray) -> float:
     """Error in rows that took no part in the fit, as a share of the target's variance."""
     rows = table.rows
     noises = (formula.noise,)
@@ -236,7 +220,7 @@ def _unseen(formula: Formula, table: _Table, aside: np.ndarray) -> float:
 
 
 def _reported(
-    table: _Table, ranked: list[Formula], aside: np.ndarray, was_cut: bool, proposed: list[Formula]
+    table: StaticTable, ranked: list[Formula], aside: np.ndarray, was_cut: bool, proposed: list[Formula]
 ) -> Discovery:
     """Checks the winner and writes the discovery."""
     rows = table.rows
@@ -271,14 +255,14 @@ def _reported(
     )
 
 
-def _no_dependence(table: _Table, constant: Formula) -> str:
+def _no_dependence(table: StaticTable, constant: Formula) -> str:
     """Why there is no law: the target does not depend on what the table holds, as far as it can tell."""
     mean = with_error(constant.values["_c1"], constant.stderr["_c1"], table.units[table.target])
     scatter = "its stated errors" if table.rows.stderr is not None else f"scatter of {constant.noise_std:.2g}"
     return f"No dependence on {' or '.join(table.rows.columns)} found: {table.target} is {mean}, within {scatter}."
 
 
-def _verdict(table: _Table, final: Formula, unseen: float, was_cut: bool) -> tuple[str, str]:
+def _verdict(table: StaticTable, final: Formula, unseen: float, was_cut: bool) -> tuple[str, str]:
     """Whether the law holds on unseen rows."""
     if not unseen < NO_BETTER:
         return "refused", f"No formula tells {table.target} in unseen rows better than its mean does."
@@ -295,7 +279,7 @@ def _verdict(table: _Table, final: Formula, unseen: float, was_cut: bool) -> tup
     return "ok", ""
 
 
-def _notes(table: _Table, ranked: list[Formula], final: Formula, used: list[str], aside: int) -> list[str]:
+def _notes(table: StaticTable, ranked: list[Formula], final: Formula, used: list[str], aside: int) -> list[str]:
     """How the law was checked and what the table does not tell."""
     how = f"{aside} of {len(table.rows.y)} rows, chosen at random, were kept aside to check the law."
     if not aside:
@@ -308,14 +292,14 @@ def _notes(table: _Table, ranked: list[Formula], final: Formula, used: list[str]
     if final.noise == "proportional":
         notes.append(f"The scatter grows with {table.target} and was weighed so.")
     rivals = [rival for rival in ranked[1:4] if rival.score - ranked[0].score < POSSIBLE]
-    near = [format_expr(rival.expression(), digits=3) for rival in rivals]
-    near = [text for text in near if text != format_expr(final.expression(), digits=3)]
+    near = [format_expr(rival.expression(), digits=4) for rival in rivals]
+    near = [text for text in near if text != format_expr(final.expression(), digits=4)]
     if near:
         notes.append(f"The data cannot tell the law from: {'; '.join(near)}.")
     return notes
 
 
-def _terms(final: Formula, table: _Table) -> list[Term]:
+def _terms(final: Formula, table: StaticTable) -> list[Term]:
     """Every constant with its error and, where the headers tell, its unit."""
     of = TRANSFORMS[final.transform][1].format(table.target)
     unit = table.units[table.target]
@@ -328,11 +312,15 @@ def _terms(final: Formula, table: _Table) -> list[Term]:
         rest = term.subs(numbers)
         # Where an exponent or a rate is a constant of its own, the unit is no product of small powers.
         of_term = coefficient_unit(rest, table.units, unit) if not term.has(*numbers) else ""
-        terms.append(Term(of, format_expr(rest), final.values[name], final.stderr[name], of_term))
+        terms.append(Term(of, format_expr(rest), final.values[name], _finite(final.stderr[name]), of_term))
     for name in final.values:
         if name not in listed:
-            terms.append(Term(of, _role(name, final.inside), final.values[name], final.stderr[name]))
+            terms.append(Term(of, _role(name, final.inside), final.values[name], _finite(final.stderr[name])))
     return terms
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _role(name: str, inside: sympy.Expr) -> str:
@@ -348,7 +336,7 @@ def _role(name: str, inside: sympy.Expr) -> str:
     return f"k in {format_expr(text.xreplace(others))}"
 
 
-def _alternatives(table: _Table, ranked: list[Formula]) -> tuple[Alternative, ...]:
+def _alternatives(table: StaticTable, ranked: list[Formula]) -> tuple[Alternative, ...]:
     """The runners-up with their error in all rows."""
     found = []
     for rival in ranked[1:6]:
@@ -358,7 +346,7 @@ def _alternatives(table: _Table, ranked: list[Formula]) -> tuple[Alternative, ..
     return tuple(found)
 
 
-def _hypotheses(table: _Table, proposed: list[Formula], winner: Formula) -> tuple[Hypothesis, ...]:
+def _hypotheses(table: StaticTable, proposed: list[Formula], winner: Formula) -> tuple[Hypothesis, ...]:
     """What other engines proposed, and whether it won."""
     found = []
     for formula in proposed:

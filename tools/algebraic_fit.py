@@ -36,6 +36,8 @@ POWERS = {1: 0.0, 2: 0.25, 3: 0.55, sympy.Rational(1, 2): 0.5, sympy.Rational(3,
 NEGATIVE = 0.15
 # Formulas whose misfits differ by less than this share are one curve.
 SAME = 1e-7
+# Directions in which the curve changes less than this, relative to the others, cannot be told from none.
+BLIND = 1e-11
 # Equal coefficients are believed to be one constant only if each is known this well.
 TIE_ERROR = 0.05
 
@@ -228,17 +230,20 @@ def _judged(formula: Formula, curve: _Curve, values: np.ndarray, rows: Rows, siz
         noise_std = float(np.sqrt(np.mean((rows.y - predicted) ** 2) * len(rows.y) / free))
         weighted = slope / sizes[:, None]
         scale = np.maximum(np.linalg.norm(weighted, axis=0), 1e-300)
-    if not (np.isfinite(variance) and np.all(np.isfinite(scale))):
+    if not (np.isfinite(variance) and np.all(np.isfinite(weighted)) and np.all(np.isfinite(scale))):
         return replace(formula, misfit=np.inf)
     left, singular, right = np.linalg.svd(weighted / scale, full_matrices=False)
-    leverage = np.sum(left[:, singular > 1e-12 * singular[0]] ** 2, axis=1)
+    leverage = np.sum(left[:, singular > BLIND * singular[0]] ** 2, axis=1)
     # Each row is judged by the fit to the others: a few huge rows could be met exactly by as many constants.
     alone = float(np.mean((residual / np.maximum(1 - leverage, 1e-9)) ** 2))
     stated = noise == "stated"
     misfit = variance * free if stated else len(rows.y) * np.log(max(alone, ROUNDING * rows.spread))
-    inverse = np.sum((right / np.maximum(singular, 1e-13 * singular[0])[:, None]) ** 2, axis=0)
+    sure = singular > BLIND * singular[0]
+    inverse = np.sum((right[sure] / singular[sure, None]) ** 2, axis=0)
+    # Constants that can change together without changing the curve have no value of their own.
+    inverse[np.any(np.abs(right[~sure]) > 1e-3, axis=0)] = np.inf
     # Stated errors that are too small are widened by the scatter, never narrowed.
-    errors = np.sqrt(inverse * (max(variance, 1.0) if stated else variance)) / scale
+    errors = np.sqrt(inverse * max(variance, 1.0 if stated else 1e-300)) / scale
     return replace(
         formula,
         values=dict(zip(curve.names, map(float, values), strict=True)),
@@ -271,13 +276,16 @@ def rank(formulas: Sequence[Formula], rows: Rows) -> list[Formula]:
 
 
 def simpler(formula: Formula) -> list[Formula]:
-    """The formula without its idlest term, and with coefficients that could be one constant made so."""
+    """The formula without its idlest term or a needless constant, and with coefficients joined that may be one."""
     idle = [name for name in formula.values if name.startswith("_c")]
     ratio = {name: abs(formula.values[name]) / max(formula.stderr[name], 1e-300) for name in idle}
     result = []
     worst = min(idle, key=ratio.__getitem__, default=None)
     if worst is not None and len(idle) > 1 and ratio[worst] < 1.5 * IDLE:
         result.append(_put(formula, worst, sympy.Integer(0)))
+    loose = [name for name in formula.values if name not in idle and not np.isfinite(formula.stderr[name])]
+    if loose:  # one of constants that only count together may be any number
+        result.append(_put(formula, loose[0], sympy.Float(formula.values[loose[0]])))
     for a, first in enumerate(idle):
         for second in idle[a + 1 :]:
             sign = _tie(formula, first, second)

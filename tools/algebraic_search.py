@@ -27,7 +27,8 @@ TINY = 1e-9
 # Exponents this near to a fraction may be that fraction, if their errors do not say so already.
 NEAR_FRACTION = 0.03
 DENOMINATORS = (1, 2, 3)
-# An exponent this small is none.
+# An exponent this small is none; one this large is no law's.
+MOST_POWER = 12.0
 ZERO_POWER = 1e-6
 # So many of the best sets of terms are tried with one term added or exchanged.
 REFINED = 4
@@ -195,6 +196,8 @@ def _product(
     powers: dict[sympy.Expr, float], rounded: dict[sympy.Expr, sympy.Rational | None], rows: Rows
 ) -> Formula | None:
     """``c·Π factor^power`` with the sign it needs."""
+    if max(map(abs, powers.values())) > MOST_POWER:
+        return None
     evaluate = compile_rhs(list(powers), list(rows.columns))
     values = dict(zip(powers, evaluate(np.array(list(rows.columns.values()))), strict=True))
     constants, parts = {"_c1": 1.0}, [sympy.Symbol("_c1")]
