@@ -28,6 +28,9 @@ FOLLOWED = 8
 """Objects followed at the most when the user pointed at none."""
 
 
+MUCH_BETTER = 1.5
+"""Factor by which following a clicked patch's colour must outdo following its looks, where those seem to do."""
+
 PHANTOM_SHARE = 0.15
 """Share of an object's area that must differ from the background where only its looks were found."""
 
@@ -109,9 +112,10 @@ def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
     one = None if chain is None else candidate(chain, scene.blobs)
     box, one = box_at(scene.clip, scene.background, one, k, xyxy)
     path = _followed(scene, one, k, box)
-    if _is_doubtful(path):
+    if one is None or _is_doubtful(path):
         coloured = _coloured(scene, k, box)
-        if coloured.score > path.score and coloured.is_seen.mean() > path.is_seen.mean():
+        needed = 1.0 if _is_doubtful(path) else MUCH_BETTER
+        if coloured.score > needed * path.score and coloured.is_seen.mean() > 0.8 * path.is_seen.mean():
             return coloured
     return path
 
@@ -134,9 +138,10 @@ def is_moving(path: ObjectPath) -> bool:
 
 
 def _is_doubtful(path: ObjectPath) -> bool:
-    """Whether looks and blobs failed: unseen for long, hardly sure, or not moving where the user says it does."""
+    """Whether looks and blobs failed: unseen for long, hardly sure, not moving, or never looking the same again."""
     seen = path.is_seen
-    return bool(seen.mean() < 0.3 or np.mean(path.confidence[seen]) < 0.5 or not is_moving(path))
+    changes = path.source == "looks" and np.mean(path.confidence[seen] > 0.8) < 0.1
+    return bool(seen.mean() < 0.3 or np.mean(path.confidence[seen]) < 0.5 or not is_moving(path) or changes)
 
 
 def _coloured(scene: Scene, k: int, box: np.ndarray) -> ObjectPath:

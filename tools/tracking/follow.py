@@ -125,6 +125,8 @@ class _Search:
         best = self._find(k, predicted, reach)
         if guided and best[1] < SURE and np.hypot(*(self.guide[k] - predicted)) > 3:
             best = max(best, self._find(k, self.guide[k], 6 + 0.4 * self.size), key=lambda found: found[1])
+        if guided and best[1] < SURE and np.hypot(*(best[0] - self.guide[k])) > 0.5 * self.size + 3:
+            best = (best[0], 0.0, False)  # half out of the frame, or half hidden: its blob knows better
         if best[1] < (ACCEPTED if not self.missed else REGAINED) or self._is_phantom(k, best):
             self.missed += 1
             if guided and self.missed <= 3:  # stay near the blob while it looks odd

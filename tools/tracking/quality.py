@@ -53,10 +53,20 @@ def combine(main: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray
         return filled, patch
     shared = np.flatnonzero(both)
     offsets = main[shared] - other[shared]
-    for k in np.flatnonzero(~seen & np.isfinite(other).all(axis=1)):
-        near = np.argsort(np.abs(shared - k), kind="stable")[:7]
-        filled[k], patch[k] = other[k] + np.median(offsets[near], axis=0), True
+    pace = np.percentile(np.hypot(*np.diff(main[seen], axis=0).T), 95) if seen.sum() > 1 else 0.0
+    known = np.flatnonzero(seen)
+    fillable = np.flatnonzero(~seen & np.isfinite(other).all(axis=1))
+    for run in np.split(fillable, np.flatnonzero(np.diff(fillable) > 1) + 1):
+        values = [other[k] + np.median(offsets[np.argsort(np.abs(shared - k), kind="stable")[:7]], axis=0) for k in run]
+        if len(run) and all(_is_near(values[i], int(run[i]), main, known, float(pace)) for i in (0, -1)):
+            filled[run], patch[run] = values, True
     return filled, patch
+
+
+def _is_near(value: np.ndarray, k: int, main: np.ndarray, known: np.ndarray, pace: float) -> bool:
+    """Whether a filler goes on from the path: a chain of blobs may have hopped to a neighbour meanwhile."""
+    nearest = int(known[np.argmin(np.abs(known - k))])
+    return float(np.hypot(*(value - main[nearest]))) <= abs(k - nearest) * 1.25 * pace + 2.0
 
 
 def suspicious_steps(position: np.ndarray, size_px: float) -> np.ndarray:
