@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, signal
 
 ROWS_FOR_PERIODOGRAM = 4000
 
@@ -49,7 +48,9 @@ def _start(t: np.ndarray, x: np.ndarray) -> float:
         top = np.pi / np.median(steps)
         omega = np.linspace(np.pi / span, top, min(int(4 * top * span / (2 * np.pi)) + 8, 20_000))
         stride = max(len(t) * len(omega) // 20_000_000, 1)
-        power = signal.lombscargle(t[::stride], x[::stride], omega)
+        from scipy.signal import lombscargle  # a second of imports, for uneven times only
+
+        power = lombscargle(t[::stride], x[::stride], omega)
     power = np.where(omega < 2 * np.pi * 0.4 / span, 0.0, power)
     return float(omega[np.argmax(power)])
 
@@ -75,6 +76,8 @@ def dominant_frequency(t: np.ndarray, signal: np.ndarray) -> Frequency:
         >>> round(dominant_frequency(t, 1.0 + np.exp(-0.1 * t) * np.cos(6.1 * t)).value, 4)
         6.1
     """
+    from scipy.optimize import least_squares  # a third of a second of imports, for oscillations only
+
     t, x = np.asarray(t, dtype=float), np.asarray(signal, dtype=float)
     seen = np.isfinite(x)
     t, x = t[seen], x[seen]
@@ -91,7 +94,7 @@ def dominant_frequency(t: np.ndarray, signal: np.ndarray) -> Frequency:
         return scaled - design @ np.linalg.lstsq(design, scaled, rcond=None)[0]
 
     bounds = ([0.5 * start * span, -20.0], [2.0 * start * span, 40.0])
-    fitted = optimize.least_squares(residual, [start * span, 0.3], bounds=bounds, x_scale=[1.0, 1.0])
+    fitted = least_squares(residual, [start * span, 0.3], bounds=bounds, x_scale=[1.0, 1.0])
     omega, damping = fitted.x / span
     rest = fitted.fun
     stderr = np.sqrt(_full_variance(t, omega, damping, scaled, rest) * _correlation_time(rest))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-from scipy.optimize import brentq
 
 from motionlaw.tools.contest import Rival
 from motionlaw.tools.dynamics import Model
@@ -57,6 +56,8 @@ def _equilibrium(model: Model, low: float, high: float) -> float | None:
     falls = np.flatnonzero((push[:-1] > 0) & (push[1:] <= 0))
     if not len(falls):
         return None
+    from scipy.optimize import brentq
+
     nearest = falls[np.argmin(np.abs(grid[falls] - (low + high) / 2))]
     return float(brentq(lambda q: _acceleration(model, q, 0.0), grid[nearest], grid[nearest + 1]))
 
@@ -79,6 +80,8 @@ def _terminal_velocity(model: Model, low: float, high: float) -> float | None:
     crossings = np.flatnonzero((push[:-1] > 0) & (push[1:] <= 0))
     if not len(crossings):
         return None
+    from scipy.optimize import brentq
+
     nearest = crossings[np.argmin(np.abs(grid[crossings] - (low if abs(low) > abs(high) else high)))]
     return float(brentq(lambda v: _acceleration(model, 0.0, v), grid[nearest], grid[nearest + 1]))
 
