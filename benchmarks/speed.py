@@ -1,6 +1,6 @@
 """How fast a table becomes a law: in Python, from the shell, and beside pysindy and pyoperon on the same rows; medians.
 
-    OMP_NUM_THREADS=1 python benchmarks/speed.py [--repeat 3] [--shell 1] [--only NAME] [--profile] [--no-peers] [--out FILE]
+    OMP_NUM_THREADS=1 python benchmarks/speed.py [--repeat 3] [--only NAME] [--profile] [--no-peers] [--out FILE]
 
 Tables of 1,000 rows with 1 % noise are made by simulation; the real air-track cart joins where the folder of
 recordings is (MOTIONLAW_SHARED_DATA, default ``../shared/data``). Prints a Markdown table with date, commit and
@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import sympy
+from scipy.integrate import solve_ivp
+
 from motionlaw.tools.discover import discover, read_inputs
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.engines import preflight, regress
@@ -31,7 +33,6 @@ from motionlaw.tools.equation import canonical_terms, evaluate, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frames import choose_coordinates
 from motionlaw.tools.motion import smooth
-from scipy.integrate import solve_ivp
 
 PYTHON_GOAL_S, SHELL_GOAL_S = 2.0, 4.0
 PEERS = ("sindy", "operon")
@@ -76,8 +77,10 @@ class World:
 WORLDS = (
     World("damped pendulum", "theta (rad)", lambda q, v, t: -9.81 / 0.8 * np.sin(q) - 0.12 * v, (1.4, 0.0), 14.0,
           frozenset({"v", "sin(theta)"})),
-    World("Duffing", "x (m)", lambda q, v, t: -2.0 * q - 1.5 * q**3 - 0.1 * v, (1.5, 0.0), 20.0, frozenset({"x", "v", "x**3"})),
-    World("van der Pol", "x (m)", lambda q, v, t: 1.2 * (1 - q**2) * v - q, (0.5, 0.0), 25.0, frozenset({"x", "v", "v*x**2"})),
+    World("Duffing", "x (m)", lambda q, v, t: -2.0 * q - 1.5 * q**3 - 0.1 * v, (1.5, 0.0), 20.0,
+          frozenset({"x", "v", "x**3"})),
+    World("van der Pol", "x (m)", lambda q, v, t: 1.2 * (1 - q**2) * v - q, (0.5, 0.0), 25.0,
+          frozenset({"x", "v", "v*x**2"})),
     World("fall with quadratic drag", "y (m)", lambda q, v, t: -9.81 - 0.35 * v * abs(v), (20.0, 0.0), 3.0,
           frozenset({"1", "v*abs(v)"})),
     World("driven oscillator", "x (m)", lambda q, v, t: -4.0 * q - 0.3 * v + 2.0 * np.cos(3.0 * t), (1.0, 0.0), 20.0,
@@ -196,7 +199,8 @@ def origin() -> str:
         ["git", "-C", str(here), "describe", "--always", "--dirty"], capture_output=True, text=True
     ).stdout.strip()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{datetime.date.today()}, commit {commit or 'unknown'}, {os.cpu_count()} cores{load}, Python {sys.version.split()[0]}."
+    python = sys.version.split()[0]
+    return f"{datetime.date.today()}, commit {commit or 'unknown'}, {os.cpu_count()} cores{load}, Python {python}."
 
 
 def profiled(table: Table) -> None:
@@ -247,7 +251,8 @@ def main() -> None:
         python, shell = (statistics.median(column) for column in zip(*seconds, strict=True))
         lines += [
             "",
-            f"Median {python:.2f} s in Python (goal {PYTHON_GOAL_S:g} s), {shell:.2f} s from the shell (goal {SHELL_GOAL_S:g} s).",
+            f"Median {python:.2f} s in Python (goal {PYTHON_GOAL_S:g} s), "
+            f"{shell:.2f} s from the shell (goal {SHELL_GOAL_S:g} s).",
         ]
         print("\n".join(lines[-2:]))
         if not options.only:
