@@ -179,8 +179,8 @@ def long_table(folder: Path) -> str:
     table = simulated(WORLDS[0], folder, rows=200_000, periods=4)
     # The peak of the process's own memory: what getrusage reports can be that of the process which started it.
     code = (
-        "import resource, sys, time; from pathlib import Path; from motionlaw.tools.discover import discover; t = time.time();"
-        "found = discover(sys.argv[1]); seconds = time.time() - t; status = Path('/proc/self/status');"
+        "import resource, sys, time; from pathlib import Path; from motionlaw.tools.discover import discover;"
+        "t = time.time(); found = discover(sys.argv[1]); seconds = time.time() - t; status = Path('/proc/self/status');"
         "lines = status.read_text().splitlines() if status.exists() else [];"
         "own = [int(line.split()[1]) for line in lines if line.startswith('VmHWM')];"
         "print(seconds, (own or [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss])[0] / 2**20, found.status)"
