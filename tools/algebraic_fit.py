@@ -176,7 +176,8 @@ def _solve(curve: _Curve, start: np.ndarray, y: np.ndarray, sizes: np.ndarray) -
 
     limits = {"xtol": 1e-14, "ftol": 1e-14, "gtol": 1e-14, "max_nfev": 60}
     try:
-        found = least_squares(residual, start / unit, slopes, method="lm", **limits)
+        with np.errstate(all="ignore"):  # trial values may overflow; they are turned down
+            found = least_squares(residual, start / unit, slopes, method="lm", **limits)
     except ValueError:  # fewer rows than constants, or numbers that overflow
         return None
     return found.x * unit
