@@ -27,6 +27,8 @@ CHOICE = 2.0
 MOST_SEGMENTS = 60
 # Runge-Kutta steps in one characteristic time.
 STEPS_PER_TIME_SCALE = 40
+# Rows with less noise than this share of the spread get a step each: chaos magnifies what coarse steps get wrong.
+PRECISE = 1e-3
 # A run whose segments fit this much better apart than joined is not followed by any single first state.
 CHAOTIC = 20.0
 # A joined fit that leaves less than this share of the variance follows the run, whatever short stretches gain.
@@ -75,7 +77,11 @@ class Rival:
 
 def longest_step(evidence: Evidence) -> float:
     """Runge-Kutta step for the evidence, seconds."""
-    return evidence.time_scale_s / STEPS_PER_TIME_SCALE
+    step = evidence.time_scale_s / STEPS_PER_TIME_SCALE
+    shares = [run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300) for run in evidence.runs]
+    if np.min(shares) > PRECISE:
+        return step
+    return min(step, float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs]))))
 
 
 def fit_rival(

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy
 
-from motionlaw.tools.equation import compile_rhs
+from motionlaw.tools.evaluation import compile_rows
+from motionlaw.tools.integration import play
 
 
 def velocity_names(coordinates: Sequence[str]) -> tuple[str, ...]:
@@ -61,27 +63,28 @@ class Model:
         return model
 
     @cached_property
-    def _compiled(self) -> Callable[[np.ndarray], np.ndarray]:
-        return compile_rhs(list(self.equations), [*self.state, "t", *self.parameters])
+    def _compiled(self) -> Callable[[list[Any]], list[Any]]:
+        return compile_rows(list(self.equations), [*self.state, "t", *self.parameters])
 
-    def slope_function(self, values: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-        """Time derivative of the state as a function of state, shape (n, B), and time, shape (B,).
+    @property
+    def is_kinked(self) -> bool:
+        """Whether a force jumps, as dry friction does where the motion turns."""
+        return any(equation.has(sympy.sign, sympy.Heaviside) for equation in self.equations)
+
+    def slope_function(self, values: np.ndarray) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
+        """Writes the time derivative of a state, shape (n, B), at times, shape (B,), into its third argument.
 
         Args:
             values: Constants, shape (P, B).
         """
-        n, width, compiled = len(self.state), len(self.coordinates), self._compiled
-        inputs = np.empty((n + 1 + len(values), values.shape[1] if len(values) else 0))
-        if len(values):
-            inputs[n + 1 :] = values
+        width, compiled, constants = len(self.coordinates), self._compiled, list(values)
+        first = width if self.order == 2 else 0
 
-        def slope(state: np.ndarray, t: np.ndarray) -> np.ndarray:
-            nonlocal inputs
-            if inputs.shape[1] != state.shape[1]:
-                inputs = np.empty((n + 1, state.shape[1]))
-            inputs[:n], inputs[n] = state, t
-            rate = compiled(inputs)
-            return rate if self.order == 1 else np.concatenate((inputs[width:n], rate))
+        def slope(state: np.ndarray, t: np.ndarray, out: np.ndarray) -> None:
+            if first:
+                out[:first] = state[width:]
+            for row, rate in enumerate(compiled([*state, t, *constants]), start=first):
+                out[row] = rate
 
         return slope
 
@@ -96,7 +99,10 @@ class Model:
         Returns:
             Shape (n, B).
         """
-        return self.slope_function(values)(state, t)
+        out = np.empty(np.shape(state))
+        with np.errstate(all="ignore"):
+            self.slope_function(values)(np.asarray(state, dtype=float), t, out)
+        return out
 
     def expressions(self) -> dict[str, sympy.Expr]:
         """The equations with the constants' values put in, by target state."""
@@ -104,65 +110,6 @@ class Model:
             sympy.Symbol(name): sympy.Float(value) for name, value in zip(self.parameters, self.values, strict=True)
         }
         return {name: equation.subs(constants) for name, equation in zip(self.targets, self.equations, strict=True)}
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Integration steps of several segments side by side: step k of segment s is ``h[k, s]`` seconds long.
-
-    ``seen[s]`` holds the step indices at which segment s has its observations (index 0 is the start).
-    """
-
-    start: np.ndarray
-    h: np.ndarray
-    seen: tuple[np.ndarray, ...]
-
-
-def make_grid(times: Sequence[np.ndarray], longest_step: float) -> Grid:
-    """Cuts the time between observations into equal steps no longer than ``longest_step`` seconds."""
-    all_steps, all_seen = [], []
-    for t in times:
-        gaps = np.diff(t)
-        counts = np.maximum(1, np.ceil(gaps / longest_step - 1e-9)).astype(int)
-        all_steps.append(np.repeat(gaps / counts, counts))
-        all_seen.append(np.concatenate([[0], np.cumsum(counts)]).astype(int))
-    h = np.zeros((max((len(steps) for steps in all_steps), default=0), len(times)))
-    for column, steps in enumerate(all_steps):
-        h[: len(steps), column] = steps
-    return Grid(start=np.array([t[0] for t in times]), h=h, seen=tuple(all_seen))
-
-
-def integrate(model: Model, grid: Grid, state: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Classical Runge-Kutta over all segments and variants at once.
-
-    Args:
-        model: The law.
-        grid: Steps of the S segments.
-        state: First states, shape (n, S, Q) for Q variants of states and constants.
-        values: Constants, shape (P, S, Q).
-
-    Returns:
-        States at every step, shape (steps + 1, n, S, Q); NaN or huge where the law runs away.
-    """
-    n, segments, variants = state.shape
-    flat = (segments * variants,)
-    now = state.reshape(n, *flat).copy()
-    t = np.repeat(grid.start, variants)
-    steps = np.repeat(grid.h, variants, axis=1)
-    path = np.empty((len(grid.h) + 1, n, *flat))
-    path[0] = now
-    slope = model.slope_function(values.reshape(len(values), *flat))
-    with np.errstate(all="ignore"):
-        for k, h in enumerate(steps):
-            half, later = 0.5 * h, t + 0.5 * h
-            k1 = slope(now, t)
-            k2 = slope(now + half * k1, later)
-            k3 = slope(now + half * k2, later)
-            t = t + h
-            k4 = slope(now + h * k3, t)
-            now = now + (h / 6) * (k1 + 2 * (k2 + k3) + k4)
-            path[k + 1] = now
-    return path.reshape(len(path), n, segments, variants)
 
 
 def simulate(model: Model, t: np.ndarray, state: np.ndarray, *, longest_step: float | None = None) -> np.ndarray:
@@ -182,6 +129,5 @@ def simulate(model: Model, t: np.ndarray, state: np.ndarray, *, longest_step: fl
         >>> float(simulate(fall, np.array([0.0, 1.0]), np.array([0.0, 0.0]))[-1, 0].round(3))
         -4.905
     """
-    grid = make_grid([t], longest_step or float(np.median(np.diff(t))) / 10)
-    path = integrate(model, grid, state[:, None, None], model.values[:, None, None])
-    return path[grid.seen[0], :, 0, 0]
+    step = longest_step or float(np.median(np.diff(t))) / 10
+    return play(model, [t], state[:, None, None], model.values[:, None, None], longest_step=step)[:, :, 0, 0]

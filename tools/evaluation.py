@@ -21,6 +21,8 @@ _UNARY: dict[Any, Callable[[Any], Any]] = {
     sympy.log: np.log, sympy.Abs: np.abs, sympy.sign: np.sign,
     # Derivatives of sign(v): zero but in one point.
     sympy.DiracDelta: np.zeros_like,
+    # What sympy makes of abs(exp(v)), since it does not know that v is real.
+    sympy.re: np.positive, sympy.im: np.zeros_like,
 }  # fmt: skip
 _BINARY = {sympy.Max: np.maximum, sympy.Min: np.minimum, sympy.atan2: np.arctan2}
 _NO_REGISTER = -1
@@ -144,8 +146,11 @@ class _Tape:
         return [(function, place(a), place(b)) for function, a, b in self.calls], [place(r) for r in registers]
 
 
-def _machine(exprs: Sequence[sympy.Expr], names: Sequence[str]) -> Callable[[list[Any]], list[Any]]:
-    """Returns a function from one value a name to one value an expression."""
+def compile_rows(exprs: Sequence[sympy.Expr], names: Sequence[str]) -> Callable[[list[Any]], list[Any]]:
+    """Turns expressions into a function from a list with one value a name to a list with one value an expression.
+
+    It is `compile_rhs` without its checks and copies, for inner loops; a constant stays a number.
+    """
     if len(set(names)) != len(names):
         raise UserError(f"Names must differ, got {', '.join(names)}.")
     tape = _Tape(names)
@@ -182,7 +187,7 @@ def compile_rhs(exprs: Sequence[sympy.Expr], names: Sequence[str]) -> Callable[[
         >>> compile_rhs([v, -4 * sympy.sin(x) - v], ["x", "v"])(np.array([0.0, 2.0]))
         array([ 2., -2.])
     """
-    run = _machine(exprs, list(names))
+    run = compile_rows(exprs, list(names))
     wanted, given = len(exprs), len(names)
 
     def rhs(state: np.ndarray) -> np.ndarray:
@@ -215,5 +220,5 @@ def evaluate(expr: sympy.Expr, values: Mapping[str, np.ndarray | float]) -> np.n
     arrays = {name: np.asarray(value, dtype=float) for name, value in values.items()}
     shape = np.broadcast_shapes(*(array.shape for array in arrays.values()))
     with np.errstate(all="ignore"):
-        result = _machine([expr], list(arrays))(list(arrays.values()))[0]
+        result = compile_rows([expr], list(arrays))(list(arrays.values()))[0]
     return np.array(np.broadcast_to(result, shape), dtype=float)

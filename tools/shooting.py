@@ -8,25 +8,14 @@ Source: multiple shooting after Bock (1983), with Levenberg-Marquardt steps afte
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from motionlaw.tools.dynamics import Model, integrate, make_grid
+from motionlaw.tools.dynamics import Model
+from motionlaw.tools.segments import Shooting, Solution
 from motionlaw.tools.trajectory import Trajectory
-
-# Continuity between shooting segments is held to this share of the measurement noise.
-CONTINUITY = 1e-3
-# A step that lowers chi-squared by less than this (for residuals scaled to one) moves no constant by a
-# noticeable share of its error: the fit has converged. Below EXACT the residuals are numerical dust.
-SMALL_GAIN = 1e-3
-EXACT = 1e-8
-# A step that promises no more than this is not tried; a fit that cannot win stops at steps of a small share.
-NO_GAIN = 1e-4
-SMALL_GAIN_OF_LOSERS = 0.02
 
 
 @dataclass(frozen=True)
@@ -123,150 +112,6 @@ UNFITTED = TrajectoryFit(
 """What stands in the place of a fit before there is one: a misfit without end."""
 
 
-class _Shooting:
-    """The least-squares problem of one fit: unknowns are the constants and the first state of every segment."""
-
-    def __init__(self, model: Model, runs: Sequence[Observation], rows: int, joined: bool, longest_step: float):
-        self.model, self.runs, self.joined = model, runs, joined
-        self.n, self.p = len(model.state), len(model.values)
-        self.slices: list[tuple[int, slice]] = []
-        for index, run in enumerate(runs):
-            cuts = np.linspace(0, len(run.t) - 1, max(1, round((len(run.t) - 1) / rows)) + 1).round().astype(int)
-            self.slices += [(index, slice(a, b + 1)) for a, b in pairwise(cuts)]
-        self.grid = make_grid([runs[i].t[cut] for i, cut in self.slices], longest_step)
-        self.first = np.stack([runs[i].guess[cut.start] for i, cut in self.slices], axis=1)  # (n, S)
-        self.follows = np.array([s > 0 and self.slices[s][0] == self.slices[s - 1][0] for s in range(len(self.slices))])
-        self.scale = np.maximum(np.max([np.nanstd(run.guess, axis=0) for run in runs], axis=0), 1e-12)
-        self._flatten()
-
-    def observed(self, s: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Measured states of segment s, their mask and noise; a shared border row counts once."""
-        index, cut = self.slices[s]
-        run = self.runs[index]
-        states = run.states[cut]
-        mask = np.isfinite(states)
-        if s + 1 < len(self.slices) and self.follows[s + 1]:
-            mask[-1] = False
-        return states, mask, run.noise_std
-
-    def _flatten(self) -> None:
-        """Lists every observed value with its step, state, segment and noise, so that residuals are one lookup."""
-        steps, states, segments, values, noises = [], [], [], [], []
-        for s in range(len(self.slices)):
-            measured, mask, noise = self.observed(s)
-            row, state = np.nonzero(mask)
-            steps.append(self.grid.seen[s][row])
-            states.append(state)
-            segments.append(np.full(len(row), s))
-            values.append(measured[mask])
-            noises.append(noise[state])
-        self.where = np.concatenate(steps), np.concatenate(states), np.concatenate(segments)
-        self.values, self.noise = np.concatenate(values), np.concatenate(noises)
-        self.tied = np.flatnonzero(self.follows) if self.joined else np.zeros(0, dtype=int)
-        self.tie_ends = np.array([self.grid.seen[s - 1][-1] for s in self.tied], dtype=int)
-        weights = [1 / (CONTINUITY * self._tolerance(int(s))) for s in self.tied]
-        self.tie_weights = np.array(weights).reshape(len(self.tied), self.n)
-
-    def path(self, values: np.ndarray, first: np.ndarray, jacobian: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Integrates the segments, and with them a small step in every unknown."""
-        extra = self.n + self.p if jacobian else 0
-        state = np.repeat(first[:, :, None], 1 + extra, axis=2)
-        constants = np.repeat(np.repeat(values[:, None, None], first.shape[1], axis=1), 1 + extra, axis=2)
-        steps = np.zeros(extra)
-        for k in range(extra):
-            if k < self.n:
-                steps[k] = 1e-6 * self.scale[k]
-                state[k, :, 1 + k] += steps[k]
-            else:
-                steps[k] = 1e-6 * max(abs(values[k - self.n]), 1e-3)
-                constants[k - self.n, :, 1 + k] += steps[k]
-        return integrate(self.model, self.grid, state, constants), steps
-
-    def residuals(self, values: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals in units of noise, shape (R,), and their derivatives, shape (R, P + n·S)."""
-        path, steps = self.path(values, first, True)
-        seen = path[self.where]  # (R, Q)
-        missed = (self.values - seen[:, 0]) / self.noise
-        slope = -(seen[:, 1:] - seen[:, :1]) / steps / self.noise[:, None]
-        matrix = self._placed(slope, self.where[2])
-        if not len(self.tied):
-            return missed, matrix
-        ends = path[self.tie_ends, :, self.tied - 1, :]  # (ties, n, Q)
-        jumps = (ends[:, :, 0] - first[:, self.tied].T) * self.tie_weights
-        rates = (ends[:, :, 1:] - ends[:, :, :1]) / steps * self.tie_weights[:, :, None]
-        ties = self._placed(rates.reshape(-1, len(steps)), np.repeat(self.tied - 1, self.n))
-        own = self.p + (self.tied[:, None] * self.n + np.arange(self.n)).ravel()
-        ties[np.arange(len(ties)), own] -= self.tie_weights.ravel()
-        return np.concatenate([missed, jumps.ravel()]), np.concatenate([matrix, ties])
-
-    def _placed(self, slope: np.ndarray, segments: np.ndarray) -> np.ndarray:
-        """Puts derivatives by first state and constants, shape (R, n + P), into the columns of their segments."""
-        matrix = np.zeros((len(slope), self.p + self.n * len(self.slices)))
-        matrix[:, : self.p] = slope[:, self.n :]
-        columns = self.p + segments[:, None] * self.n + np.arange(self.n)
-        matrix[np.arange(len(slope))[:, None], columns] = slope[:, : self.n]
-        return matrix
-
-    def _tolerance(self, s: int) -> np.ndarray:
-        """Noise of each state, for velocities that were not measured in proportion to the positions'."""
-        noise = self.runs[self.slices[s][0]].noise_std.copy()
-        half = len(self.model.coordinates)
-        if self.model.order == 2:
-            noise[half:] = noise[:half] * self.scale[half:] / self.scale[:half]
-        return noise
-
-    def solve(
-        self, iterations: int, deadline: float, hopeless_chi2: float
-    ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray | None, bool]:
-        """Levenberg-Marquardt from the guess; returns constants, first states, cost, Jacobian, converged."""
-        values, first, damping = self.model.values.copy(), self.first.copy(), 1e-7
-        residual, slope = self.residuals(values, first)
-        cost, converged = float(residual @ residual), False
-        if not np.isfinite(cost) or not np.all(np.isfinite(slope)):
-            return values, first, np.inf, None, False
-        for _ in range(iterations):
-            if time.monotonic() > deadline:
-                break
-            normal, gradient = slope.T @ slope, slope.T @ residual
-            diagonal = np.maximum(np.diag(normal), 1e-300)
-            better = False
-            while damping < 1e8:
-                step = -_solve(normal + np.diag(damping * diagonal), gradient, diagonal)
-                if -step @ gradient <= NO_GAIN * cost / len(residual):
-                    break
-                trial = values + step[: self.p], first + step[self.p :].reshape(-1, self.n).T
-                candidate, new_slope = self.residuals(*trial)
-                trial_cost = float(candidate @ candidate)
-                if np.isfinite(trial_cost) and trial_cost <= cost:
-                    better = True
-                    break
-                damping *= 30
-            if not better:
-                converged = True  # no step improves: a minimum to rounding
-                break
-            gain, (values, first) = cost - trial_cost, trial
-            cost, damping = trial_cost, max(damping / 30, 1e-12)
-            residual = candidate
-            if not np.all(np.isfinite(new_slope)):
-                return values, first, cost, slope, False
-            slope = new_slope
-            enough = SMALL_GAIN_OF_LOSERS if cost > hopeless_chi2 else SMALL_GAIN / len(residual)
-            if gain <= enough * cost or cost < EXACT * len(residual):
-                converged = True
-                break
-        return values, first, cost, slope, converged
-
-
-def _solve(matrix: np.ndarray, vector: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
-    """Solves symmetric equations after scaling to a unit diagonal, by least squares where they are singular."""
-    scale = 1 / np.sqrt(diagonal)
-    scaled = matrix * scale[:, None] * scale
-    try:
-        return scale * np.linalg.solve(scaled, scale * vector)
-    except np.linalg.LinAlgError:
-        return scale * np.linalg.lstsq(scaled, scale * vector, rcond=1e-12)[0]
-
-
 def fit_trajectories(
     model: Model,
     runs: Sequence[Observation],
@@ -294,42 +139,41 @@ def fit_trajectories(
     Returns:
         The fit; its status says whether it converged, numeric failure is no exception.
     """
-    problem = _Shooting(model, runs, segment_rows, is_joined, longest_step)
+    problem = Shooting(model, runs, segment_rows, is_joined, longest_step)
     with np.errstate(all="ignore"):  # a trial law may run away; its cost is then infinite and the step refused
-        values, first, cost, slope, converged = problem.solve(iterations, deadline, hopeless_chi2)
-    if slope is None or not np.isfinite(cost):
-        return _failed(model, runs)
-    return _summarise(problem, values, first, slope, converged)
+        solution = problem.solve(iterations, deadline, hopeless_chi2)
+        if solution.normal is None or not np.isfinite(solution.cost):
+            return _failed(model, runs)
+        return _summarise(problem, solution)
 
 
-def _summarise(
-    problem: _Shooting, values: np.ndarray, first: np.ndarray, slope: np.ndarray, converged: bool
-) -> TrajectoryFit:
+def _summarise(problem: Shooting, solution: Solution) -> TrajectoryFit:
     """Turns a solved problem into residuals by run and a covariance for the noise that they show."""
-    path, _ = problem.path(values, first, False)
+    rest = problem.residuals(solution.values, solution.first)
     by_run = [np.full(run.states.shape, np.nan) for run in problem.runs]
     starts: dict[int, np.ndarray] = {}
     for s, (index, cut) in enumerate(problem.slices):
-        states, mask, noise = problem.observed(s)
-        part = (states - path[problem.grid.seen[s], :, s, 0]) / noise
-        by_run[index][cut] = np.where(mask, part, by_run[index][cut])
-        starts.setdefault(index, first[:, s])
+        rows = cut.stop - cut.start
+        part = by_run[index][cut]  # a view: the border row belongs to the segment that counts it
+        for place, column in enumerate(problem.measured):
+            part[:, column] = np.where(problem.mask[:rows, place, s], rest[:rows, place, s], part[:, column])
+        starts.setdefault(index, solution.first[:, s])
     chi2 = float(sum(np.nansum(run**2) for run in by_run))
     count = int(sum(np.isfinite(run).sum() for run in by_run))
     length = correlation_length(by_run)
-    normal = slope.T @ slope
-    scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
-    inverse = np.linalg.pinv(normal * scale[:, None] * scale, rcond=1e-13, hermitian=True) * scale[:, None] * scale
+    scale = 1 / np.sqrt(np.maximum(np.diag(solution.normal), 1e-300))
+    inverse = np.linalg.pinv(solution.normal * scale[:, None] * scale, rcond=1e-13, hermitian=True)
+    inverse = inverse * scale[:, None] * scale
     free = max(1, count - problem.p - problem.n * len(starts))
     return TrajectoryFit(
-        model=problem.model.with_values(values),
+        model=problem.model.with_values(solution.values),
         covariance=inverse[: problem.p, : problem.p] * (chi2 / free) * length,
         residuals=tuple(by_run),
         first_states=tuple(starts[index] for index in range(len(problem.runs))),
         chi2=chi2,
         count=count,
         correlation_length=length,
-        status="ok" if converged else "did not converge",
+        status="ok" if solution.converged else "did not converge",
     )
 
 

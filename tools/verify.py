@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from motionlaw.tools.contest import Rival, longest_step
-from motionlaw.tools.dynamics import Model, integrate, make_grid
+from motionlaw.tools.dynamics import Model
+from motionlaw.tools.integration import play
 from motionlaw.tools.law import Prediction
 from motionlaw.tools.motion import noise_std
 from motionlaw.tools.observe import Evidence, Run
@@ -47,12 +48,11 @@ def _played(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The law from a first state, shape (T, n), and the variance that the constants' errors give it."""
     count = len(model.values)
-    grid = make_grid([t], step)
     state = np.repeat(first[:, None, None], 1 + count, axis=2)
     values = np.repeat(model.values[:, None, None], 1 + count, axis=2)
     sizes = 1e-5 * np.maximum(np.abs(model.values), 1e-3)
     values[np.arange(count), 0, 1 + np.arange(count)] += sizes
-    path = integrate(model, grid, state, values)[grid.seen[0], :, 0, :]
+    path = play(model, [t], state, values, longest_step=step)[:, :, 0, :]
     with np.errstate(all="ignore"):
         slope = (path[:, :, 1:] - path[:, :, :1]) / sizes
         variance = np.einsum("tnp,pq,tnq->tn", slope, np.nan_to_num(covariance), slope)
@@ -115,18 +115,16 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
 def _forecasts(model: Model, run: Run, horizon_s: float, step: float) -> tuple[np.ndarray, np.ndarray]:
     """The run as a chain of forecasts, each from a smoothed state and ``horizon_s`` seconds long."""
     t, n = run.trajectory.t, len(model.state)
-    path = np.full((len(t), n), np.nan)
-    start = 0
-    while start < len(t):
+    path, parts, start = run.states[:, :n].copy(), [], 0
+    while start < len(t) - 1:
         stop = max(start + 2, int(np.searchsorted(t, t[start] + horizon_s, side="right")))
-        rows = slice(start, min(stop, len(t)))
-        if rows.stop - rows.start < 2:
-            path[rows] = run.states[rows, :n]
-            break
-        grid = make_grid([t[rows]], step)
-        played = integrate(model, grid, run.states[start, :n][:, None, None], model.values[:, None, None])
-        path[rows] = played[grid.seen[0], :, 0, 0]
-        start = rows.stop
+        parts.append(slice(start, min(stop, len(t))))
+        start = parts[-1].stop
+    first = run.states[[part.start for part in parts], :n].T[:, :, None]
+    values = np.repeat(model.values[:, None, None], len(parts), axis=1)
+    played = play(model, [t[part] for part in parts], first, values, longest_step=step)
+    for index, part in enumerate(parts):
+        path[part] = played[: part.stop - part.start, :, index, 0]
     return path, np.zeros_like(path)
 
 
