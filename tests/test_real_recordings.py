@@ -14,7 +14,6 @@ EASY = (
     "galileo's projectile",
     "pendulum with drag",
     "pucks collide",
-    "uniform ball",
     "pulled cart force_08",
     "mass on spring video_36",
 )

@@ -184,7 +184,9 @@ def _measured_periods(evidence: Evidence) -> list[Quantity]:
     longest = max(evidence.runs, key=lambda run: len(run.trajectory.t))
     t = longest.trajectory.t
     found = []
-    for index, name in enumerate(evidence.coordinates):
+    extents = np.ptp(longest.trajectory.position, axis=0)
+    for index in np.argsort(-extents, kind="stable"):  # the widest swing first: it is what a reader means
+        name = evidence.coordinates[index]
         if len(t) < 16 or not np.ptp(longest.trajectory.position[:, index]) > 0:
             continue
         frequency = dominant_frequency(t, longest.trajectory.position[:, index])
