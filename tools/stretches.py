@@ -13,6 +13,8 @@ from motionlaw.tools.trajectory import Trajectory
 # Shorter runs show no handling; ends are judged where there are rows enough to continue.
 FEWEST_FOR_HANDLING = 60
 FEWEST_FOR_ENDS = 14
+# A law seen at work is believed up to this many times the half range of the states it was seen in.
+REACH_OF_LAW = 2.0
 # A change of force takes this share of the stretch after it: a hand lets go by and by.
 MOMENT = 0.05
 # Two constant accelerations are looked for in runs of this length; long runs turn too often to be parabolas.
@@ -94,6 +96,10 @@ def after_handling(states: np.ndarray, acceleration: np.ndarray, acceleration_st
     error = np.hypot(1.4826 * np.median(np.abs(rest[late]), axis=0), acceleration_stderr)
     reach = np.std(acceleration[late], axis=0)
     missed = np.any((np.abs(rest) > 8 * error) & (np.abs(rest) > 0.2 * reach), axis=1)
+    # Only states like those seen later can be judged: a fall's first rows are slower than all that follow.
+    states = np.hstack([position, velocity])
+    low, high = states[late].min(axis=0), states[late].max(axis=0)
+    missed &= np.all(np.abs(states - (low + high) / 2) <= REACH_OF_LAW * (high - low) / 2, axis=1)
     early = np.flatnonzero(missed[: rows // 3])
     if not len(early) or np.mean(missed[late]) > 0.01:
         return 0
