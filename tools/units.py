@@ -176,11 +176,11 @@ def coefficient_unit(term: sympy.Expr, variable_units: Mapping[str, str], target
         >>> coefficient_unit(sympy.sin(x), {"x": "rad"}, "rad/s^2"), coefficient_unit(x**3, {"x": "m"}, "m/s^2")
         ('1/s^2', '1/(m^2 s^2)')
     """
-    names = [symbol.name for symbol in sympy.sympify(term).free_symbols]
+    names = [symbol.name for symbol in sympy.sympify(term, strict=True).free_symbols]
     if not target_unit or any(not variable_units.get(name) for name in names):
         return ""
     units = {name: parse_unit(variable_units[name]) for name in names}
-    return str(parse_unit(target_unit) / term_unit(sympy.sympify(term), units))
+    return str(parse_unit(target_unit) / term_unit(sympy.sympify(term, strict=True), units))
 
 
 def check_units(expr: sympy.Expr, variable_units: Mapping[str, str], target_unit: str = "") -> tuple[str, ...]:
