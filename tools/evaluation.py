@@ -154,7 +154,8 @@ def compile_rows(exprs: Sequence[sympy.Expr], names: Sequence[str]) -> Callable[
     if len(set(names)) != len(names):
         raise UserError(f"Names must differ, got {', '.join(names)}.")
     tape = _Tape(names)
-    registers = [tape.add(sympy.sympify(expr, strict=True) if isinstance(expr, (int, float)) else expr) for expr in exprs]
+    numbers_too = [sympy.sympify(expr, strict=True) if isinstance(expr, (int, float)) else expr for expr in exprs]
+    registers = [tape.add(expr) for expr in numbers_too]
     calls, outputs = tape.closed(registers)
     constants = tape.values
 
