@@ -66,11 +66,6 @@ class Model:
     def _compiled(self) -> Callable[[list[Any]], list[Any]]:
         return compile_rows(list(self.equations), [*self.state, "t", *self.parameters])
 
-    @property
-    def is_kinked(self) -> bool:
-        """Whether a force jumps, as dry friction does where the motion turns."""
-        return any(equation.has(sympy.sign, sympy.Heaviside) for equation in self.equations)
-
     def slope_function(self, values: np.ndarray) -> Callable[[np.ndarray, np.ndarray, np.ndarray], None]:
         """Writes the time derivative of a state, shape (n, B), at times, shape (B,), into its third argument.
 

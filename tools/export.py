@@ -21,7 +21,6 @@ from motionlaw.tools.errors import ToolError, UserError
 from motionlaw.tools.law import Discovery
 
 # Digits that bring a double back unchanged.
-ALL_DIGITS = 17
 # Relative difference up to which an export counts as equal to its law.
 EQUAL = 1e-9
 KINDS = ("sympy", "latex", "python", "torch")

@@ -17,9 +17,6 @@ import numpy as np
 if TYPE_CHECKING:
     from motionlaw.tools.dynamics import Model
 
-# A step may pass over this many rows at most, so that sharp turns which the rows show are followed.
-ROWS_PER_STEP = 1
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -40,18 +37,17 @@ class Grid:
     share: np.ndarray
 
 
-def make_grid(times: Sequence[np.ndarray], longest_step: float, *, rows_per_step: float = ROWS_PER_STEP) -> Grid:
-    """Cuts segments into equal steps no longer than ``longest_step`` seconds and ``rows_per_step`` rows.
+def make_grid(times: Sequence[np.ndarray], longest_step: float) -> Grid:
+    """Cuts segments into equal steps no longer than ``longest_step`` seconds and the mean row spacing.
 
     Args:
         times: Rows of each segment, seconds, increasing.
         longest_step: Seconds.
-        rows_per_step: Most rows a step may pass over.
     """
     spans = np.array([t[-1] - t[0] for t in times])
     spacings = np.array([span / max(1, len(t) - 1) for span, t in zip(spans, times, strict=True)])
     with np.errstate(all="ignore"):
-        counts = np.ceil(spans / np.minimum(longest_step, rows_per_step * spacings) - 1e-9)
+        counts = np.ceil(spans / np.minimum(longest_step, spacings) - 1e-9)
     steps = int(max(1, np.nanmax(counts, initial=1.0)))
     h = spans / steps
     most = max(len(t) for t in times)
@@ -144,5 +140,5 @@ def play(
     Returns:
         States at the rows, shape (T, n, S, Q); shorter segments repeat their last row.
     """
-    grid = make_grid(times, longest_step, rows_per_step=1.0 if model.is_kinked else ROWS_PER_STEP)
+    grid = make_grid(times, longest_step)
     return at_rows(grid, *integrate(model, grid, state, values))

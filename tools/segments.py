@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from motionlaw.tools.dynamics import Model
-from motionlaw.tools.integration import ROWS_PER_STEP, at_rows, integrate, make_grid
+from motionlaw.tools.integration import at_rows, integrate, make_grid
 
 if TYPE_CHECKING:
     from motionlaw.tools.shooting import Observation
@@ -78,8 +78,7 @@ class Shooting:
         for index, run in enumerate(runs):
             cuts = np.linspace(0, len(run.t) - 1, max(1, round((len(run.t) - 1) / rows)) + 1).round().astype(int)
             self.slices += [(index, slice(a, b + 1)) for a, b in pairwise(cuts)]
-        rows_per_step = 1.0 if model.is_kinked else ROWS_PER_STEP
-        self.grid = make_grid([runs[i].t[cut] for i, cut in self.slices], longest_step, rows_per_step=rows_per_step)
+        self.grid = make_grid([runs[i].t[cut] for i, cut in self.slices], longest_step)
         self.first = np.stack([runs[i].guess[cut.start] for i, cut in self.slices], axis=1)  # (n, S)
         self.scale = np.maximum(np.max([np.nanstd(run.guess, axis=0) for run in runs], axis=0), 1e-12)
         follows = [s for s in range(1, len(self.slices)) if self.slices[s][0] == self.slices[s - 1][0]]
