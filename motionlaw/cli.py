@@ -161,6 +161,52 @@ def track(
     raise typer.Exit(status)
 
 
+@app.command("eval")
+def evaluate(
+    benchmark: Annotated[
+        Literal["oscillators", "odebench", "strogatz", "llmsr", "empirical", "feynman", "physsymbol-laws"],
+        typer.Argument(help="Which benchmark.", metavar="BENCHMARK"),
+    ],
+    data: Annotated[str | None, typer.Option(help="Its folder or one that holds it; default ../shared/data.")] = None,
+    noise: Annotated[str | None, typer.Option(help="Noise levels as shares, with commas, e.g. 0,0.01,0.05.")] = None,
+    noise_on: Annotated[
+        Literal["target", "position"] | None, typer.Option(help="Noise on the target, or on positions alone.")
+    ] = None,
+    fraction: Annotated[str | None, typer.Option(help="Shares of the rows to keep, e.g. 1.0,0.5.")] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds, from 0.")] = 1,
+    solvers: Annotated[str, typer.Option(help="With commas: search, sindy, operon, gplearn.")] = "search",
+    time_limit: Annotated[float, typer.Option(help="Seconds for each case.")] = 10.0,
+    cases: Annotated[str | None, typer.Option(help="Only these cases, with commas.")] = None,
+    workers: Annotated[int, typer.Option(help="Cases at a time; the answer is the same for any number.")] = 1,
+    out: Annotated[str | None, typer.Option(help="Folder for log, table and picture; default: a new one.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder, or the newest.")] = False,
+    json: Json = False,
+) -> None:
+    """Score the search and its peers on a benchmark, with error bars.
+
+    Without options: the benchmark's own noise levels, seed 0, our search alone, one case at a time. Writes a log, a
+    table and a picture.
+    """
+    from motionlaw.eval.command import eval_command
+
+    status = eval_command(
+        benchmark,
+        data=data,
+        noise=noise,
+        noise_on=noise_on,
+        fraction=fraction,
+        seeds=seeds,
+        solvers=solvers,
+        time_limit=time_limit,
+        cases=cases,
+        workers=workers,
+        out=out,
+        resume=resume,
+        as_json=json,
+    )
+    raise typer.Exit(status)
+
+
 def main() -> None:
     """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
     sys.exit(run(app))

@@ -145,7 +145,7 @@ def test_arguments_that_do_not_fit_are_refused(pendulum_rows):
     X, y = pendulum_rows
     names = ["theta", "v", "t"]
     for engine, inputs, target, labels, options, words in [
-        ("gplearn", X, y, names, {}, "An engine must be one of operon, sindy, pysr, got 'gplearn'"),
+        ("eureqa", X, y, names, {}, "An engine must be one of operon, sindy, pysr, got 'eureqa'"),
         ("operon", X, y[:5], names, {}, "X must have shape"),
         ("operon", X, y, ["theta"], {}, "variable_names must name the 3 columns"),
         ("operon", X[:5], y[:5], names, {}, "at least 10 complete rows, got 5"),

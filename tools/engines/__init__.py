@@ -18,6 +18,8 @@ import numpy as np
 from motionlaw.tools.errors import UserError
 
 ENGINES = ("operon", "sindy", "pysr")
+# Peers for benchmarks, which `discover` does not offer.
+REFERENCES = ("gplearn",)
 # Below this the residual is rounding error, and a better one says nothing.
 LOSS_FLOOR = 1e-12
 # Engines see variables under these names: names of ours may mean something to them (I, S, pi ...).
@@ -60,7 +62,7 @@ def preflight(engine: str) -> None:
     Raises:
         UserError: The engine is unknown, or something it needs is missing; the sentence says what to install.
     """
-    if engine not in ENGINES:
+    if engine not in (*ENGINES, *REFERENCES):
         raise UserError(f"An engine must be one of {', '.join(ENGINES)}, got '{engine}'.")
     importlib.import_module(f"motionlaw.tools.engines.{engine}").preflight()
 
@@ -78,7 +80,7 @@ def regress(
     """Searches a formula y = f(X) with another symbolic-regression engine.
 
     Args:
-        engine: One of `ENGINES`.
+        engine: One of `ENGINES` or `REFERENCES`.
         X: Inputs, shape (rows, variables); rows with NaN are left out.
         y: Target, shape (rows,).
         variable_names: Name of each column of X.
@@ -105,7 +107,7 @@ def regress(
     try:
         preflight(engine)
     except UserError as error:
-        if engine not in ENGINES:
+        if engine not in (*ENGINES, *REFERENCES):
             raise
         return EngineResult("unavailable", None, math.nan, time.perf_counter() - start, str(error))
     outcome = run_engine(engine, X, y, task, time_limit=time_limit)
