@@ -1,0 +1,346 @@
+"""A formula for one column of rows: structure search, noise model, inner constants and the choice among rivals.
+
+The candidates come from a grammar (`candidates.py`) in tiers, plain ones first; subsets are found by `subsets.py`.
+The noise is estimated with the formula: its standard deviation is a constant, a share of the value, or both, and rows
+are weighed by it. Rivals are compared by description length: misfit in nats, plus the price of the terms, plus half
+the logarithm of the rows for each constant. Leaves out derivatives, trajectories and files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.candidates import Candidates, Term, Variable, candidate_terms
+from motionlaw.tools.errors import UserError
+from motionlaw.tools.subsets import EXACT, Worth, best_subsets, pool_of
+
+# Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
+TIERS = (60, 150, 400)
+MOST_TERMS = 8
+# The search looks at no more rows than this, and the screening of all candidates at these.
+SEARCHED_ROWS, SCREENED_ROWS = 3000, 500
+# Rows that the data are taken for in the search for plain subsets; subsets of each search that are judged.
+TEMPERED, LISTED = 60, 20
+# A weighted mean square below this is rounding: there is no noise to model.
+NOISE_FREE = 1e-20
+# An uneven noise is believed where it gains this many nats; rounds in which formula and noise are found in turn.
+UNEVEN, ROUNDS, REWEIGHED = 8.0, 3, 3
+# Constant over proportional noise, in units of the target's size: first guess, and what is tried.
+PROXY, RATIOS = 1e-3, np.concatenate(([0.0], np.geomspace(1e-8, 10.0, 46)))
+# The noise never falls below this share of what it is at the target's usual size.
+LEAST_SHAPE = 1e-10
+# Nats of a function of a difference or a distance beyond those of the function.
+DIFFERENCE, DISTANCE = 1.0, 1.5
+# Rivals within this many nats of the best are alternatives.
+POSSIBLE = 12.0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A formula fitted to rows.
+
+    Args:
+        candidates: Where its terms are from.
+        support: Their indices.
+        coefficients: One a term.
+        stderr: Standard errors of the coefficients.
+        misfit: Weighted mean square of the residuals; weights are relative.
+        score: Description length in nats, lower is better.
+    """
+
+    candidates: Candidates
+    support: tuple[int, ...]
+    coefficients: np.ndarray
+    stderr: np.ndarray
+    misfit: float
+    score: float
+
+    def scaled(self, size: float) -> Fitted:
+        """The formula for a target ``size`` times as large."""
+        return replace(self, coefficients=self.coefficients * size, stderr=self.stderr * size)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return tuple(self.candidates.term(k) for k in self.support)
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The formula with its numbers."""
+        parts = []
+        for coefficient, term in zip(self.coefficients, self.terms, strict=True):
+            numbers = {sympy.Symbol(name): sympy.Float(value) for name, value in term.constants}
+            parts.append(sympy.Float(coefficient) * term.expression.xreplace(numbers))
+        return sympy.Add(*parts)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What was found for the target.
+
+    Args:
+        best: The formula with the least description length.
+        alternatives: Rivals, best first.
+        noise_constant: Constant part of the noise's standard deviation.
+        noise_share: Proportional part, as a share of the value.
+        seconds: Wall-clock seconds.
+        was_cut: Whether the time limit ended the search.
+    """
+
+    best: Fitted
+    alternatives: tuple[Fitted, ...]
+    noise_constant: float
+    noise_share: float
+    seconds: float
+    was_cut: bool = False
+
+    @property
+    def expression(self) -> sympy.Expr:
+        return self.best.expression
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """Standard deviation of the noise: the root of constant² + (share·value)²."""
+
+    constant: float = 1.0
+    share: float = 0.0
+
+    def shape(self, value: np.ndarray) -> np.ndarray:
+        """The standard deviation up to a common factor; 1 where it does not depend on the value."""
+        if not self.share:
+            return np.ones_like(value)
+        least = max(self.constant / self.share, LEAST_SHAPE * float(np.sqrt(np.mean(value**2))))
+        return np.sqrt(value**2 + least**2)
+
+    def is_like(self, other: _Noise) -> bool:
+        return bool(np.allclose([self.constant, self.share], [other.constant, other.share], rtol=0.03))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of the search: inputs by name, and the target."""
+
+    names: tuple[str, ...]
+    inputs: np.ndarray
+    y: np.ndarray
+
+    def thinned(self, most: int, rng: np.random.Generator) -> _Rows:
+        if len(self.y) <= most:
+            return self
+        kept = np.sort(rng.permutation(len(self.y))[:most])
+        return _Rows(self.names, self.inputs[:, kept], self.y[kept])
+
+
+def variables_of(names: Sequence[str], kinds: Mapping[str, str]) -> list[Variable]:
+    """What pieces are functions of: the columns, differences of like ones, the distance from the origin and the speed.
+
+    Args:
+        names: The columns.
+        kinds: Their kinds, as in `find_formula`.
+    """
+    symbols = {name: sympy.Symbol(name) for name in names}
+    found = [Variable(symbols[name], kinds.get(name, "plain")) for name in names]
+    for kind in ("coordinate", "angle", "velocity"):
+        like = [symbols[name] for name in names if kinds.get(name) == kind]
+        found += [Variable(a - b, kind, surcharge=DIFFERENCE) for a, b in combinations(like, 2)]
+        if len(like) > 1 and kind != "angle":
+            found.append(Variable(sympy.sqrt(sum(each**2 for each in like)), kind, surcharge=DISTANCE))
+    return found
+
+
+def find_formula(
+    columns: Mapping[str, np.ndarray],
+    y: np.ndarray,
+    *,
+    kinds: Mapping[str, str] | None = None,
+    time_limit: float = 10.0,
+    seed: int = 0,
+) -> Regression:
+    """Finds a formula for ``y`` in terms of the columns: a sum of few terms of the grammar.
+
+    Args:
+        columns: Inputs by name, each of shape (n,).
+        y: The target, shape (n,).
+        kinds: ``"coordinate"``, ``"angle"``, ``"velocity"``, ``"time"`` or ``"plain"`` by column.
+        time_limit: Seconds; the best formula so far comes back.
+        seed: Chooses the rows that are looked at where there are many.
+
+    Raises:
+        UserError: There are no columns, too few rows, or lengths differ.
+    """
+    started = time.monotonic()
+    rng = np.random.default_rng(seed)
+    rows = _checked(columns, y)
+    size = float(np.sqrt(np.mean(rows.y**2))) or 1.0
+    some = replace(rows, y=rows.y / size).thinned(SEARCHED_ROWS, rng)
+    ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng).run()
+    ranked = [each.scaled(size) for each in ranked if each.score - ranked[0].score < POSSIBLE]
+    seconds = time.monotonic() - started
+    return Regression(
+        ranked[0], tuple(ranked[1:]), noise.constant * size, noise.share, seconds, was_cut=seconds > time_limit
+    )
+
+
+def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray) -> _Rows:
+    if not columns:
+        raise UserError("columns must hold at least one input, got none.")
+    target = np.asarray(y, dtype=float)
+    inputs = np.array([np.asarray(values, dtype=float) for values in columns.values()])
+    if target.ndim != 1 or inputs.shape[1:] != target.shape:
+        raise UserError(f"columns and y must have one length, got {inputs.shape[1:]} and {target.shape}.")
+    good = np.isfinite(target) & np.isfinite(inputs).all(axis=0)
+    if good.sum() < 8:
+        raise UserError(f"A formula needs at least 8 complete rows, got {int(good.sum())}.")
+    return _Rows(tuple(columns), inputs[:, good], target[good])
+
+
+@dataclass
+class _Search:
+    """One search on one set of rows, whose target has a mean square of 1."""
+
+    rows: _Rows
+    kinds: dict[str, str]
+    deadline: float
+    rng: np.random.Generator
+
+    def run(self) -> tuple[list[Fitted], _Noise]:
+        """Ranked formulas, best first, and the noise that they were judged by."""
+        rows = self.rows
+        self.candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
+        self.inner = np.array([*(len(part.constants) for part in self.candidates.parts), 0])
+        self.plain = np.flatnonzero(~self.inner[self.candidates.factors].any(axis=1))
+        found = self._supports(np.ones(len(rows.y)))
+        even = _Noise()
+        ranked = self._ranked(found, even)
+        if ranked[0].misfit < NOISE_FREE or self._late():
+            return ranked, _Noise(float(np.sqrt(ranked[0].misfit)))
+        # Where the noise is a share of the value, the measured values stand in for the true ones at first, since a
+        # poor formula is poorest where they are small.
+        noise = _Noise(PROXY, 1.0)
+        weights = 1 / noise.shape(rows.y)
+        for _ in range(ROUNDS):
+            found |= self._supports(weights)
+            uneven = self._ranked(found, noise)
+            before, noise = noise, self._noise_of(uneven[0])
+            if noise.is_like(before) or self._late():
+                break
+            weights = 1 / noise.shape(self._values(uneven[0]))
+        ranked, uneven = self._ranked(found, even), self._ranked(found, noise)
+        if uneven[0].score < ranked[0].score - UNEVEN:
+            return uneven, noise
+        return ranked, _Noise(float(np.sqrt(ranked[0].misfit)))
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def _supports(self, weights: np.ndarray) -> set[tuple[int, ...]]:
+        """Promising choices of candidates, from every tier and from the screening of all."""
+        n = len(self.rows.y)
+        target = weights * self.rows.y
+        found: set[tuple[int, ...]] = set()
+        most = max(1, min(MOST_TERMS, n // 6))
+        for tier in TIERS:
+            if self._late() and found:
+                return found
+            found |= self._tier(self.plain[:tier], weights, most)
+        if not self._late():
+            some = np.sort(self.rng.permutation(n)[:SCREENED_ROWS])
+            worth = Worth(self.candidates.costs, len(some), float(np.sum(target[some] ** 2)))
+            wide = self.candidates.columns(rows=some) * weights[some]
+            found |= self._tier(pool_of(wide, target[some], worth, most_terms=most), weights, most)
+        return found
+
+    def _tier(self, pool: np.ndarray, weights: np.ndarray, most: int) -> set[tuple[int, ...]]:
+        """Subsets of a pool, judged by the data as they are and by data that count for less, so that plain ones show.
+
+        What comes back is fitted and has lost the terms that earn less than they cost.
+        """
+        columns, target = self.candidates.columns(pool) * weights, weights * self.rows.y
+        found: set[tuple[int, ...]] = set()
+        for independent in (len(target), TEMPERED):
+            if independent <= len(target):
+                worth = Worth(self.candidates.costs[pool], independent, float(target @ target))
+                best = best_subsets(columns, target, worth, most_terms=most)[:LISTED]
+                found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
+        return {self._pruned(support, weights) for support in sorted(found)}
+
+    def _ranked(self, supports: set[tuple[int, ...]], noise: _Noise) -> list[Fitted]:
+        """The choices judged by their own likelihood, best first."""
+        return sorted((self._judged(each, noise) for each in sorted(supports)), key=lambda each: each.score)
+
+    def _pruned(self, support: tuple[int, ...], weights: np.ndarray) -> tuple[int, ...]:
+        """A choice without the terms that earn less than they cost."""
+        triangle = _triangle(self.candidates.columns(np.array(support)) * weights, weights * self.rows.y)
+        places = list(range(len(support)))
+        best = self._description(support, triangle)
+        while len(places) > 1:
+            trials = []
+            for out in places:
+                rest = [k for k in places if k != out]
+                smaller = _triangle(triangle[:, rest].T, triangle[:, -1])
+                trials.append(self._description(tuple(support[k] for k in rest), smaller))
+            out = int(np.argmin(trials))
+            if trials[out] >= best:
+                break
+            best = trials[out]
+            del places[out]
+        return tuple(support[k] for k in places)
+
+    def _description(self, support: tuple[int, ...], triangle: np.ndarray) -> float:
+        """Nats of the misfit and the terms, for noise of one size."""
+        n, total = len(self.rows.y), float(triangle[:, -1] @ triangle[:, -1])
+        misfit = float(triangle[-1, -1] ** 2) / total
+        return 0.5 * n * float(np.log(misfit + EXACT)) + self._price(support) + 0.5 * len(support) * float(np.log(n))
+
+    def _price(self, support: tuple[int, ...]) -> float:
+        """Nats of the terms and of the digits of their inner constants."""
+        inner = self.inner[self.candidates.factors[list(support)]].sum()
+        return float(self.candidates.costs[list(support)].sum()) + 0.5 * float(inner * np.log(len(self.rows.y)))
+
+    def _judged(self, support: tuple[int, ...], noise: _Noise) -> Fitted:
+        """A choice fitted with weights from its own values, and its description length."""
+        y, n, k = self.rows.y, len(self.rows.y), len(support)
+        columns = self.candidates.columns(np.array(support))
+        shape = noise.shape(y)
+        for _ in range(REWEIGHED if noise.share else 1):
+            triangle = _triangle(columns / shape, y / shape)
+            solution, inverse = _solved(triangle)
+            shape = noise.shape(solution @ columns)
+        rest = (y - solution @ columns) / shape
+        variance = float(np.mean(rest**2))
+        least = EXACT * float(np.mean((y / shape) ** 2))
+        score = float(np.sum(np.log(shape))) + 0.5 * n * float(np.log(variance + least)) + self._price(support)
+        score += 0.5 * k * float(np.log(n))
+        errors = np.sqrt(np.sum(inverse**2, axis=1) * variance * n / max(1, n - k))
+        return Fitted(self.candidates, support, solution, errors, variance, score)
+
+    def _noise_of(self, best: Fitted) -> _Noise:
+        """The likeliest mixture of a constant noise and one that is a share of the value."""
+        value = self._values(best)
+        rest = self.rows.y - value
+        shapes = np.sqrt(value**2 + RATIOS[:, None] ** 2)
+        scales = np.sqrt(np.mean((rest / shapes) ** 2, axis=1))
+        place = int(np.argmin(np.mean(np.log(shapes), axis=1) + np.log(scales)))
+        return _Noise(float(scales[place] * RATIOS[place]), float(scales[place]))
+
+    def _values(self, fitted: Fitted) -> np.ndarray:
+        return fitted.coefficients @ self.candidates.columns(np.array(fitted.support))
+
+
+def _triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left."""
+    return np.linalg.qr(np.column_stack([columns.T, target]), mode="r")
+
+
+def _solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients, and a root of their covariance for unit noise, shape (k, k)."""
+    matrix, target = triangle[:-1, :-1], triangle[:-1, -1]
+    norms = np.linalg.norm(matrix, axis=0)
+    inverse = np.linalg.pinv(matrix / norms, rcond=1e-14) / norms[:, None]
+    return inverse @ target, inverse

@@ -1,0 +1,260 @@
+"""Best subsets: which few of thousands of columns make up a target.
+
+Two passes of one beam search over orthogonal updates: a wide pass over all columns on some of the rows, which
+collects a pool, and a deep one with swaps over the pool on all rows, on the columns' products alone. What a subset is
+worth is the caller's description length: misfit in nats plus the price of its columns.
+
+Source: orthogonal least squares after Chen, Billings & Luo (1989); swaps after Miller, Subset Selection (2002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# A column whose part outside the chosen ones is less than this share of it adds nothing.
+ALIKE = 1e-10
+# The misfit is never believed to be a smaller share of the target: doubles end there.
+EXACT = 1e-26
+WIDE_BEAM, DEEP_BEAM = 12, 60
+POOL, POOLED_EACH = 500, 40
+
+
+@dataclass(frozen=True)
+class Subset:
+    """A choice of columns.
+
+    Args:
+        columns: Their indices, ascending.
+        misfit: Sum of squares that they leave of the target.
+        score: Description length in nats, lower is better.
+    """
+
+    columns: tuple[int, ...]
+    misfit: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Worth:
+    """How subsets are compared: ``independent/2·log(misfit) + Σ price + k/2·log(independent)``.
+
+    Args:
+        prices: Nats of each column.
+        independent: Number of independent rows.
+        total: Sum of squares of the target.
+        floor: Misfit per row, as a share of the target's mean square, below which there is no further evidence.
+    """
+
+    prices: np.ndarray
+    independent: float
+    total: float
+    floor: float = EXACT
+
+    def score(self, misfit: np.ndarray | float, price: np.ndarray | float, size: int) -> np.ndarray | float:
+        share = np.maximum(np.maximum(misfit, 0.0) / self.total, 0.0) + self.floor
+        return 0.5 * self.independent * np.log(share) + price + 0.5 * size * np.log(max(self.independent, 3.0))
+
+
+@dataclass
+class _Level:
+    """All subsets of one size in the beam, S of them: what is left of the target and of every column (F of them).
+
+    Args:
+        members: Indices, shape (S, k).
+        left: Inner product of every column with the rest of the target, shape (S, F).
+        room: Squared norm of every column's part outside the subset, shape (S, F).
+        misfit: Shape (S,).
+        basis: Inner products of every column with the subset's orthonormal basis, shape (S, k, F).
+    """
+
+    members: np.ndarray
+    left: np.ndarray
+    room: np.ndarray
+    misfit: np.ndarray
+    basis: np.ndarray
+
+    def gains(self) -> np.ndarray:
+        """What each column would take off the misfit, shape (S, F); nothing for those that add nothing."""
+        open_ = self.room > ALIKE
+        return np.where(open_, self.left**2 / np.where(open_, self.room, 1.0), -1.0)
+
+
+class _Products:
+    """Inner products of unit columns, from their Gram matrix or, for wide problems, from the columns themselves."""
+
+    def __init__(self, columns: np.ndarray, target: np.ndarray, *, has_gram: bool) -> None:
+        self.columns = columns
+        self.moment = columns @ target
+        self.total = float(target @ target)
+        self.gram = columns @ columns.T if has_gram else None
+
+    def of(self, chosen: np.ndarray) -> np.ndarray:
+        """Inner products of the chosen columns with all, shape (S, F)."""
+        return self.columns[chosen] @ self.columns.T if self.gram is None else self.gram[chosen]
+
+    def start(self) -> _Level:
+        width = len(self.columns)
+        return _Level(
+            np.zeros((1, 0), dtype=int), self.moment[None].copy(), np.ones((1, width)), np.array([self.total]),
+            np.zeros((1, 0, width)),
+        )  # fmt: skip
+
+    def grown(self, level: _Level, parents: np.ndarray, chosen: np.ndarray) -> _Level:
+        """The subsets ``parents`` with one column each added, by Gram-Schmidt."""
+        rows = np.arange(len(parents))
+        basis = level.basis[parents]
+        room = np.maximum(level.room[parents, chosen], ALIKE)
+        overlap = self.of(chosen) - np.einsum("sk,skf->sf", basis[rows, :, chosen], basis)
+        new = overlap / np.sqrt(room)[:, None]
+        step = level.left[parents, chosen] / np.sqrt(room)
+        return _Level(
+            members=np.column_stack([level.members[parents], chosen]),
+            left=level.left[parents] - step[:, None] * new,
+            room=level.room[parents] - new**2,
+            misfit=level.misfit[parents] - step**2,
+            basis=np.concatenate([basis, new[:, None]], axis=1),
+        )
+
+    def subsets(self, members: np.ndarray) -> _Level:
+        """The level of given subsets of one size, shape (S, k)."""
+        start, rows = self.start(), np.arange(len(members))
+        many = [np.repeat(each, len(rows), axis=0) for each in (start.left, start.room, start.misfit, start.basis)]
+        level = _Level(np.zeros((len(rows), 0), dtype=int), *many)
+        for place in range(members.shape[1]):
+            level = self.grown(level, rows, members[:, place])
+        return level
+
+
+def _unit(columns: np.ndarray) -> np.ndarray:
+    """Columns scaled to length one, those without length left at zero."""
+    norms = np.sqrt(np.einsum("fn,fn->f", columns, columns))
+    return columns / np.where(norms > 0, norms, np.inf)[:, None]
+
+
+def _best(scores: np.ndarray, level: _Level, count: int, seen: set[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
+    """Parents and columns of the best new subsets."""
+    flat = scores.ravel()
+    most = min(4 * count + 20, flat.size)
+    nearest = np.argpartition(flat, most - 1)[:most] if most < flat.size else np.arange(flat.size)
+    nearest = nearest[np.argsort(flat[nearest], kind="stable")]
+    parents, chosen = [], []
+    for index in nearest:
+        if not np.isfinite(flat[index]) or len(parents) == count:
+            break
+        parent, column = divmod(int(index), scores.shape[1])
+        key = tuple(sorted((*level.members[parent].tolist(), column)))
+        if key not in seen:
+            seen.add(key)
+            parents.append(parent)
+            chosen.append(column)
+    return np.array(parents, dtype=int), np.array(chosen, dtype=int)
+
+
+def _scores(level: _Level, worth: Worth) -> np.ndarray:
+    """Scores of the subsets with one column more, shape (S, F); infinite for columns that add nothing."""
+    gains = level.gains()
+    size = level.members.shape[1] + 1
+    price = worth.prices[level.members].sum(axis=1)[:, None] + worth.prices
+    return np.where(gains >= 0, worth.score(level.misfit[:, None] - gains, price, size), np.inf)
+
+
+def pool_of(
+    columns: np.ndarray, target: np.ndarray, worth: Worth, *, most_terms: int, beam: int = WIDE_BEAM
+) -> np.ndarray:
+    """Screens many columns for those that any good subset may hold.
+
+    Args:
+        columns: Shape (F, n).
+        target: Shape (n,).
+        worth: How subsets are compared.
+        most_terms: Largest subset.
+        beam: Subsets of each size that are grown.
+
+    Returns:
+        Indices of the pool, ascending: the cheapest columns, and the best additions to every subset on the way.
+    """
+    products = _Products(_unit(columns), target, has_gram=False)
+    level, seen = products.start(), set[tuple[int, ...]]()
+    wanted: dict[int, float] = {int(k): -np.inf for k in np.argsort(worth.prices, kind="stable")[: POOL // 3]}
+    for _ in range(most_terms):
+        scores = _scores(level, worth)
+        for row in scores:
+            near = np.argpartition(row, POOLED_EACH)[:POOLED_EACH] if len(row) > POOLED_EACH else np.arange(len(row))
+            best = row[near].min()
+            for k in near[np.isfinite(row[near])]:
+                wanted[int(k)] = min(wanted.get(int(k), np.inf), float(row[k] - best))
+        parents, chosen = _best(scores, level, beam, seen)
+        if not len(parents):
+            break
+        level = products.grown(level, parents, chosen)
+    ranked = sorted(wanted, key=lambda k: wanted[k])[:POOL]
+    return np.sort(np.array(ranked, dtype=int))
+
+
+def best_subsets(
+    columns: np.ndarray,
+    target: np.ndarray,
+    worth: Worth,
+    *,
+    most_terms: int,
+    forced: Sequence[int] = (),
+    beam: int = DEEP_BEAM,
+    swaps: int = 3,
+    kept: int = 60,
+) -> list[Subset]:
+    """Finds the best small subsets of a few hundred columns.
+
+    Args:
+        columns: Shape (F, n).
+        target: Shape (n,).
+        worth: How subsets are compared.
+        most_terms: Largest subset, forced columns among them.
+        forced: Columns that every subset holds.
+        beam: Subsets of each size that are grown.
+        swaps: Rounds in which every member of the best subsets is exchanged for any other column.
+        kept: Most subsets returned.
+
+    Returns:
+        Subsets of all sizes, best first.
+    """
+    products = _Products(_unit(columns), target, has_gram=True)
+    level = products.subsets(np.array([sorted(forced)], dtype=int)) if len(forced) else products.start()
+    found: dict[tuple[int, ...], Subset] = {}
+    seen: set[tuple[int, ...]] = set()
+    _note(level, worth, found)
+    for _ in range(most_terms - len(forced)):
+        parents, chosen = _best(_scores(level, worth), level, beam, seen)
+        if not len(parents):
+            break
+        level = products.grown(level, parents, chosen)
+        _note(level, worth, found)
+    for _ in range(swaps):
+        before = len(found)
+        leaders = sorted(found.values(), key=lambda each: each.score)[: beam // 2]
+        for size in sorted({len(each.columns) for each in leaders} - {len(forced)}):
+            members = {
+                tuple(k for k in each.columns if k != out)
+                for each in leaders if len(each.columns) == size
+                for out in each.columns if out not in forced
+            }  # fmt: skip
+            level = products.subsets(np.array(sorted(members), dtype=int).reshape(len(members), size - 1))
+            _note(level, worth, found)
+            parents, chosen = _best(_scores(level, worth), level, beam, seen)
+            if len(parents):
+                _note(products.grown(level, parents, chosen), worth, found)
+        if len(found) == before:
+            break
+    return sorted(found.values(), key=lambda each: each.score)[:kept]
+
+
+def _note(level: _Level, worth: Worth, found: dict[tuple[int, ...], Subset]) -> None:
+    """Enters a level's subsets among those found."""
+    prices = worth.prices[level.members].sum(axis=1)
+    scores = worth.score(level.misfit, prices, level.members.shape[1])
+    for members, misfit, score in zip(level.members, level.misfit, np.atleast_1d(scores), strict=True):
+        key = tuple(sorted(members.tolist()))
+        if key not in found or found[key].score > score:
+            found[key] = Subset(key, max(float(misfit), 0.0), float(score))
