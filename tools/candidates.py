@@ -10,7 +10,7 @@ when somebody asks for it. Leaves out choosing among the terms (`subsets.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 
@@ -115,6 +115,43 @@ class Candidates:
         constants = tuple(pair for part in parts for pair in part.constants)
         return Term(sympy.Mul(*(part.expression for part in parts)), float(self.costs[index]), constants)
 
+    def refined(
+        self, support: Sequence[int], constants: dict[str, float], inputs: dict[str, np.ndarray]
+    ) -> tuple[Candidates, tuple[int, ...]]:
+        """The candidates and, at their end, some of them again with other inner constants.
+
+        Args:
+            support: Which.
+            constants: New values by name; the names change so that old and new stay apart.
+            inputs: The data by column.
+        """
+        parts, pieces, rows = list(self.parts), [], []
+        place = {len(self.parts): len(self.parts)}
+        for index in support:
+            for k in self.factors[index]:
+                if k in place or not self.parts[k].constants:
+                    place.setdefault(int(k), int(k))
+                    continue
+                ((name, _),) = self.parts[k].constants
+                new = sympy.Symbol(f"{name}_{len(self)}")
+                part = replace(
+                    self.parts[k],
+                    expression=self.parts[k].expression.xreplace({sympy.Symbol(name): new}),
+                    constants=((new.name, constants[name]),),
+                )
+                place[int(k)] = len(parts)
+                parts.append(part)
+                pieces.append(_piece_values([part], inputs)[0])
+        one = len(self.parts)
+        shift = {k: v for k, v in place.items()} | {one: len(parts)}
+        old = np.where(self.factors == one, len(parts), self.factors)
+        rows = [[shift[int(k)] for k in self.factors[index]] for index in support]
+        values = np.vstack([self.pieces[:-1], *pieces, self.pieces[-1:]])
+        found = Candidates(
+            values, np.vstack([old, rows]), np.concatenate([self.costs, self.costs[list(support)]]), tuple(parts)
+        )
+        return found, tuple(range(len(self), len(found)))
+
     def only(self, terms: np.ndarray) -> Candidates:
         """The candidates named, in their order."""
         return Candidates(self.pieces, self.factors[terms], self.costs[terms], self.parts)
@@ -171,7 +208,9 @@ def _pieces_of(number: int, variable: Variable, values: np.ndarray) -> list[tupl
         found.append((Term(expression, price + variable.surcharge), text in ("u", "u^2", "u^3", "u^4", "u^5")))
     for text, price in shapes.items():
         for place, value in enumerate(_scanned(text, variable.kind, size, span)):
-            name = sympy.Symbol(f"k_{number}_{len(found)}_{place}")
+            # A sine and a cosine of one frequency are one wave: they share their constant.
+            family = list(shapes).index(text.replace("cos(", "sin("))
+            name = sympy.Symbol(f"k_{number}_{family}_{place}")
             expression = _parsed(text).xreplace({u: variable.expression, k: name})
             found.append((Term(expression, price + variable.surcharge, ((name.name, float(value)),)), False))
     return found
@@ -209,10 +248,10 @@ def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values:
     good = np.all(np.isfinite(pieces), axis=1) & (np.max(np.abs(pieces), axis=1) < 1e60)
     parts = [part for part, keep in zip(parts, good, strict=True) if keep]
     pieces = np.vstack([pieces[good], np.ones(pieces.shape[1])])
-    owner, is_power = np.array(of_variable)[good], np.array(powers)[good]
+    owner, is_power = np.array(of_variable, dtype=int)[good], np.array(powers, dtype=bool)[good]
     prices = np.array([part.cost for part in parts])
-    is_scanned = np.array([bool(part.constants) for part in parts])
-    is_time = np.array([variables[k].kind == "time" for k in owner])
+    is_scanned = np.array([bool(part.constants) for part in parts], dtype=bool)
+    is_time = np.array([variables[k].kind == "time" for k in owner], dtype=bool)
     factors, costs = _products(prices, owner, is_power, is_scanned, is_time)
     order = np.argsort(costs, kind="stable")[:MOST_TERMS]
     found = Candidates(pieces, factors[order], costs[order], tuple(parts))

@@ -18,6 +18,7 @@ import sympy
 
 from motionlaw.tools.candidates import Candidates, Term, Variable, candidate_terms
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.inner import fit_inner_constants
 from motionlaw.tools.subsets import EXACT, Worth, best_subsets, pool_of
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
@@ -26,17 +27,19 @@ MOST_TERMS = 8
 # The search looks at no more rows than this, and the screening of all candidates at these.
 SEARCHED_ROWS, SCREENED_ROWS = 3000, 500
 # Rows that the data are taken for in the search for plain subsets; subsets of each search that are judged.
-TEMPERED, LISTED = 60, 20
-# A weighted mean square below this is rounding: there is no noise to model.
-NOISE_FREE = 1e-20
+TEMPERED, LISTED, JUDGED = 60, 20, 50
+# A weighted mean square below this is rounding; one below that may be, once the inner constants are right.
+NOISE_FREE, NEARLY = 1e-20, 1e-6
 # An uneven noise is believed where it gains this many nats; rounds in which formula and noise are found in turn.
 UNEVEN, ROUNDS, REWEIGHED = 8.0, 3, 3
 # Constant over proportional noise, in units of the target's size: first guess, and what is tried.
-PROXY, RATIOS = 1e-3, np.concatenate(([0.0], np.geomspace(1e-8, 10.0, 46)))
+PROXY, RATIOS = 1e-3, np.geomspace(1e-9, 10.0, 51)
 # The noise never falls below this share of what it is at the target's usual size.
 LEAST_SHAPE = 1e-10
 # Nats of a function of a difference or a distance beyond those of the function.
 DIFFERENCE, DISTANCE = 1.0, 1.5
+# Choices whose inner constants are fitted, and the most constants that are fitted at once.
+REFINED, MOST_INNER = 2, 3
 # Rivals within this many nats of the best are alternatives.
 POSSIBLE = 12.0
 
@@ -180,7 +183,7 @@ def find_formula(
     size = float(np.sqrt(np.mean(rows.y**2))) or 1.0
     some = replace(rows, y=rows.y / size).thinned(SEARCHED_ROWS, rng)
     ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng).run()
-    ranked = [each.scaled(size) for each in ranked if each.score - ranked[0].score < POSSIBLE]
+    ranked = _distinct([each.scaled(size) for each in ranked if each.score - ranked[0].score < POSSIBLE])
     seconds = time.monotonic() - started
     return Regression(
         ranked[0], tuple(ranked[1:]), noise.constant * size, noise.share, seconds, was_cut=seconds > time_limit
@@ -213,11 +216,14 @@ class _Search:
         """Ranked formulas, best first, and the noise that they were judged by."""
         rows = self.rows
         self.candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
-        self.inner = np.array([*(len(part.constants) for part in self.candidates.parts), 0])
-        self.plain = np.flatnonzero(~self.inner[self.candidates.factors].any(axis=1))
+        has_constants = np.array([*(bool(part.constants) for part in self.candidates.parts), False])
+        self.plain = np.flatnonzero(~has_constants[self.candidates.factors].any(axis=1))
         found = self._supports(np.ones(len(rows.y)))
         even = _Noise()
         ranked = self._ranked(found, even)
+        if NOISE_FREE < ranked[0].misfit < NEARLY:
+            found |= self._refined(found, even)
+            ranked = self._ranked(found, even)
         if ranked[0].misfit < NOISE_FREE or self._late():
             return ranked, _Noise(float(np.sqrt(ranked[0].misfit)))
         # Where the noise is a share of the value, the measured values stand in for the true ones at first, since a
@@ -231,10 +237,41 @@ class _Search:
             if noise.is_like(before) or self._late():
                 break
             weights = 1 / noise.shape(self._values(uneven[0]))
-        ranked, uneven = self._ranked(found, even), self._ranked(found, noise)
-        if uneven[0].score < ranked[0].score - UNEVEN:
-            return uneven, noise
-        return ranked, _Noise(float(np.sqrt(ranked[0].misfit)))
+        is_uneven = self._ranked(found, noise)[0].score < self._ranked(found, even)[0].score - UNEVEN
+        noise = noise if is_uneven else even
+        ranked = self._ranked(found | self._refined(found, noise), noise)
+        return ranked, noise if is_uneven else _Noise(float(np.sqrt(ranked[0].misfit)))
+
+    def _refined(self, found: set[tuple[int, ...]], noise: _Noise) -> set[tuple[int, ...]]:
+        """The most promising choices with inner constants again, with those constants fitted."""
+        few = {support for support in found if 0 < len(self._constants_of(support)) <= MOST_INNER}
+        by_size: dict[int, list[Fitted]] = {}
+        for each in self._ranked(few, noise):
+            by_size.setdefault(len(each.support), []).append(each)
+        refined = set()
+        for each in sorted((each for some in by_size.values() for each in some[:REFINED]), key=lambda each: each.score):
+            support: tuple[int, ...] | None = each.support
+            while support and not self._late() and self._constants_of(support):
+                longer = support
+                support = self._with_fitted_constants(support, noise)
+                refined.add(support)
+                if len(support) == len(longer):
+                    break
+        return refined
+
+    def _with_fitted_constants(self, support: tuple[int, ...], noise: _Noise) -> tuple[int, ...]:
+        """A choice with its inner constants fitted, without the terms that are idle then."""
+        weights = 1 / noise.shape(self._values(self._judged(support, noise)))
+        inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
+        terms = [self.candidates.term(k) for k in support]
+        constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
+        self.candidates, fresh = self.candidates.refined(support, constants, inputs)
+        return self._pruned(fresh, weights)
+
+    def _constants_of(self, support: tuple[int, ...]) -> set[str]:
+        """Names of the inner constants of a choice."""
+        pieces = {int(k) for k in self.candidates.factors[list(support)].ravel()} - {len(self.candidates.parts)}
+        return {name for k in pieces for name, _ in self.candidates.parts[k].constants}
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -266,13 +303,20 @@ class _Search:
         for independent in (len(target), TEMPERED):
             if independent <= len(target):
                 worth = Worth(self.candidates.costs[pool], independent, float(target @ target))
-                best = best_subsets(columns, target, worth, most_terms=most)[:LISTED]
+                best = best_subsets(columns, target, worth, most_terms=most, kept=LISTED)
                 found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
         return {self._pruned(support, weights) for support in sorted(found)}
 
     def _ranked(self, supports: set[tuple[int, ...]], noise: _Noise) -> list[Fitted]:
-        """The choices judged by their own likelihood, best first."""
-        return sorted((self._judged(each, noise) for each in sorted(supports)), key=lambda each: each.score)
+        """The best choices judged by their own likelihood, best first; the measured values tell which are the best."""
+        weights = 1 / noise.shape(self.rows.y)
+        target = weights * self.rows.y
+
+        def first_look(support: tuple[int, ...]) -> float:
+            return self._description(support, _triangle(self.candidates.columns(np.array(support)) * weights, target))
+
+        likely = sorted(sorted(supports), key=first_look)[:JUDGED]
+        return sorted((self._judged(each, noise) for each in likely), key=lambda each: each.score)
 
     def _pruned(self, support: tuple[int, ...], weights: np.ndarray) -> tuple[int, ...]:
         """A choice without the terms that earn less than they cost."""
@@ -300,8 +344,8 @@ class _Search:
 
     def _price(self, support: tuple[int, ...]) -> float:
         """Nats of the terms and of the digits of their inner constants."""
-        inner = self.inner[self.candidates.factors[list(support)]].sum()
-        return float(self.candidates.costs[list(support)].sum()) + 0.5 * float(inner * np.log(len(self.rows.y)))
+        inner = len(self._constants_of(support))
+        return float(self.candidates.costs[list(support)].sum()) + 0.5 * inner * float(np.log(len(self.rows.y)))
 
     def _judged(self, support: tuple[int, ...], noise: _Noise) -> Fitted:
         """A choice fitted with weights from its own values, and its description length."""
@@ -331,6 +375,18 @@ class _Search:
 
     def _values(self, fitted: Fitted) -> np.ndarray:
         return fitted.coefficients @ self.candidates.columns(np.array(fitted.support))
+
+
+def _distinct(ranked: Sequence[Fitted]) -> list[Fitted]:
+    """The best of those that differ in the values of inner constants only."""
+    found: dict[tuple[str, ...], Fitted] = {}
+    for each in ranked:
+        blank = [
+            term.expression.xreplace(dict.fromkeys(map(sympy.Symbol, dict(term.constants)), sympy.Symbol("k")))
+            for term in each.terms
+        ]
+        found.setdefault(tuple(sorted(map(str, blank))), each)
+    return list(found.values())
 
 
 def _triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:

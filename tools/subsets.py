@@ -204,6 +204,7 @@ def best_subsets(
     beam: int = DEEP_BEAM,
     swaps: int = 3,
     kept: int = 60,
+    kept_of_each_size: int = 3,
 ) -> list[Subset]:
     """Finds the best small subsets of a few hundred columns.
 
@@ -215,7 +216,8 @@ def best_subsets(
         forced: Columns that every subset holds.
         beam: Subsets of each size that are grown.
         swaps: Rounds in which every member of the best subsets is exchanged for any other column.
-        kept: Most subsets returned.
+        kept: Best subsets returned.
+        kept_of_each_size: So many of each size are returned besides.
 
     Returns:
         Subsets of all sizes, best first.
@@ -247,7 +249,13 @@ def best_subsets(
                 _note(products.grown(level, parents, chosen), worth, found)
         if len(found) == before:
             break
-    return sorted(found.values(), key=lambda each: each.score)[:kept]
+    ranked = sorted(found.values(), key=lambda each: each.score)
+    best, counts = [], dict.fromkeys(range(most_terms + 1), 0)
+    for place, each in enumerate(ranked):
+        counts[len(each.columns)] += 1
+        if place < kept or counts[len(each.columns)] <= kept_of_each_size:
+            best.append(each)
+    return best
 
 
 def _note(level: _Level, worth: Worth, found: dict[tuple[int, ...], Subset]) -> None:
