@@ -206,6 +206,7 @@ class Shooting:
         self, values: np.ndarray, first: np.ndarray, now: Equations, damping: float
     ) -> tuple[Equations | None, tuple[np.ndarray, np.ndarray], float]:
         """The first step that lowers the cost, with its equations, its place and the damping it took."""
+        assert now.normal is not None and now.gradient is not None, "a step begins where derivatives are known"
         diagonal = np.maximum(np.diag(now.normal), 1e-300)
         is_first = True
         while damping < 1e8:

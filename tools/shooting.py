@@ -144,10 +144,10 @@ def fit_trajectories(
         solution = problem.solve(iterations, deadline, hopeless_chi2)
         if solution.normal is None or not np.isfinite(solution.cost):
             return _failed(model, runs)
-        return _summarise(problem, solution)
+        return _summarise(problem, solution, solution.normal)
 
 
-def _summarise(problem: Shooting, solution: Solution) -> TrajectoryFit:
+def _summarise(problem: Shooting, solution: Solution, normal: np.ndarray) -> TrajectoryFit:
     """Turns a solved problem into residuals by run and a covariance for the noise that they show."""
     rest = problem.residuals(solution.values, solution.first)
     by_run = [np.full(run.states.shape, np.nan) for run in problem.runs]
@@ -161,8 +161,8 @@ def _summarise(problem: Shooting, solution: Solution) -> TrajectoryFit:
     chi2 = float(sum(np.nansum(run**2) for run in by_run))
     count = int(sum(np.isfinite(run).sum() for run in by_run))
     length = correlation_length(by_run)
-    scale = 1 / np.sqrt(np.maximum(np.diag(solution.normal), 1e-300))
-    inverse = np.linalg.pinv(solution.normal * scale[:, None] * scale, rcond=1e-13, hermitian=True)
+    scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
+    inverse = np.linalg.pinv(normal * scale[:, None] * scale, rcond=1e-13, hermitian=True)
     inverse = inverse * scale[:, None] * scale
     free = max(1, count - problem.p - problem.n * len(starts))
     return TrajectoryFit(

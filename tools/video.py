@@ -8,7 +8,7 @@ upright where the file says that the camera was held on its side. Tracking is no
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,94 @@ class PlanarFrame:
         return self.source.to_ndarray(format="rgb24")
 
 
+class Video:
+    """An open video file: what it holds, and its frames, read once and in order.
+
+    Opening a file and decoding its first frame cost a dozen frames' time, so whoever wants both the facts and the
+    frames keeps it open. A context manager; leaving it closes the file.
+
+    Args:
+        path: The video file.
+        threads: ``"AUTO"`` to read on, ``"NONE"`` where one frame is wanted: threads would decode a dozen ahead.
+
+    Raises:
+        UserError: The file is missing, a directory, not a video, damaged, cut off, or holds no frame or no times.
+    """
+
+    info: VideoInfo
+    """What the file holds."""
+
+    def __init__(self, path: str | os.PathLike[str], *, threads: str = "AUTO") -> None:
+        name = _checked_path(path)
+        self._container = _open(name)
+        try:
+            self._stream = _video_stream(self._container, name)
+            self._stream.thread_type = threads
+            timestamps = _packet_times(self._container, self._stream, name)
+            self._frames = _from_beginning(self._container, self._stream)
+            self._first: Any = _first_frame(self._frames, name)
+            self.info = _info(name, self._stream, timestamps, self._first)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._frames.close()
+        self._container.close()
+
+    def frames(self, start_s: float | None = None, end_s: float | None = None) -> Iterator[tuple[int, float, Any]]:
+        """Streams numbers, times in seconds, and decoder frames that lie between two times; may be called once.
+
+        Raises:
+            UserError: No frame lies there, or the file is damaged or cut off on the way.
+        """
+        import av
+
+        info = self.info
+        start_s = -np.inf if start_s is None else float(start_s)
+        end_s = np.inf if end_s is None else float(end_s)
+        if not np.any((info.timestamps >= start_s) & (info.timestamps <= end_s)):
+            raise UserError(
+                f"There is no frame between {start_s:g} s and {end_s:g} s; "
+                f"{info.path} runs from {info.timestamps[0]:g} s to {info.timestamps[-1]:g} s."
+            )
+        last = -np.inf
+        try:
+            for frame in self._from(start_s):
+                if frame.pts is None:
+                    raise UserError(f"{info.path} has a frame without a timestamp after {last:g} s.")
+                timestamp = float(frame.pts * frame.time_base)
+                if timestamp > end_s:
+                    return
+                if timestamp < start_s or timestamp <= last:
+                    continue
+                last = timestamp
+                yield int(np.searchsorted(info.timestamps, timestamp - 1e-9)), timestamp, frame
+        except av.error.FFmpegError as error:
+            raise UserError(f"{info.path} is damaged after {max(last, 0.0):.3f} s ({_reason(error)}).") from None
+        half_step = 0.5 / info.fps if info.fps else 0.0
+        expected = min(end_s, info.timestamps[-1])
+        # A decoder may drop a last frame; a file cut off loses many.
+        if last < expected - max(3 * half_step, 0.05 * info.duration_s) and end_s >= expected:
+            raise UserError(
+                f"{info.path} is cut off: frames end at {max(last, 0.0):.3f} s of {info.timestamps[-1]:.3f} s."
+            )
+
+    def _from(self, start_s: float) -> Iterator[Any]:
+        if start_s <= self.info.timestamps[0]:
+            first, self._first = self._first, None
+            yield first
+        else:
+            self._first = None
+            self._frames.close()
+            self._container.seek(int(start_s / self._stream.time_base), stream=self._stream, backward=True)
+            self._frames = self._container.decode(self._stream)
+        yield from self._frames
+
+
 def probe(path: str | os.PathLike[str]) -> VideoInfo:
     """Says what a video file holds, without decoding more than its first frame.
 
@@ -103,18 +191,17 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         Size, rate, length, rotation and the time of every frame.
 
     Raises:
-        UserError: The file is missing, a directory, not a video, damaged, cut off, or holds no frame or no times.
+        UserError: See `Video`.
     """
-    path = _checked_path(path)
-    container = _open(path)
-    with container:
-        stream = _video_stream(container, path)
-        stream.thread_type = "NONE"  # one frame is wanted; frame threads would decode a dozen ahead
-        timestamps, declared = _packet_times(container, stream, path), stream.frames
-        codec, first = stream.codec_context.name, _first_frame(container, stream, path)
-    if declared and len(timestamps) < declared:
+    with Video(path, threads="NONE") as video:
+        return video.info
+
+
+def _info(path: str, stream: Any, timestamps: np.ndarray, first: Any) -> VideoInfo:
+    if stream.frames and len(timestamps) < stream.frames:
         raise UserError(
-            f"{path} is cut off: it announces {declared} frames and holds {len(timestamps)}. Copy or export it again."
+            f"{path} is cut off: it announces {stream.frames} frames and holds {len(timestamps)}. "
+            "Copy or export it again."
         )
     rotation = round(first.rotation / 90.0) * 90 % 360
     width, height = (first.height, first.width) if rotation % 180 else (first.width, first.height)
@@ -128,7 +215,7 @@ def probe(path: str | os.PathLike[str]) -> VideoInfo:
         duration_s=float(timestamps[-1] - timestamps[0]) + step,
         frame_count=len(timestamps),
         rotation=rotation,
-        codec=codec,
+        codec=stream.codec_context.name,
         is_variable_frame_rate=bool(
             len(steps) and np.any(np.abs(steps / np.median(steps) - 1) > VARIABLE_RATE_TOLERANCE)
         ),
@@ -159,35 +246,35 @@ def read_frames(
     Raises:
         UserError: See `probe`; also a crop outside the frame, a range without frames, or damage on the way.
     """
-    info = probe(path)
-    box = checked_crop(crop, info)
-    for index, timestamp, frame in _decode(info, start_s, end_s):
-        image = np.rot90(frame.to_ndarray(format="rgb24"), k=info.rotation // 90)
-        if box is not None:
-            image = image[box[1] : box[3], box[0] : box[2]]
-        image = np.ascontiguousarray(image)
-        if max_width is not None and image.shape[1] > max_width:
-            import cv2
+    with Video(path) as video:
+        box = checked_crop(crop, video.info)
+        for index, timestamp, frame in video.frames(start_s, end_s):
+            image = np.rot90(frame.to_ndarray(format="rgb24"), k=video.info.rotation // 90)
+            if box is not None:
+                image = image[box[1] : box[3], box[0] : box[2]]
+            image = np.ascontiguousarray(image)
+            if max_width is not None and image.shape[1] > max_width:
+                import cv2
 
-            size = (max_width, max(1, round(image.shape[0] * max_width / image.shape[1])))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        yield Frame(index, timestamp, image)
+                size = (max_width, max(1, round(image.shape[0] * max_width / image.shape[1])))
+                image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            yield Frame(index, timestamp, image)
 
 
-def read_planes(info: VideoInfo, *, start_s: float | None = None, end_s: float | None = None) -> Iterator[PlanarFrame]:
+def read_planes(video: Video, *, start_s: float | None = None, end_s: float | None = None) -> Iterator[PlanarFrame]:
     """Streams the decoder's own luma and chroma planes, neither converted nor copied nor turned.
 
     This is the fast way in: converting 1080p frames to RGB costs more than decoding them.
 
     Args:
-        info: The probed video.
+        video: The open video.
         start_s: First time wanted, seconds.
         end_s: Last time wanted, seconds.
 
     Yields:
         One `PlanarFrame` after the other, each valid until the next is asked for.
     """
-    for index, timestamp, frame in _decode(info, start_s, end_s):
+    for index, timestamp, frame in video.frames(start_s, end_s):
         planar = frame if frame.format.name in ("yuv420p", "yuvj420p") else frame.reformat(format="yuv420p")
         y, u, v = (_plane(plane) for plane in planar.planes[:3])
         yield PlanarFrame(index, timestamp, y, u, v, frame)
@@ -243,7 +330,6 @@ def _video_stream(container: Any, path: str) -> Any:
     stream = streams[0]
     if stream.codec_context is None:
         raise UserError(f"{path} is coded in a way that PyAV cannot decode.")
-    stream.thread_type = "AUTO"
     return stream
 
 
@@ -273,55 +359,21 @@ def _packet_times(container: Any, stream: Any, path: str) -> np.ndarray:
     return seconds
 
 
-def _first_frame(container: Any, stream: Any, path: str) -> Any:
-    """Goes back to the beginning and decodes one frame."""
+def _from_beginning(container: Any, stream: Any) -> Generator[Any, None, None]:
+    container.seek(stream.start_time or 0, stream=stream)
+    yield from container.decode(stream)
+
+
+def _first_frame(frames: Iterator[Any], path: str) -> Any:
     import av
 
     try:
-        container.seek(stream.start_time or 0, stream=stream)
-        frame = next(container.decode(stream), None)
+        frame = next(frames, None)
     except av.error.FFmpegError as error:
         raise UserError(f"The first frame of {path} cannot be decoded ({_reason(error)}).") from None
     if frame is None:
         raise UserError(f"{path} holds no frame that can be decoded.")
     return frame
-
-
-def _decode(info: VideoInfo, start_s: float | None, end_s: float | None) -> Iterator[tuple[int, float, Any]]:
-    import av
-
-    start_s = -np.inf if start_s is None else float(start_s)
-    end_s = np.inf if end_s is None else float(end_s)
-    if not np.any((info.timestamps >= start_s) & (info.timestamps <= end_s)):
-        raise UserError(
-            f"There is no frame between {start_s:g} s and {end_s:g} s; "
-            f"{info.path} runs from {info.timestamps[0]:g} s to {info.timestamps[-1]:g} s."
-        )
-    half_step = 0.5 / info.fps if info.fps else 0.0
-    with _open(info.path) as container:
-        stream = _video_stream(container, info.path)
-        if start_s > info.timestamps[0]:
-            container.seek(int(start_s / stream.time_base), stream=stream, backward=True)
-        last = -np.inf
-        try:
-            for frame in container.decode(stream):
-                if frame.pts is None:
-                    raise UserError(f"{info.path} has a frame without a timestamp after {last:g} s.")
-                timestamp = float(frame.pts * frame.time_base)
-                if timestamp > end_s:
-                    return
-                if timestamp < start_s or timestamp <= last:
-                    continue
-                last = timestamp
-                yield int(np.searchsorted(info.timestamps, timestamp - 1e-9)), timestamp, frame
-        except av.error.FFmpegError as error:
-            raise UserError(f"{info.path} is damaged after {max(last, 0.0):.3f} s ({_reason(error)}).") from None
-        expected = min(end_s, info.timestamps[-1])
-        # A decoder may drop a last frame; a file cut off loses many.
-        if last < expected - max(3 * half_step, 0.05 * info.duration_s) and end_s >= expected:
-            raise UserError(
-                f"{info.path} is cut off: frames end at {max(last, 0.0):.3f} s of {info.timestamps[-1]:.3f} s."
-            )
 
 
 def _plane(plane: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ from motionlaw.tools.overlay import write_overlay
 from motionlaw.tools.tracking import parse_pointer, track_video, write_tracks
 from motionlaw.tools.tracking.background import _median
 from motionlaw.tools.tracking.command import track_command
-from motionlaw.tools.tracking.quality import noise_std, suspicious_steps
+from motionlaw.tools.tracking.quality import continuing, noise_std, suspicious_steps
 from motionlaw.tools.trajectory import Track
 from motionlaw.tools.video import probe, read_frames
 
@@ -288,6 +288,64 @@ def test_a_contact_is_no_identity_switch() -> None:
     hop = np.c_[t * 2 + 30 * (t >= 25), np.zeros(40)]
     assert len(suspicious_steps(bounce, 10.0)) == 0
     assert suspicious_steps(hop, 10.0).tolist() == [25]
+
+
+def test_a_place_beyond_a_gap_counts_if_the_motion_leads_there() -> None:
+    """A fall that goes on after a gap is one body; another thing found there is not, and the fall is regained."""
+    t = np.arange(30.0)
+    fall = np.stack([np.full(30, 100.0), 0.4 * t**2], axis=1)
+    fall[10:14] = np.nan
+    assert continuing(fall, 3, 9.0).sum() == 26
+    astray = fall.copy()
+    astray[14:16] = (112.0, 20.0)
+    keep = continuing(astray, 3, 9.0)
+    assert not keep[14:16].any()
+    assert keep[16:].all()
+
+
+def test_who_turns_fast_is_not_cut_at_its_gaps() -> None:
+    """A point on a wheel, six frames a turn, is no more foreseeable where it is seen than where it is not."""
+    angle = np.arange(60) * 2 * np.pi / 6
+    rim = 150 + 60 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    rim[30:32] = np.nan
+    assert continuing(rim, 5, 12.0).sum() == 58
+
+
+def test_a_click_on_what_jumps_far_between_frames_follows_it(tmp_path: Path) -> None:
+    """A small ball that moves six times its size a frame is followed both ways from one click."""
+
+    def path(t: float) -> tuple[float, float]:
+        return 30 + 46 * 3 * t, 120.0
+
+    film = moving_discs(tmp_path / "film.mp4", [path], times=np.arange(7) / 3, radii=(4.0,), size=(360, 240))
+    x, y = path(1.0)
+    track = track_video(film, at=f"{x:.1f},{y:.1f}@1.0").tracks[0]
+    assert np.isfinite(track.position).all()
+    assert error_px(track, path).max() < 1.0
+
+
+def test_a_click_on_one_of_a_row_of_likes_stays_with_it(tmp_path: Path) -> None:
+    """Three equal discs that fall side by side at their own speeds, and leave one after the other, keep apart."""
+
+    def falling(x: float, speed: float):
+        return lambda t: (x, 20 + speed * t)
+
+    paths = [falling(100 + 14 * i, 200 - 40 * i) for i in range(3)]
+    still = wall(320, 240)
+
+    def picture(k: int, t: float) -> np.ndarray:
+        image = still.copy()
+        for move in paths:
+            disc(image, move(t), 5, (240, 240, 240))
+        return image
+
+    film = write_film(tmp_path / "film.mp4", picture, np.arange(50) / 30)
+    for path in paths:
+        x, y = path(0.5)
+        track = track_video(film, at=f"{x:.1f},{y:.1f}@0.5").tracks[0]
+        seen = np.isfinite(track.position[:, 0])
+        assert seen.sum() > 25
+        assert np.nanmax(error_px(track, path)) < 3.0
 
 
 def test_the_sorting_network_is_the_median() -> None:

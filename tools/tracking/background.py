@@ -8,10 +8,11 @@ the blob ends, the background has) and painted out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from motionlaw.tools.tracking.clip import Clip
+from motionlaw.tools.tracking.clip import Clip, Planes, enlarged
 
 SAMPLES = 41
 """Frames that the median is taken over."""
@@ -34,16 +35,21 @@ class Background:
     """The still picture.
 
     Args:
-        planes: Luma and chroma, three arrays of shape (h, w), uint8.
+        planes: Luma, shape (h, w), and chroma, shape (h/2, w/2), uint8.
         threshold: Difference that a pixel must exceed, shape (h, w), uint8.
         noise: Typical difference of a still pixel, grey levels.
         restless_share: Share of the picture that hardly ever looks like the background.
     """
 
-    planes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    planes: Planes
     threshold: np.ndarray
     noise: float
     restless_share: float = 0.0
+
+    @cached_property
+    def least(self) -> int:
+        """The lowest threshold of all pixels."""
+        return int(self.threshold.min())
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,13 @@ def find_background(clip: Clip) -> Background:
     """
     index = np.unique(np.linspace(0, clip.length - 1, min(SAMPLES, clip.length)).round().astype(int))
     samples = [plane[index] for plane in clip.planes]
-    planes = tuple(_median(sample) for sample in samples)
+    planes = _medians(samples)
     # Titles, black frames and cuts would blur the median: leave out the frames that differ widely, and repeat.
     apart = np.array([np.mean(np.abs(sample.astype(np.int16) - planes[0]) > 30) for sample in samples[0]])
     keep = apart <= CUT_SHARE
     if 2 <= keep.sum() < len(index):
         samples = [sample[keep] for sample in samples]
-        planes = tuple(_median(sample) for sample in samples)
+        planes = _medians(samples)
     planes = _without_ghosts(samples, planes)
     coarse = np.stack([sample[::4, ::4] for sample in samples[0]]).astype(np.int16)
     usual = np.median(np.abs(coarse - planes[0][::4, ::4].astype(np.int16)), axis=0)
@@ -105,7 +111,7 @@ def find_blobs(clip: Clip, background: Background, k: int, *, min_area: int = 5)
     Returns:
         The blobs, the largest first.
     """
-    return blobs_of(difference_image(tuple(plane[k] for plane in clip.planes), background), clip, k, min_area=min_area)
+    return blobs_of(difference_image(clip.frame_planes(k), background), clip, k, min_area=min_area)
 
 
 def blobs_of(difference: np.ndarray, clip: Clip, k: int, *, min_area: int) -> Blobs:
@@ -136,8 +142,8 @@ def blobs_of(difference: np.ndarray, clip: Clip, k: int, *, min_area: int) -> Bl
             continue
         # Capped at half the usual difference, what lies behind the object hardly shifts its centre.
         cap = max(1.0, 0.5 * cv2.mean(difference[part], mask[part])[0])
-        moments = cv2.moments(cv2.min(difference[part], cap))
-        colour = [cv2.mean(plane[k][part], mask[part])[0] for plane in clip.planes]
+        moments = cv2.moments(cv2.threshold(difference[part], cap, 0, cv2.THRESH_TRUNC)[1])
+        colour = _mean_colour(clip, k, mask, (x, y, x + w, y + h))
         centre = (x + moments["m10"] / moments["m00"], y + moments["m01"] / moments["m00"])
         border = x <= 0 or y <= 0 or x + w >= mask.shape[1] or y + h >= mask.shape[0]
         rows.append((*centre, x, y, x + w, y + h, area, *colour, border))
@@ -145,7 +151,21 @@ def blobs_of(difference: np.ndarray, clip: Clip, k: int, *, min_area: int) -> Bl
     return _blobs(rows[:MAX_BLOBS])
 
 
-def difference_image(planes: tuple[np.ndarray, ...], background: Background) -> np.ndarray:
+def _mean_colour(clip: Clip, k: int, mask: np.ndarray, box: tuple[int, int, int, int]) -> list[float]:
+    import cv2
+
+    luma, *chroma = clip.frame_planes(k)
+    x1, y1, x2, y2 = box
+    inside = mask[y1:y2, x1:x2]
+    # Chroma has a pixel for each two by two of luma: that of the upper left one.
+    x1, y1 = x1 // 2, y1 // 2
+    thin = np.ascontiguousarray(mask[2 * y1 : y2 : 2, 2 * x1 : x2 : 2])
+    part = np.s_[y1 : y1 + thin.shape[0], x1 : x1 + thin.shape[1]]
+    known = thin if cv2.countNonZero(thin) else None
+    return [cv2.mean(luma[box[1] : y2, box[0] : x2], inside)[0], *(cv2.mean(plane[part], known)[0] for plane in chroma)]
+
+
+def difference_image(planes: Planes, background: Background) -> np.ndarray:
     """Returns by how much each pixel exceeds its threshold, in luma or twice that in colour, shape (h, w), uint8."""
     import cv2
 
@@ -153,21 +173,48 @@ def difference_image(planes: tuple[np.ndarray, ...], background: Background) -> 
     gain = _gain(planes[0], still)
     if abs(gain - 1) > 0.01:  # the camera's automatic exposure answers whatever comes into view
         still = cv2.convertScaleAbs(still, alpha=gain)
-    y = cv2.absdiff(planes[0], still)
-    u, v = (cv2.absdiff(plane, known) for plane, known in zip(planes[1:], background.planes[1:], strict=True))
-    colour = cv2.max(u, v)
-    return cv2.subtract(cv2.max(y, cv2.add(colour, colour)), background.threshold)
+    difference = _difference(planes, (still, *background.planes[1:]), background.least)
+    return cv2.subtract(difference, background.threshold)
+
+
+def _difference(planes: Planes, still: Planes, least: int) -> np.ndarray:
+    """The difference in luma or twice that in colour, whichever is larger, shape (h, w).
+
+    Colour counts where it may exceed ``least``.
+    """
+    import cv2
+
+    y, *chroma = (cv2.absdiff(plane, known) for plane, known in zip(planes, still, strict=True))
+    x1, y1, w, h = cv2.boundingRect(cv2.threshold(cv2.max(*chroma), least // 2, 255, cv2.THRESH_BINARY)[1])
+    if w:
+        # Chroma is enlarged before it is compared, or two things of unlike colours would grow together; only where
+        # there is any.
+        part = np.s_[max(y1 - 1, 0) : y1 + h + 1, max(x1 - 1, 0) : x1 + w + 1]
+        u, v = (
+            cv2.absdiff(enlarged(plane[part]), enlarged(known[part]))
+            for plane, known in zip(planes[1:], still[1:], strict=True)
+        )
+        colour, rows, columns = cv2.max(u, v), 2 * part[0].start, 2 * part[1].start
+        inside = y[rows : rows + colour.shape[0], columns : columns + colour.shape[1]]
+        cv2.max(inside, cv2.add(colour, colour), dst=inside)
+    return y
 
 
 def _gain(luma: np.ndarray, still: np.ndarray) -> float:
     """How much brighter a frame is than the background, by the median over a sparse grid."""
-    known = still[4::16, 4::16].astype(np.float32)
-    return float(np.median((luma[4::16, 4::16] + 1.0) / (known + 1.0)))
+    ratios = ((luma[4::16, 4::16] + 1.0) / (still[4::16, 4::16] + 1.0)).ravel()
+    ratios.partition(len(ratios) // 2)  # np.median takes four times as long, once a frame
+    return float(ratios[len(ratios) // 2])
 
 
 def _blobs(rows: list[tuple[float, ...]], *, is_cut: bool = False) -> Blobs:
     table = np.asarray(rows, dtype=float).reshape(len(rows), 11)
     return Blobs(table[:, :2], table[:, 2:6], table[:, 6], table[:, 7:10], table[:, 10] > 0, is_cut)
+
+
+def _medians(samples: list[np.ndarray]) -> Planes:
+    y, u, v = (_median(sample) for sample in samples)
+    return y, u, v
 
 
 def _median(samples: np.ndarray) -> np.ndarray:
@@ -194,7 +241,7 @@ def _median(samples: np.ndarray) -> np.ndarray:
     return rows[count // 2]
 
 
-def _threshold(planes: tuple[np.ndarray, ...], noise: float) -> np.ndarray:
+def _threshold(planes: Planes, noise: float) -> np.ndarray:
     """Higher where the picture has edges: a quiver of a quarter pixel there is no motion."""
     import cv2
 
@@ -205,25 +252,25 @@ def _threshold(planes: tuple[np.ndarray, ...], noise: float) -> np.ndarray:
     return np.clip(max(MIN_CONTRAST, 5 * noise) + 0.3 * cv2.blur(gradient, (3, 3)), 0, 255).astype(np.uint8)
 
 
-def _without_ghosts(samples: list[np.ndarray], planes: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+def _without_ghosts(samples: list[np.ndarray], planes: Planes) -> Planes:
     """Paints out objects that rested for most of the clip and so got into the median."""
     import cv2
 
-    planes = tuple(plane.copy() for plane in planes)
+    planes = (planes[0].copy(), planes[1].copy(), planes[2].copy())
     for k in range(len(samples[0])):
-        difference = cv2.absdiff(samples[0][k], planes[0])
-        for sample, plane in zip(samples[1:], planes[1:], strict=True):
-            difference = cv2.max(difference, cv2.add(cv2.absdiff(sample[k], plane), cv2.absdiff(sample[k], plane)))
+        frame = (samples[0][k], samples[1][k], samples[2][k])
+        difference = _difference(frame, planes, 2 * MIN_CONTRAST)
         mask = cv2.threshold(difference, 2 * MIN_CONTRAST, 255, cv2.THRESH_BINARY)[1]
         contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         for contour in contours:
             _x, _y, w, h = cv2.boundingRect(contour)
             if w * h < 16 or w * h > 0.25 * mask.size or not _is_ghost(samples[0][k], planes[0], contour):
                 continue
-            region = cv2.drawContours(np.zeros_like(mask), [contour], -1, 255, -1)
-            region = cv2.dilate(region, np.ones((5, 5), np.uint8)) > 0
-            for sample, plane in zip(samples, planes, strict=True):
-                plane[region] = sample[k][region]
+            outline = cv2.drawContours(np.zeros_like(mask), [contour], -1, 255, -1)
+            region = cv2.dilate(outline, np.ones((5, 5), np.uint8)) > 0
+            for sample, plane in zip(frame, planes, strict=True):
+                share = region.shape[0] // plane.shape[0]
+                np.copyto(plane, sample, where=region[::share, ::share])
     return planes
 
 
@@ -234,7 +281,7 @@ def _is_ghost(luma: np.ndarray, still: np.ndarray, contour: np.ndarray) -> bool:
     x, y = np.clip(points[:, 0], 2, width - 3), np.clip(points[:, 1], 2, height - 3)
 
     def edge(picture: np.ndarray) -> float:
-        values = picture.astype(np.int16)
-        return float(np.mean(np.hypot(values[y, x + 2] - values[y, x - 2], values[y + 2, x] - values[y - 2, x])))
+        right, left, below, above = picture[(y, y, y + 2, y - 2), (x + 2, x - 2, x, x)].astype(np.float32)
+        return float(np.mean(np.hypot(right - left, below - above)))
 
     return edge(still) > 1.5 * edge(luma) + 4

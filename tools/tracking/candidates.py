@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from motionlaw.tools.tracking.background import Background, Blobs, difference_image
 from motionlaw.tools.tracking.clip import Clip
 from motionlaw.tools.tracking.linking import Chain
+from motionlaw.tools.tracking.quality import continuing
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Candidate:
         centre: Blob centres, shape (T, 2), coarse pixels, NaN where the chain has no blob.
         xyxy: Blob boxes, shape (T, 4), coarse pixels, NaN likewise.
         area: Blob areas, shape (T,), coarse pixels, 0 likewise.
-        is_clean: Whether the blob is whole: of usual size and clear of the picture's edge, shape (T,).
+        is_whole: Whether there is a blob and it is clear of the picture's edge, shape (T,).
+        is_clean: Whether it is of usual size as well, neither merged with another nor in pieces, shape (T,).
         border_share: Share of its frames in which it touches the picture's edge.
         colour: Mean luma and chroma.
         score: How likely it is what the video is about, before it was followed.
@@ -28,6 +30,7 @@ class Candidate:
     centre: np.ndarray
     xyxy: np.ndarray
     area: np.ndarray
+    is_whole: np.ndarray
     is_clean: np.ndarray
     border_share: float
     colour: np.ndarray
@@ -58,8 +61,23 @@ def candidate(chain: Chain, blobs: list[Blobs]) -> Candidate:
     share = float(np.mean(border[frames]))
     extent = robust_extent(centre)
     score = np.sqrt(len(frames) / length * extent) * max(usual, 1.0) ** 0.25 * (1 - 0.85 * share**2)
-    return Candidate(
-        centre, xyxy, area, is_clean, share, chain.colour, float(score) if len(frames) >= min(4, length) else 0.0
+    score = float(score) if len(frames) >= min(4, length) else 0.0
+    return Candidate(centre, xyxy, area, whole, is_clean, share, chain.colour, score)
+
+
+def in_one_piece(one: Candidate, k: int) -> Candidate | None:
+    """Returns the part of a candidate that goes on from frame ``k`` as a body does; ``None`` if it is a short one."""
+    size = float(np.nanmedian(np.max(one.xyxy[:, 2:] - one.xyxy[:, :2], axis=1)))
+    keep = continuing(one.centre, k, size)
+    if np.count_nonzero(keep) < min(4, len(keep)):
+        return None
+    return replace(
+        one,
+        centre=np.where(keep[:, None], one.centre, np.nan),
+        xyxy=np.where(keep[:, None], one.xyxy, np.nan),
+        area=np.where(keep, one.area, 0.0),
+        is_whole=one.is_whole & keep,
+        is_clean=one.is_clean & keep,
     )
 
 
@@ -87,14 +105,16 @@ def seed_box(clip: Clip, background: Background, one: Candidate, k: int) -> np.n
     import cv2
 
     x1, y1, x2, y2 = one.xyxy[k].astype(int)
-    difference = difference_image(tuple(plane[k] for plane in clip.planes), background)[y1:y2, x1:x2]
+    difference = difference_image(clip.frame_planes(k), background)[y1:y2, x1:x2]
     mask = cv2.copyMakeBorder((difference > 0).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    _, radius, _, thickest = cv2.minMaxLoc(cv2.distanceTransform(mask, cv2.DIST_L2, 3))
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    _, radius, _, thickest = cv2.minMaxLoc(depth)
     if radius < 2:
         return one.xyxy[k]
-    # Opening with a disc nearly as wide as the thickest place keeps the body and drops its string, stick or shadow.
-    side = 2 * int(0.7 * radius) + 1
-    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+    # Opening with a disc nearly as wide as the thickest place keeps the body and drops its string, stick or shadow:
+    # what lies within the disc's radius of a place that deep inside. Distances cost less than a disc of that size.
+    shallow = (depth <= int(0.7 * radius)).astype(np.uint8)
+    opened = (cv2.distanceTransform(shallow, cv2.DIST_L2, 5) <= int(0.7 * radius)).astype(np.uint8)
     for contour in cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
         if cv2.pointPolygonTest(contour, (float(thickest[0]), float(thickest[1])), False) >= 0:
             bx, by, bw, bh = cv2.boundingRect(contour)

@@ -13,13 +13,21 @@ from functools import partial
 import numpy as np
 
 from motionlaw.tools.tracking.background import Background, Blobs, difference_image, find_background, find_blobs
-from motionlaw.tools.tracking.candidates import Candidate, candidate, choose, robust_extent, seed_box, seed_frame
+from motionlaw.tools.tracking.candidates import (
+    Candidate,
+    candidate,
+    choose,
+    in_one_piece,
+    robust_extent,
+    seed_box,
+    seed_frame,
+)
 from motionlaw.tools.tracking.clip import Clip
 from motionlaw.tools.tracking.colour import follow_colour
 from motionlaw.tools.tracking.follow import follow
 from motionlaw.tools.tracking.joining import joined_over_gaps
 from motionlaw.tools.tracking.linking import Chain, link
-from motionlaw.tools.tracking.measure import ObjectPath, measure, scored
+from motionlaw.tools.tracking.measure import ObjectPath, as_one_body, measure, scored
 from motionlaw.tools.tracking.pointing import box_at, chain_at
 from motionlaw.tools.tracking.quality import noise_std
 from motionlaw.tools.tracking.stabilise import fill_blank
@@ -44,12 +52,14 @@ class Scene:
         background: The still picture.
         blobs: What differs from it, per frame.
         chains: Blobs joined over time.
+        is_still: Whether the camera is, so that what differs from the background is there.
     """
 
     clip: Clip
     background: Background
     blobs: list[Blobs]
     chains: list[Chain] = field(default_factory=list)
+    is_still: bool = True
 
     @property
     def cut_frames(self) -> np.ndarray:
@@ -58,7 +68,7 @@ class Scene:
 
     def without_blobs(self) -> Scene:
         """Returns the scene without what differs from the background, where that means nothing."""
-        return replace(self, blobs=[replace(found, is_cut=False) for found in self.blobs], chains=[])
+        return replace(self, blobs=[replace(found, is_cut=False) for found in self.blobs], chains=[], is_still=False)
 
 
 def look(clip: Clip, *, blank: np.ndarray | None = None) -> Scene:
@@ -91,7 +101,10 @@ def track_moving(scene: Scene, *, most: int = FOLLOWED) -> list[ObjectPath]:
     found: list[ObjectPath] = []
     for one in choose(scene.chains, scene.blobs, most=most):
         k = seed_frame(one)
-        path = _followed(scene, one, k, seed_box(scene.clip, scene.background, one, k))
+        piece = in_one_piece(one, k)
+        if piece is None:
+            continue
+        path = _followed(scene, piece, k, seed_box(scene.clip, scene.background, piece, k))
         if is_moving(path):
             found.append(path)
     return joined_over_gaps(_without_doubles(sorted(found, key=lambda path: -path.score)))
@@ -109,7 +122,7 @@ def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
         Its path.
     """
     chain = chain_at(scene.chains, scene.blobs, k, xyxy, scene.clip.shape)
-    one = None if chain is None else candidate(chain, scene.blobs)
+    one = None if chain is None else in_one_piece(candidate(chain, scene.blobs), k)
     box, one = box_at(scene.clip, scene.background, one, k, xyxy)
     path = _followed(scene, one, k, box)
     if one is None or _is_doubtful(path):
@@ -123,7 +136,7 @@ def track_pointed(scene: Scene, k: int, xyxy: np.ndarray) -> ObjectPath:
 def continue_path(scene: Scene, box: np.ndarray) -> ObjectPath:
     """Tracks on, in the next clip, what was last seen in its first frame."""
     chain = chain_at(scene.chains, scene.blobs, 0, box, scene.clip.shape)
-    return _followed(scene, None if chain is None else candidate(chain, scene.blobs), 0, box)
+    return _followed(scene, None if chain is None else in_one_piece(candidate(chain, scene.blobs), 0), 0, box)
 
 
 def is_known(path: ObjectPath, others: list[ObjectPath]) -> bool:
@@ -145,31 +158,33 @@ def _is_doubtful(path: ObjectPath) -> bool:
 
 
 def _coloured(scene: Scene, k: int, box: np.ndarray) -> ObjectPath:
-    position, confidence, boxes = follow_colour(scene.clip, seed=k, xyxy=box)
-    path = ObjectPath(position, confidence, boxes, source="colour")
-    return scored(path, 0.0, scene.clip.shape, float(np.prod(box[2:] - box[:2])))
+    area = float(np.prod(box[2:] - box[:2]))
+    background = scene.background if _stands_out(scene, None, area, k, box) else None
+    position, confidence, boxes = follow_colour(scene.clip, seed=k, xyxy=box, background=background)
+    path = as_one_body(ObjectPath(position, confidence, boxes, source="colour"), k)
+    return scored(path, 0.0, scene.clip.shape, area)
 
 
 def _followed(scene: Scene, one: Candidate | None, k: int, box: np.ndarray) -> ObjectPath:
     clip = scene.clip
-    guide, is_there = None, None
-    if one is not None:
-        guide = one.centre
-        if one.is_clean.sum() >= max(8, 0.6 * np.count_nonzero(one.area)):
-            is_there = partial(_stands_out, scene, one)
-    path = follow(clip, seed=k, xyxy=box, guide=guide, is_there=is_there)
     area = float((box[2] - box[0]) * (box[3] - box[1])) if one is None else one.usual_area
+    is_there = partial(_stands_out, scene, one, area)
+    guide = None if one is None else one.centre
+    # Who does not stand out where it certainly is, part of the background or before a moving one, may be anywhere.
+    path = follow(clip, seed=k, xyxy=box, guide=guide, is_there=is_there if is_there(k, box) else None)
     return measure(path, one, box, seed=k, shape=clip.shape, area=area)
 
 
-def _stands_out(scene: Scene, one: Candidate, k: int, box: np.ndarray) -> bool:
-    """Whether anything differs from the background where an object was found that usually does."""
-    if one.area[k] > 0:
+def _stands_out(scene: Scene, one: Candidate | None, area: float, k: int, box: np.ndarray) -> bool:
+    """Whether anything differs from the background where an object was found."""
+    if one is not None and one.area[k] > 0:
         return True
+    if not scene.is_still:
+        return False
     height, width = scene.clip.shape
     x1, y1, x2, y2 = np.clip(box, 0, [width, height, width, height]).astype(int)
-    difference = difference_image(tuple(plane[k] for plane in scene.clip.planes), scene.background)[y1:y2, x1:x2]
-    return bool(np.count_nonzero(difference) > PHANTOM_SHARE * one.usual_area)
+    difference = difference_image(scene.clip.frame_planes(k), scene.background)[y1:y2, x1:x2]
+    return bool(np.count_nonzero(difference) > PHANTOM_SHARE * area)
 
 
 def _without_doubles(paths: list[ObjectPath]) -> list[ObjectPath]:

@@ -1,8 +1,9 @@
 """A stretch of video made small: the planes that tracking works on, a bounded number of frames at a time.
 
-A 1080p frame is kept as a quarter-size colour picture. It comes from the decoder's own planes by exact averaging over
-whole blocks of pixels, so centres of brightness stay where they are, and the cost stays below that of decoding. Places
-are found to a few hundredths of such a pixel: on real 1080p clips a finer picture for the last step changed nothing.
+A 1080p frame is kept as a quarter-size picture whose colour has, as in the video itself, half the pixels of its luma
+each way. It comes from the decoder's own planes by exact averaging over whole blocks of pixels, so centres of
+brightness stay where they are, and the cost stays below that of decoding. Places are found to a few hundredths of such
+a pixel: on real 1080p clips a finer picture for the last step changed nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from motionlaw.tools.errors import missing_extra
-from motionlaw.tools.video import PlanarFrame, VideoInfo, checked_crop, read_planes
+from motionlaw.tools.video import PlanarFrame, Video, VideoInfo, checked_crop, read_planes
 
 COARSE_SIDE = 720
-"""Longest side of the colour picture, pixels."""
+"""Longest side of the reduced picture, pixels."""
 
 CHUNK_BYTES = 350 * 2**20
-"""Reduced frames in one clip, 900 frames of 1080p; two clips are held where one follows the other."""
+"""Reduced frames in one clip, 1,800 frames of 1080p; two clips are held where one follows the other."""
+
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Luma, shape (..., h, w), and the two chroma planes, shape (..., h/2, w/2), uint8."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Clip:
     Args:
         frame: Frame indices in the video, shape (T,).
         timestamps: Seconds, shape (T,).
-        planes: Luma and chroma, three arrays of shape (T, h, w), uint8, ``factor`` times smaller than the video.
+        planes: Luma, shape (T, h, w), and chroma, shape (T, h/2, w/2); h and w are even. ``factor`` times smaller than
+            the video's own.
         factor: Pixels of the video per coarse pixel.
         offset: Where the crop begins, pixels of the video, [x, y].
         sample: The first frame of the video's range, upright and whole, shape (H, W, 3), RGB; in the first clip only.
@@ -37,7 +42,7 @@ class Clip:
 
     frame: np.ndarray
     timestamps: np.ndarray
-    planes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    planes: Planes
     factor: int
     offset: tuple[int, int] = (0, 0)
     sample: np.ndarray | None = None
@@ -52,6 +57,16 @@ class Clip:
         """Height and width of the coarse picture."""
         return self.planes[0].shape[1], self.planes[0].shape[2]
 
+    def frame_planes(self, k: int) -> Planes:
+        """Returns luma and chroma of frame ``k``."""
+        y, u, v = self.planes
+        return y[k], u[k], v[k]
+
+    def picture(self, k: int) -> Planes:
+        """Returns luma and chroma of frame ``k``, the chroma enlarged to the size of the luma."""
+        y, u, v = self.frame_planes(k)
+        return y, enlarged(u), enlarged(v)
+
     def to_video(self, position: np.ndarray) -> np.ndarray:
         """Turns pixel centres of the reduced picture, [..., x, y pairs], into those of the video."""
         pairs = np.asarray(position, dtype=float)
@@ -64,12 +79,19 @@ class Clip:
 
     def without_pictures(self) -> Clip:
         """Returns the clip's times and geometry alone, so that its frames can be forgotten."""
-        none = np.zeros((0, *self.shape), dtype=np.uint8)
-        return replace(self, planes=(none, none, none), sample=None)
+        y, u, v = (np.zeros((0, *plane.shape[1:]), dtype=np.uint8) for plane in self.planes)
+        return replace(self, planes=(y, u, v), sample=None)
+
+
+def enlarged(chroma: np.ndarray) -> np.ndarray:
+    """Returns a picture of twice the size each way, shape (2 h, 2 w)."""
+    import cv2
+
+    return cv2.resize(chroma, (2 * chroma.shape[1], 2 * chroma.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def read_clips(
-    info: VideoInfo,
+    video: Video,
     *,
     start_s: float | None = None,
     end_s: float | None = None,
@@ -79,7 +101,7 @@ def read_clips(
     """Reads a video as one clip, or, where it is long, as several one after the other.
 
     Args:
-        info: The probed video.
+        video: The open video.
         start_s: First time wanted, seconds.
         end_s: Last time wanted, seconds.
         crop: Part of the upright frame, ``(x1, y1, x2, y2)``.
@@ -88,7 +110,7 @@ def read_clips(
     Yields:
         Clips that together hold every frame in the range; each begins with the last frame of the one before.
     """
-    reduce = _Reducer(info, crop)
+    info, reduce = video.info, _Reducer(video.info, crop)
     wanted = info.frame_count
     if start_s is not None or end_s is not None:
         low, high = (-np.inf if start_s is None else start_s), (np.inf if end_s is None else end_s)
@@ -97,7 +119,7 @@ def read_clips(
     # Equal parts: a last clip of a few frames would have no background of its own.
     capacity = max(1, -(-wanted // max(1, -(-wanted // capacity))))
     store = reduce.allocate(min(capacity, max(wanted, 1)))
-    for done, planar in enumerate(read_planes(info, start_s=start_s, end_s=end_s)):
+    for done, planar in enumerate(read_planes(video, start_s=start_s, end_s=end_s)):
         if store.count == store.size:
             clip = store.clip(reduce)
             yield replace(clip, sample=reduce.sample)
@@ -120,7 +142,8 @@ class _Store:
     def __init__(self, size: int, coarse: tuple[int, int]) -> None:
         self.size, self.count = size, 0
         self.frame, self.timestamps = np.zeros(size, dtype=int), np.zeros(size)
-        self.planes = tuple(np.empty((size, *coarse), dtype=np.uint8) for _ in range(3))
+        half = (coarse[0] // 2, coarse[1] // 2)
+        self.planes = tuple(np.empty((size, *shape), dtype=np.uint8) for shape in (coarse, half, half))
 
     def begin_with(self, clip: Clip) -> None:
         for plane, target in zip(clip.planes, self.planes, strict=True):
@@ -151,22 +174,17 @@ class _Reducer:
             width, height = self.crop[2] - self.crop[0], self.crop[3] - self.crop[1]
         side = max(width, height)
         self.factor = _power_of_two(side / COARSE_SIDE)
-        self.coarse = (max(1, height // self.factor), max(1, width // self.factor))
+        self.coarse = (max(2, height // self.factor & ~1), max(2, width // self.factor & ~1))
         self.sample: np.ndarray | None = None
-        self.bytes_per_frame = 3 * self.coarse[0] * self.coarse[1]
+        self.bytes_per_frame = 3 * self.coarse[0] * self.coarse[1] // 2
 
     def allocate(self, size: int) -> _Store:
         return _Store(size, self.coarse)
 
     def into(self, store: _Store, planar: PlanarFrame) -> None:
         k = store.count
-        self._shrunk(self._placed(planar.y, 1), self.coarse, self.factor, store.planes[0][k])
-        for plane, target in ((planar.u, store.planes[1][k]), (planar.v, store.planes[2][k])):
-            half = self._placed(plane, 2)
-            if self.factor == 1:
-                self.cv2.resize(half, self.coarse[::-1], dst=target, interpolation=self.cv2.INTER_LINEAR)
-            else:
-                self._shrunk(half, self.coarse, self.factor // 2, target)
+        for plane, share, target in zip((planar.y, planar.u, planar.v), (1, 2, 2), store.planes, strict=True):
+            self._shrink(self._placed(plane, share), target[k])
         store.frame[k], store.timestamps[k] = planar.index, planar.timestamp
         store.count += 1
 
@@ -183,24 +201,20 @@ class _Reducer:
             plane = plane[y1:y2, x1:x2]
         return plane if plane.strides[1] == 1 else np.ascontiguousarray(plane)
 
-    def _shrunk(self, plane: np.ndarray, shape: tuple[int, int], factor: int, target: np.ndarray) -> np.ndarray:
+    def _shrink(self, plane: np.ndarray, target: np.ndarray) -> None:
         # Halving is vectorised in OpenCV, averaging over 4x4 is not: halve as often as needed. Rows and columns
         # beyond a whole block are cut off, so that the scale stays exactly `factor`.
-        plane = plane[: shape[0] * factor, : shape[1] * factor]
+        (height, width), factor = target.shape, self.factor
+        plane = plane[: height * factor, : width * factor]
         while factor > 2:
-            plane = self.cv2.resize(
-                plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=self.cv2.INTER_AREA
-            )
-            factor //= 2
-        if factor == 2:
-            size = (shape[1], shape[0])
-            if plane.shape != (2 * shape[0], 2 * shape[1]):  # odd chroma planes of odd videos
-                return self.cv2.resize(plane, size, dst=target, interpolation=self.cv2.INTER_LINEAR)
-            return self.cv2.resize(plane, size, dst=target, interpolation=self.cv2.INTER_AREA)
-        if plane.shape != shape:
-            return self.cv2.resize(plane, (shape[1], shape[0]), dst=target, interpolation=self.cv2.INTER_LINEAR)
-        np.copyto(target, plane)
-        return target
+            size = (plane.shape[1] // 2, plane.shape[0] // 2)
+            plane, factor = self.cv2.resize(plane, size, interpolation=self.cv2.INTER_AREA), factor // 2
+        if plane.shape == target.shape:
+            np.copyto(target, plane)
+        else:  # chroma planes of odd videos may lack half a pixel
+            is_exact = plane.shape == (2 * height, 2 * width)
+            kind = self.cv2.INTER_AREA if is_exact else self.cv2.INTER_LINEAR
+            self.cv2.resize(plane, (width, height), dst=target, interpolation=kind)
 
 
 def _power_of_two(ratio: float) -> int:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from motionlaw.tools.tracking.background import Blobs, blobs_of
-from motionlaw.tools.tracking.clip import Clip
+from motionlaw.tools.tracking.background import Background, Blobs, blobs_of, difference_image
+from motionlaw.tools.tracking.clip import Clip, Planes
 
 LUMA_WEIGHT = 0.35
 """Light and shadow change luma more than colour."""
@@ -24,13 +24,16 @@ MOST_MISSED = 8
 """Frames after which a lost patch is looked for anywhere."""
 
 
-def follow_colour(clip: Clip, *, seed: int, xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def follow_colour(
+    clip: Clip, *, seed: int, xyxy: np.ndarray, background: Background | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Follows a patch of colour from one frame both ways through the clip.
 
     Args:
         clip: The reduced frames.
         seed: Frame within the clip.
         xyxy: Box of the patch, coarse pixels.
+        background: The still picture; what looks like it is left out where it is given.
 
     Returns:
         Centres, shape (T, 2), coarse pixels, NaN where not found; confidence, shape (T,); boxes, shape (T, 4).
@@ -39,7 +42,7 @@ def follow_colour(clip: Clip, *, seed: int, xyxy: np.ndarray) -> tuple[np.ndarra
     boxes = np.full((clip.length, 4), np.nan)
     learned = _learn(clip, seed, xyxy)
     middle, half = (xyxy[:2] + xyxy[2:] - 1) / 2, 0.5 * float(np.max(xyxy[2:] - xyxy[:2]))
-    first = _pick(_patches(clip, seed, learned), middle, reach=half + 3)
+    first = _pick(_patches(clip, seed, learned, background), middle, reach=half + 3)
     if first is None:
         return position, confidence, boxes
     for frames in (range(seed, clip.length), range(seed - 1, -1, -1)):
@@ -49,7 +52,7 @@ def follow_colour(clip: Clip, *, seed: int, xyxy: np.ndarray) -> tuple[np.ndarra
             reach = 3.0 * size + 1.0 * float(np.hypot(*speed)) + 2.0 * size * missed
             reach = reach if missed < MOST_MISSED else np.inf
             expected = place + (missed + 1) * speed if k != seed else place
-            found = _pick(_patches(clip, k, learned), expected, area=area, reach=reach)
+            found = _pick(_patches(clip, k, learned, background), expected, area=area, reach=reach)
             if found is None:
                 missed += 1
                 continue
@@ -68,7 +71,7 @@ def _learn(clip: Clip, seed: int, xyxy: np.ndarray) -> tuple[np.ndarray, float, 
     grown = np.s_[max(y1 - 20, 0) : min(y2 + 20, height), max(x1 - 20, 0) : min(x2 + 20, width)]
     inside = np.zeros((height, width), dtype=bool)
     inside[y1:y2, x1:x2] = True
-    pixels = np.stack([plane[seed][grown] for plane in clip.planes], axis=-1).astype(float)
+    pixels = np.stack([plane[grown] for plane in clip.picture(seed)], axis=-1).astype(float)
     patch, around = pixels[inside[grown]], np.median(pixels[~inside[grown]], axis=0)
     apart = np.hypot(*(patch - around)[:, 1:].T)
     weight = CHROMA_ONLY if np.percentile(apart, 90) > DISTINCT else LUMA_WEIGHT
@@ -79,14 +82,16 @@ def _learn(clip: Clip, seed: int, xyxy: np.ndarray) -> tuple[np.ndarray, float, 
     return colour, float(np.clip(0.5 * np.linalg.norm((colour - around) * scale), 4.0, 40.0)), weight
 
 
-def _distance(planes: list[np.ndarray], colour: np.ndarray, weight: float) -> np.ndarray:
+def _distance(planes: Planes, colour: np.ndarray, weight: float) -> np.ndarray:
     y, u, v = (plane.astype(np.float32) - np.float32(value) for plane, value in zip(planes, colour, strict=True))
     return np.sqrt((weight * y) ** 2 + u**2 + v**2)
 
 
-def _patches(clip: Clip, k: int, learned: tuple[np.ndarray, float, float]) -> Blobs:
+def _patches(clip: Clip, k: int, learned: tuple[np.ndarray, float, float], background: Background | None) -> Blobs:
     colour, tolerance, weight = learned
-    closeness = tolerance - _distance([plane[k] for plane in clip.planes], colour, weight)
+    closeness = tolerance - _distance(clip.picture(k), colour, weight)
+    if background is not None:
+        closeness[difference_image(clip.frame_planes(k), background) == 0] = 0.0
     return blobs_of(np.clip(255 / tolerance * closeness, 0, 255).astype(np.uint8), clip, k, min_area=4)
 
 

@@ -26,6 +26,9 @@ REGAINED = 0.7
 LONG_GAP = 3
 """Frames missed from which on the speed is that of the last sure matches."""
 
+FIRST_REACH = 0.12
+"""How far an object may be one frame from the first picture, as a share of the frame's longer side."""
+
 FAR = 0.15
 """Correlation by which a match as far off as was looked must be better than one at the expected place."""
 
@@ -73,12 +76,17 @@ def follow(
     centre = np.array([(xyxy[0] + xyxy[2] - 1) / 2, (xyxy[1] + xyxy[3] - 1) / 2])
     offset = centre - search.centre
     path.position[seed], path.score[seed] = centre, 1.0
+    speed = search.first_speed(seed)
     for frames in (range(seed + 1, clip.length), range(seed - 1, -1, -1)):
-        search.restart()
+        search.restart(speed)
         for k in frames:
             found = search.step(k)
             if found is not None:
                 path.position[k], path.score[k], path.drifted[k] = found[0] + offset, found[1], found[2]
+        near = path.position[seed + 1 : seed + 1 + LONG_GAP]
+        seen = np.flatnonzero(np.isfinite(near[:, 0]))
+        # Before the first picture it came from where it did not go afterwards.
+        speed = (centre - near[seen[0]]) / (seen[0] + 1) if len(seen) else -speed
     return path
 
 
@@ -104,33 +112,62 @@ class _Search:
         self.guide = (
             None if guide is None else guide + (self.centre - guide[seed] if np.isfinite(guide[seed]).all() else 0.0)
         )
-        self.restart()
+        self.restart(np.zeros(2))
 
-    def restart(self) -> None:
-        self.place, self.speed, self.missed = self.centre.copy(), np.zeros(2), 0
+    def restart(self, speed: np.ndarray) -> None:
+        """Goes back to the first picture, to leave it at a speed, coarse pixels per frame."""
+        self.place, self.speed, self.missed = self.centre.copy(), speed, 0
         self.recent: tuple[np.ndarray, np.ndarray] | None = None
         self.known = 0
         # Half hidden, an object seems to slow down: a long gap is bridged from where it was last seen for sure.
-        self.sure = (self.centre.copy(), np.zeros(2))
+        self.sure = (self.centre.copy(), speed)
         self.since_sure = 0
+
+    def first_speed(self, seed: int) -> np.ndarray:
+        """Returns the step by which the object left its first picture, coarse pixels; zero where it is not seen twice.
+
+        One step ahead and one back it is about as far off, on opposite sides: that tells it from its likes.
+        """
+        if not 0 < seed < len(self.luma) - 1:
+            return np.zeros(2)
+        reach = int(FIRST_REACH * max(self.luma.shape[1:]))
+        after, before = (self._scores(k, reach) for k in (seed + 1, seed - 1))
+        opposite = self.cv2.dilate(before[::-1, ::-1], np.ones((3, 3), np.uint8))  # speed changes a little
+        steps = np.arange(-reach, reach + 1)
+        away = (steps[None] ** 2 + steps[:, None] ** 2) / reach**2
+        row, column = divmod(int(np.argmax(np.minimum(after, opposite) - FAR * away)), 2 * reach + 1)
+        is_seen = min(after[row, column], opposite[row, column]) >= REGAINED
+        return np.array([column - reach, row - reach], dtype=float) if is_seen else np.zeros(2)
+
+    def _scores(self, k: int, reach: int) -> np.ndarray:
+        """Correlation with the first picture at whole pixels up to a reach from its place, -1 outside the frame."""
+        x1, y1, x2, y2 = (int(value) for value in self.box)
+        height, width = self.luma.shape[1:]
+        left, up, right, down = min(reach, x1), min(reach, y1), min(reach, width - x2), min(reach, height - y2)
+        scores = self.cv2.matchTemplate(
+            self.luma[k][y1 - up : y2 + down, x1 - left : x2 + right], self.first, self.cv2.TM_CCOEFF_NORMED
+        )
+        out = np.full((2 * reach + 1,) * 2, -1.0, np.float32)
+        out[reach - up : reach + down + 1, reach - left : reach + right + 1] = np.where(scores > 1.001, -1.0, scores)
+        return out
 
     def step(self, k: int) -> tuple[np.ndarray, float, bool] | None:
         """Looks into frame ``k``; returns the place, the correlation, and whether the newer picture found it."""
         self.since_sure += 1
         predicted, reach = self._expected()
-        guided = self.guide is not None and np.isfinite(self.guide[k]).all()
-        if self.missed and not guided and self._is_outside(predicted):
+        guide = None if self.guide is None or not np.isfinite(self.guide[k]).all() else self.guide[k]
+        if self.missed and guide is None and self._is_outside(predicted):
             self.missed += 1
             return None  # it left; what looks like it elsewhere is another
         best = self._find(k, predicted, reach)
-        if guided and best[1] < SURE and np.hypot(*(self.guide[k] - predicted)) > 3:
-            best = max(best, self._find(k, self.guide[k], 6 + 0.4 * self.size), key=lambda found: found[1])
-        if guided and best[1] < SURE and np.hypot(*(best[0] - self.guide[k])) > 0.5 * self.size + 3:
+        if guide is not None and best[1] < SURE and np.hypot(*(guide - predicted)) > 3:
+            best = max(best, self._find(k, guide, 6 + 0.4 * self.size), key=lambda found: found[1])
+        if guide is not None and best[1] < SURE and np.hypot(*(best[0] - guide)) > 0.5 * self.size + 3:
             best = (best[0], 0.0, False)  # half out of the frame, or half hidden: its blob knows better
         if best[1] < (ACCEPTED if not self.missed else REGAINED) or self._is_phantom(k, best):
             self.missed += 1
-            if guided and self.missed <= 3:  # stay near the blob while it looks odd
-                self.place = self.guide[k] - self.missed * self.speed
+            if guide is not None and self.missed <= 3:  # stay near the blob while it looks odd
+                self.place = guide - self.missed * self.speed
             return None
         self._accept(k, best)
         return best
@@ -211,7 +248,8 @@ def _peak(
     middle = near - np.array([x1 + (width - 1) / 2, y1 + (height - 1) / 2])
     across, down = np.arange(scores.shape[1]) - middle[0], np.arange(scores.shape[0]) - middle[1]
     away = across[None] ** 2 + down[:, None] ** 2
-    i, j = _top_near(scores, *np.unravel_index(int(np.argmax(scores - FAR * away / reach**2)), scores.shape))
+    row, column = divmod(int(np.argmax(scores - FAR * away / reach**2)), scores.shape[1])
+    i, j = _top_near(scores, row, column)
     score = scores[j, i]
     if not np.isfinite(score) or score > 1.001:  # a flat patch has no correlation
         return near, 0.0
@@ -244,6 +282,6 @@ def _best_part(luma: np.ndarray, xyxy: np.ndarray) -> np.ndarray:
         sums.append(
             cv2.boxFilter(squared, -1, (int(w), int(h)), anchor=(0, 0), normalize=False, borderType=cv2.BORDER_CONSTANT)
         )
-    sums = np.minimum(*sums)[: part.shape[0] - h + 1, : part.shape[1] - w + 1]
-    _, _, _, (i, j) = cv2.minMaxLoc(sums)
+    weaker = np.minimum(*sums)[: part.shape[0] - h + 1, : part.shape[1] - w + 1]
+    _, _, _, (i, j) = cv2.minMaxLoc(weaker)
     return np.array([box[0] + i, box[1] + j, box[0] + i + w, box[1] + j + h])

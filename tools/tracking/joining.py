@@ -63,7 +63,7 @@ def _merged(path: ObjectPath, other: ObjectPath) -> ObjectPath:
         xyxy=np.where(take[:, None], other.xyxy, path.xyxy),
         confidence=np.where(take, other.confidence, path.confidence),
         score=path.score + other.score,
-        jumps=path.jumps + other.jumps,
+        strays=path.strays + other.strays,
     )
 
 

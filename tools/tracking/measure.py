@@ -8,7 +8,10 @@ import numpy as np
 
 from motionlaw.tools.tracking.candidates import Candidate, robust_extent
 from motionlaw.tools.tracking.follow import ACCEPTED, Path
-from motionlaw.tools.tracking.quality import combine, noise_std, ratio_of_motion, suspicious_steps
+from motionlaw.tools.tracking.quality import combine, continuing, noise_std, ratio_of_motion
+
+AGREED = 0.85
+"""Share of frames in which an object's looks must be found in its blob, or the two are different things."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class ObjectPath:
         xyxy: Boxes, shape (T, 4), coarse pixels.
         score: How likely it is what the video is about.
         source: Which measurement leads: ``"looks"``, ``"blob"`` or ``"colour"``.
-        jumps: Jumps to what seems another object, beyond which the path was left out.
+        strays: Frames left out, in which it seems to have been taken for another object.
     """
 
     position: np.ndarray
@@ -29,7 +32,7 @@ class ObjectPath:
     xyxy: np.ndarray
     score: float = 0.0
     source: str = "looks"
-    jumps: int = 0
+    strays: int = 0
 
     @property
     def is_seen(self) -> np.ndarray:
@@ -58,12 +61,17 @@ def measure(
         The path.
     """
     looks = ObjectPath(path.position, _looks_confidence(path), _boxes(path.position, box), source="looks")
+    looks = as_one_body(looks, seed)
     if one is None:
-        return scored(_up_to_jumps(looks, seed), 0.0, shape, area)
+        return scored(looks, 0.0, shape, area)
     blob_position = np.where(one.is_clean[:, None], one.centre, np.nan)
     steadiness = _steadiness(one)
     blob = ObjectPath(blob_position, np.where(one.is_clean, steadiness, 0.0), one.xyxy, source="blob")
-    if _blob_leads(path, blob, one):
+    blob = as_one_body(blob, seed)
+    agreement = _agreement(path, one)
+    if agreement < AGREED and not one.is_clean[seed]:
+        return scored(looks, 0.0, shape, area)  # the blobs were never its own
+    if _blob_leads(path, blob, one, agreement):
         main, other = blob, looks
     else:
         main, other = looks, blob
@@ -79,32 +87,35 @@ def measure(
         main = replace(
             main, position=position, confidence=np.where(np.isfinite(position[:, 0]), confidence, 0.0), xyxy=xyxy
         )
-    return scored(_up_to_jumps(main, seed), one.border_share, shape, area)
+    return scored(as_one_body(main, seed), one.border_share, shape, area)
 
 
-def _up_to_jumps(path: ObjectPath, seed: int) -> ObjectPath:
-    """Leaves out what lies beyond a jump that no body makes: most likely it is another object."""
-    size = np.nanmedian(np.max(path.xyxy[:, 2:] - path.xyxy[:, :2], axis=1)) if path.is_seen.any() else 0.0
-    jumps = suspicious_steps(path.position, float(size))
-    if not len(jumps):
+def as_one_body(path: ObjectPath, seed: int) -> ObjectPath:
+    """Leaves out what does not go on from the seed as a body does: most likely it is another object."""
+    if not path.is_seen.any():
         return path
-    first, last = max(jumps[jumps <= seed], default=0), min(jumps[jumps > seed], default=len(path.position))
-    keep = np.zeros(len(path.position), dtype=bool)
-    keep[first:last] = True
+    size = float(np.nanmedian(np.max(path.xyxy[:, 2:] - path.xyxy[:, :2], axis=1)))
+    keep = continuing(path.position, seed, size)
+    lost = int(np.count_nonzero(path.is_seen & ~keep))
     position = np.where(keep[:, None], path.position, np.nan)
-    return replace(path, position=position, confidence=np.where(keep, path.confidence, 0.0), jumps=len(jumps))
+    confidence = np.where(keep, path.confidence, 0.0)
+    return replace(path, position=position, confidence=confidence, strays=path.strays + lost)
 
 
-def _blob_leads(path: Path, blob: ObjectPath, one: Candidate) -> bool:
+def _agreement(path: Path, one: Candidate) -> float:
+    """Share of frames in which what looks like the object lies in its blob; 1 where there are no such frames."""
+    both = one.is_clean & (path.score > 0)
+    inside = np.all((path.position >= one.xyxy[:, :2] - 3) & (path.position <= one.xyxy[:, 2:] + 3), axis=1)
+    return float(inside[both].mean()) if both.any() else 1.0
+
+
+def _blob_leads(path: Path, blob: ObjectPath, one: Candidate, agreement: float) -> bool:
     found, clean = path.score > 0, one.is_clean
-    present = one.area > 0
-    if clean.sum() < max(4, 0.5 * present.sum()):
+    if clean.sum() < max(4, 0.5 * one.is_whole.sum()):
         return False
     if not found.any() or found[clean].mean() < 0.7 or np.median(path.score[found]) < ACCEPTED + 0.1:
         return True
-    both = clean & found
-    inside = np.all((path.position >= one.xyxy[:, :2] - 3) & (path.position <= one.xyxy[:, 2:] + 3), axis=1)
-    if inside[both].mean() < 0.85:
+    if agreement < AGREED:
         return True  # its looks stuck to something else
     slope = ratio_of_motion(blob.position, path.position)
     turns = path.drifted[found].mean() > 0.3

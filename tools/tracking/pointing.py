@@ -101,7 +101,7 @@ def _patch(clip: Clip, k: int, point: np.ndarray) -> np.ndarray:
 
     height, width = clip.shape
     x, y = int(np.clip(round(point[0]), 0, width - 1)), int(np.clip(round(point[1]), 0, height - 1))
-    picture = cv2.merge([np.ascontiguousarray(plane[k]) for plane in clip.planes])
+    picture = cv2.merge(clip.picture(k))
     mask = np.zeros((height + 2, width + 2), np.uint8)
     tolerance = (2 * SAME_COLOUR, SAME_COLOUR, SAME_COLOUR)
     area, _, _, (bx, by, bw, bh) = cv2.floodFill(

@@ -7,6 +7,12 @@ import numpy as np
 SUSPECT_STEP = 8.0
 """A step this many times the usual change of step is suspected to be a switch to another object."""
 
+RECENT = 6
+"""Places before a gap that tell where the object should be after it."""
+
+LONGEST_DETOUR = 25
+"""Frames after which a path that went over to another object is not expected back."""
+
 
 def noise_std(position: np.ndarray) -> float:
     """Estimates the measurement noise of a smooth path, shape (T, 2), NaN where unseen.
@@ -88,6 +94,72 @@ def suspicious_steps(position: np.ndarray, size_px: float) -> np.ndarray:
         if jump > SUSPECT_STEP * usual and jump > 0.7 * size_px and jump > 1.5 * max(speed[i - 1], speed[i + 1]):
             out.append(seen[i + 1])
     return np.asarray(out, dtype=int)
+
+
+def continuing(position: np.ndarray, seed: int, size_px: float) -> np.ndarray:
+    """Tells which places go on from the one at the seed, as one body's do, shape (T,), bool.
+
+    Places are left out from a jump on, or from a gap on that the motion before it does not lead across: what comes
+    out of such a gap is most likely another object. They count again where that motion does lead to them.
+
+    Args:
+        position: Shape (T, 2), NaN where unseen.
+        seed: Frame in which the object is known to be itself.
+        size_px: Its size.
+    """
+    keep = np.zeros(len(position), dtype=bool)
+    seen = np.flatnonzero(np.isfinite(position).all(axis=1))
+    if not len(seen):
+        return keep
+    jumps = set(suspicious_steps(position, size_px).tolist())
+    start = int(np.argmin(np.abs(seen - seed)))
+    sides = sorted((seen[start:].tolist(), seen[start::-1].tolist()), key=len, reverse=True)
+    taken = sides[0][:1]
+    for side in sides:
+        # The longer side comes first: the motion through it leads over to the other.
+        taken, before = taken[:RECENT][::-1], side[0]
+        for k in side[1:]:
+            last, is_jump = taken[-1], max(k, before) in jumps
+            if (before == last and is_jump) or not _leads(position, taken[-RECENT:], k, size_px):
+                if abs(k - last) > LONGEST_DETOUR:
+                    break
+            else:
+                taken.append(k)
+            before = k
+        keep[taken] = True
+        taken = [k for k in taken if min(side) <= k <= max(side)]
+    return keep
+
+
+def _leads(position: np.ndarray, taken: list[int], k: int, size_px: float) -> bool:
+    """Whether the motion through some frames leads over a gap to where another frame sees the object.
+
+    It need not lead there better than it does where there is no gap: who turns quickly cannot be foretold.
+    """
+    gap = k - taken[-1]
+    if abs(gap) < 2 or len(taken) < 3:
+        return True
+    miss, speed = _miss(position, taken, k)
+    if miss < 0.75 * size_px + 0.35 * abs(gap) * speed + 2.0:
+        return True
+    step, seen = (1 if gap > 0 else -1), np.isfinite(position).all(axis=1)
+    usual = []
+    for end in np.flatnonzero(seen).tolist():
+        run = list(range(end - step * (len(taken) - 1), end + step, step))
+        if min(run[0], end + gap) >= 0 and max(run[0], end + gap) < len(seen) and seen[[*run, end + gap]].all():
+            usual.append(_miss(position, run, end + gap)[0])
+    return len(usual) > 3 and miss < 2.0 * float(np.median(usual))
+
+
+def _miss(position: np.ndarray, taken: list[int], k: int) -> tuple[float, float]:
+    """How far a line through the last three frames, or a parabola through all, passes by a place; and their speed."""
+    polynomial, misses, speed = np.polynomial.polynomial, [], 0.0
+    for degree, rows in ((1, taken[-3:]), (2, taken)):
+        if len(rows) > degree + 1:
+            fit = polynomial.polyfit(np.asarray(rows, dtype=float) - taken[-1], position[rows], degree)
+            misses.append(float(np.hypot(*(polynomial.polyval(float(k - taken[-1]), fit) - position[k]))))
+            speed = max(speed, float(np.hypot(*fit[1])))
+    return min(misses), speed
 
 
 def track_warnings(

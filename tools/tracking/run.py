@@ -24,7 +24,7 @@ from motionlaw.tools.tracking.quality import track_warnings
 from motionlaw.tools.tracking.result import Pointer, TrackingResult, parse_pointers
 from motionlaw.tools.tracking.stabilise import can_compensate, compensated, find_camera_motion
 from motionlaw.tools.trajectory import Track
-from motionlaw.tools.video import VideoInfo, probe, read_frames
+from motionlaw.tools.video import Video, VideoInfo, read_frames
 
 BACKENDS = ("classical", "cotracker3", "sam2")
 """Trackers that can be asked for; all but the first need a checkpoint on this machine."""
@@ -72,29 +72,24 @@ def track_video(
     """
     if backend not in BACKENDS:
         raise UserError(f"No backend '{backend}'. Backends: {', '.join(BACKENDS)}.")
-    info = probe(path)
-    if info.frame_count < MIN_FRAMES:
-        raise UserError(
-            f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; "
-            f"motion needs at least {MIN_FRAMES}."
-        )
-    pointers = parse_pointers(at, info)
-    if backend != "classical":
-        from motionlaw.tools.tracking.learned import track_learned
+    with Video(path) as video:
+        info = video.info
+        if info.frame_count < MIN_FRAMES:
+            raise UserError(
+                f"{info.path} has {info.frame_count} frame{'s' * (info.frame_count != 1)}; "
+                f"motion needs at least {MIN_FRAMES}."
+            )
+        pointers = parse_pointers(at, info)
+        if backend == "classical":
+            session = _Session(info, pointers)
+            for clip in read_clips(video, start_s=start_s, end_s=end_s, crop=crop, progress=progress):
+                session.take(clip)
+            return session.result(objects)
+    from motionlaw.tools.tracking.learned import track_learned
 
-        tracks = track_learned(info, pointers, backend=backend, checkpoint=checkpoint, start_s=start_s, end_s=end_s)
-        frame = next(read_frames(info.path, start_s=start_s, end_s=end_s)).image
-        return TrackingResult(tracks, info, False, (), frame)
-    session = _Session(info, pointers)
-    for clip in read_clips(info, start_s=start_s, end_s=end_s, crop=crop, progress=progress):
-        session.take(clip)
-    tracks = session.tracks(objects)
-    if not tracks:
-        raise UserError(
-            f"Nothing moves in {info.path}. Give the time range in which it does, "
-            "or point at the object with --track x,y@t."
-        )
-    return TrackingResult(tracks, info, session.camera_moves, session.warnings(), session.sample)
+    tracks = track_learned(info, pointers, backend=backend, checkpoint=checkpoint, start_s=start_s, end_s=end_s)
+    frame = next(read_frames(info.path, start_s=start_s, end_s=end_s)).image
+    return TrackingResult(tracks, info, False, (), frame)
 
 
 class _Session:
@@ -131,6 +126,16 @@ class _Session:
                 if not is_known(path, known):
                     self.paths.append({number: path})
         self.clips.append(clip.without_pictures())
+
+    def result(self, objects: int | None) -> TrackingResult:
+        """Returns the tracks and the warnings."""
+        tracks = self.tracks(objects)
+        if not tracks:
+            raise UserError(
+                f"Nothing moves in {self.info.path}. Give the time range in which it does, "
+                "or point at the object with --track x,y@t."
+            )
+        return TrackingResult(tracks, self.info, self.camera_moves, self.warnings(), self.sample)
 
     def tracks(self, objects: int | None) -> tuple[Track, ...]:
         """Returns what was tracked; when searching, the likeliest subject first."""
@@ -208,8 +213,12 @@ class _Session:
         warnings = track_warnings(
             position=position, confidence=confidence, xyxy=xyxy, timestamps=timestamps, frame_size=size
         )
-        if any(path.jumps for path in paths.values()):
-            warnings = (*warnings, "What lies beyond a jump was left out: it is possibly another object (id switch).")
+        if strays := sum(path.strays for path in paths.values()):
+            warnings = (
+                *warnings,
+                f"{strays} place{'s do' if strays > 1 else ' does'} not go on from the others and "
+                f"{'were' if strays > 1 else 'was'} left out: possibly another object (id switch).",
+            )
         return Track(number, f"object {number + 1}", frame, timestamps, position, confidence, xyxy, warnings)
 
 

@@ -54,8 +54,7 @@ def find_camera_motion(clip: Clip, *, reference: np.ndarray | None = None) -> Ca
     others = np.unique(np.linspace(0, clip.length - 1, PAIRS + 1).round().astype(int))[1:]
     # Near pairs tell a shake, far pairs a slow drift.
     pairs = [(max(0, k - 1), k) for k in others] + [(0, k) for k in others[:: max(1, len(others) // 3)]]
-    votes = [_moved(_match(luma[a], luma[b]), clip.shape) for a, b in pairs]
-    votes = [vote for vote in votes if vote is not None]
+    votes = [vote for a, b in pairs if (vote := _moved(_match(luma[a], luma[b]), clip.shape)) is not None]
     if not votes or np.mean(votes) < 0.3:
         return CameraMotion(False)
     warps, known = [np.eye(2, 3)], True
@@ -90,23 +89,29 @@ def compensated(clip: Clip, motion: CameraMotion) -> tuple[Clip, np.ndarray]:
 
     assert motion.warps is not None
     height, width = clip.shape
-    planes = tuple(np.empty_like(plane) for plane in clip.planes)
+    y, u, v = (np.empty_like(plane) for plane in clip.planes)
     blank = np.zeros((clip.length, height, width), dtype=bool)
     full = np.full((height, width), 255, np.uint8)
     for k, warp in enumerate(motion.warps):
-        for plane, target in zip(clip.planes, planes, strict=True):
-            cv2.warpAffine(
-                plane[k], warp, (width, height), dst=target[k], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
+        for plane, target, way in zip(clip.planes, (y, u, v), (warp, _halved(warp), _halved(warp)), strict=True):
+            size = (target.shape[2], target.shape[1])
+            cv2.warpAffine(plane[k], way, size, dst=target[k], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         blank[k] = cv2.warpAffine(full, warp, (width, height)) < 255
-    return replace(clip, planes=planes), blank
+    return replace(clip, planes=(y, u, v)), blank
 
 
 def fill_blank(clip: Clip, blank: np.ndarray, background: Background) -> None:
     """Gives frames the background where they have no picture, so that nothing seems to move there."""
-    for plane, still in zip(clip.planes, background.planes, strict=True):
-        for k in range(clip.length):
-            np.copyto(plane[k], still, where=blank[k])
+    for k in range(clip.length):
+        for plane, still in zip(clip.frame_planes(k), background.planes, strict=True):
+            share = blank.shape[1] // plane.shape[0]
+            np.copyto(plane, still, where=blank[k, ::share, ::share])
+
+
+def _halved(warp: np.ndarray) -> np.ndarray:
+    """The same transform in pixels of twice the size: the middle of the first is at (0.5, 0.5) of the small ones."""
+    middle = np.array([0.5, 0.5])
+    return np.column_stack([warp[:, :2], (warp[:, :2] @ middle + warp[:, 2] - middle) / 2])
 
 
 def _match(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,8 +121,10 @@ def _match(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarra
     corners = cv2.goodFeaturesToTrack(first, 250, 0.01, 7)
     if corners is None:
         return np.zeros((0, 2)), np.zeros((0, 2))
-    ahead, found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, None, winSize=(15, 15), maxLevel=4)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(second, first, ahead, None, winSize=(15, 15), maxLevel=4)
+    # The fourth argument is room for the answer.
+    there, again = np.empty_like(corners), np.empty_like(corners)
+    ahead, found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, there, winSize=(15, 15), maxLevel=4)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(second, first, ahead, again, winSize=(15, 15), maxLevel=4)
     good = (found[:, 0] > 0) & (found_back[:, 0] > 0) & (np.hypot(*(back - corners)[:, 0].T) < 0.7)
     return corners[good, 0], ahead[good, 0]
 
