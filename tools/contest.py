@@ -166,7 +166,7 @@ def compete(
     *,
     deadline: float,
     is_joined: bool = True,
-    on_progress: Callable[[str], None] | None = None,
+    on_fit: Callable[[list[Rival]], None] | None = None,
 ) -> tuple[list[Rival], bool]:
     """Fits rivals in the order given until they are done or time is up, then drops idle terms of the leader.
 
@@ -175,7 +175,7 @@ def compete(
         evidence: The data.
         deadline: `time.monotonic` value after which no further fit is started.
         is_joined: Whether the segments of a run must meet (see `fit_trajectories`).
-        on_progress: Called with a line about each fit.
+        on_fit: Called after each fit with all laws fitted so far.
 
     Returns:
         Ranked rivals and whether the deadline cut the contest short.
@@ -191,8 +191,8 @@ def compete(
         trial = fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline, hopeless_chi2=_hopeless_chi2(fitted))
         if not _says_nothing(trial):
             fitted.append(trial)
-        if on_progress:
-            on_progress(f"fitted {len(fitted)} laws")
+        if on_fit:
+            on_fit(fitted)
     ranked = rank(fitted)
     for _ in range(4):
         if not ranked or time.monotonic() > deadline:

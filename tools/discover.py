@@ -3,8 +3,9 @@
     motionlaw discover pendulum.mp4 --scale 120px=0.5m --report pendulum.html
     motionlaw discover run1.csv run2.csv --json
 
-Reads the inputs, chooses the coordinates the motion asks for (an angle, a line, a plane), and hands them to
-`discovery`. Objects that move in one scene get a law each; runs of one experiment share one.
+Reads the inputs (`inputs`), chooses the coordinates the motion asks for (an angle, a line, a plane), and hands them to
+`discovery`. Objects that move in one scene get a law each; runs of one experiment share one. The command searches in a
+process of its own: when its time is over it is killed, and the law that led by then comes back.
 """
 
 from __future__ import annotations
@@ -12,156 +13,46 @@ from __future__ import annotations
 import json as json_text
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import time as clock
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from motionlaw.tools.discovery import DiscoverySettings, discover_law
+from motionlaw.tools.discovery import DiscoverySettings, best_so_far, discover_law
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.events import find_contacts
+from motionlaw.tools.finding import Contest
 from motionlaw.tools.frames import CoordinateChoice, choose_coordinates
+from motionlaw.tools.inputs import Inputs, read_inputs
+from motionlaw.tools.killable import Ended, Keep, Tell, run_killable
 from motionlaw.tools.law import Discovery, Quantity
 from motionlaw.tools.observe import NOISE_FLOOR, NOISE_FLOOR_OF_POINTS, NOISE_FLOOR_OF_VIDEO
 from motionlaw.tools.scene import scene_quantities
 from motionlaw.tools.sensor import is_sensor, swinging_axis
-from motionlaw.tools.table import is_table_path, read_trajectories
-from motionlaw.tools.trajectory import Track, Trajectory
+from motionlaw.tools.trajectory import Trajectory
 
-# Coordinates of these names are places: forces act on their accelerations.
-PLACES = ("position", "displacement", "height", "angle", "theta", "phi")
+# Seconds that a search may go beyond its limit to check and report the best law; then it is killed.
+GRACE_S = 2.0
+# Seconds that another choice of coordinates must at least be given.
+LEAST_S = 0.1
+
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """What the paths hold.
+class Unfinished:
+    """How far a search had come.
 
     Args:
-        trajectories: Runs of one law, or the objects of one scene.
-        is_scene: True if they are objects that move at the same time.
-        is_place: True if they are known to be places, so that only accelerations can have laws.
-        warnings: Repairs and doubts, one sentence each.
-        tracking: What the tracker returned, for the report; ``None`` for tables.
+        done: The laws of the scene's first objects.
+        leader: The law found for the next one in other coordinates, or the contest for it.
     """
 
-    trajectories: tuple[Trajectory, ...]
-    is_scene: bool
-    is_place: bool
-    warnings: tuple[str, ...]
-    tracking: Any = None
-
-    @property
-    def tracks(self) -> tuple[Track, ...]:
-        """The tracks behind the trajectories; none for tables."""
-        return self.tracking.tracks if self.tracking is not None else ()
-
-
-def read_inputs(
-    paths: Sequence[str | Path],
-    *,
-    scale: str | None = None,
-    origin: str | None = None,
-    tilt: float = 0.0,
-    track: Sequence[str] | str = "auto",
-    fps: float | None = None,
-    time: str | None = None,
-    columns: str | None = None,
-    start: float | None = None,
-    end: float | None = None,
-    on_progress: Callable[[float], None] | None = None,
-) -> Inputs:
-    """Reads tables, or tracks what moves in videos.
-
-    Args:
-        paths: Tables or videos, not both.
-        scale: Pixels to lengths, e.g. ``"120px=0.5m"``; videos stay in pixels without it.
-        origin: ``"x,y"`` in pixels of the frame.
-        tilt: Degrees by which the camera was turned.
-        track: ``"auto"``, or clicks ``"x,y@t"`` or boxes ``"x1,y1,x2,y2@t"``.
-        fps: Rows a second for tables without a time column.
-        time: Name of the time column.
-        columns: Names of the columns to use, e.g. ``"x,v,a"``.
-        start: Seconds to start at.
-        end: Seconds to end at.
-        on_progress: Called with the share of a video that is done.
-
-    Raises:
-        UserError: If an input is unusable.
-    """
-    if not paths:
-        raise UserError("No input was given. Name a video or a table, e.g. motionlaw discover run.csv.")
-    tables = [is_table_path(path) for path in paths]
-    if any(tables) and not all(tables):
-        raise UserError("Give either tables or videos, not both at once: one law is sought for all inputs.")
-    if all(tables):
-        table = read_trajectories(list(paths), time=time, columns=columns, fps=fps)
-        cut = tuple(_between(trajectory, start, end) for trajectory in table.trajectories)
-        is_place = all(t.velocity is not None for t in cut) or all(n.lower() in PLACES for n in cut[0].coordinates)
-        return Inputs(cut, table.is_scene, is_place, table.warnings)
-    return _track_videos(
-        paths, scale=scale, origin=origin, tilt=tilt, track=track, start=start, end=end, on_progress=on_progress
-    )
-
-
-def _between(trajectory: Trajectory, start: float | None, end: float | None) -> Trajectory:
-    """The rows of a trajectory from ``start`` to ``end`` seconds."""
-    if start is None and end is None:
-        return trajectory
-    low, high = trajectory.t[0] if start is None else start, trajectory.t[-1] if end is None else end
-    rows = (trajectory.t >= low) & (trajectory.t <= high)
-    if rows.sum() < 2:
-        raise UserError(
-            f"{trajectory.name} has no rows between {low:g} s and {high:g} s. "
-            f"It runs from {trajectory.t[0]:g} s to {trajectory.t[-1]:g} s."
-        )
-    return trajectory.rows(rows)
-
-
-def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
-    """Tracks every video; the first track of each is its run, unless several objects were clicked in one."""
-    from motionlaw.tools.scale import parse_scale
-    from motionlaw.tools.tracking import track_video
-
-    scale = parse_scale(options["scale"], origin=options["origin"], tilt_deg=options["tilt"])
-    clicks = options["track"] if isinstance(options["track"], str) else list(options["track"])
-    at = "auto" if clicks in ("auto", [], ["auto"]) else clicks
-    trajectories: list[Trajectory] = []
-    warnings: list[str] = []
-    result = None
-    for path in paths:
-        result = track_video(
-            path, at=at, start_s=options["start"], end_s=options["end"], progress=options["on_progress"]
-        )
-        tracks = result.tracks
-        if at == "auto" and len(tracks) > 1:
-            others = ", ".join(t.name for t in tracks[1:])
-            warnings.append(
-                f"{len(tracks)} things move; {tracks[0].name} was taken, not {others}. Choose with --track x,y@t."
-            )
-            tracks = tracks[:1]
-        warnings += [*result.warnings, *(sentence for t in tracks for sentence in t.warnings)]
-        trajectories += [replace(scale.apply(t), name=f"{Path(path).name} {t.name}") for t in tracks]
-    if options["origin"] is None and not _several_clicks(at):
-        trajectories = [_centred(trajectory) for trajectory in trajectories]
-    if options["scale"] is None:
-        warnings.append("Lengths are in pixels. Give the scale for metres, e.g. --scale 120px=0.5m.")
-    is_scene = _several_clicks(at) and len(paths) == 1
-    return Inputs(tuple(trajectories), is_scene, True, tuple(dict.fromkeys(warnings)), result)
-
-
-def _several_clicks(at: str | list[str]) -> bool:
-    return isinstance(at, list) and len(at) > 1
-
-
-def _centred(trajectory: Trajectory) -> Trajectory:
-    """Moves the origin into the middle of the motion: a frame's corner means nothing to a law."""
-    middle = np.round((np.nanmin(trajectory.position, axis=0) + np.nanmax(trajectory.position, axis=0)) / 2, 3)
-    place = ", ".join(f"{name} = {value:g}" for name, value in zip(trajectory.coordinates, middle, strict=True))
-    unit = trajectory.units[0]
-    note = f"The origin was moved to the middle of the motion, {place} {unit} (y up) from the frame's corner."
-    return replace(trajectory, position=trajectory.position - middle, notes=(*trajectory.notes, note))
+    done: tuple[Discovery, ...]
+    leader: Discovery | Contest | None = None
 
 
 def discover(
@@ -188,20 +79,51 @@ def discover_inputs(
     *,
     name: str = "",
     settings: DiscoverySettings | None = None,
-    on_progress: Callable[[str], None] | None = None,
+    on_progress: Progress | None = None,
+    on_unfinished: Callable[[Unfinished], None] | None = None,
 ) -> Discovery:
-    """Finds the law behind inputs that have been read already."""
-    if not inputs.is_scene:
-        found = _best_choice(inputs, inputs.trajectories, name, settings, on_progress)
-    else:
-        each = [
-            replace(
-                _best_choice(inputs, (trajectory,), trajectory.name, settings, on_progress),
-                name_of_object=trajectory.name,
-            )
-            for trajectory in inputs.trajectories
-        ]
-        found = _with_scene(each, inputs.trajectories)
+    """Finds the law behind inputs that have been read already.
+
+    Args:
+        inputs: What to explain.
+        name: What to call them.
+        settings: How to search; the time limit holds for all objects and coordinates together.
+        on_progress: Called with a line about what is going on.
+        on_unfinished: Called whenever there is something better to fall back on.
+
+    Returns:
+        The law, or the laws of a scene's objects; or the reason why there is none.
+    """
+    settings = settings or DiscoverySettings()
+    deadline = clock.monotonic() + settings.time_limit
+    groups = [(one,) for one in inputs.trajectories] if inputs.is_scene else [inputs.trajectories]
+    each: list[Discovery] = []
+    for number, group in enumerate(groups):
+        share = max(LEAST_S, (deadline - clock.monotonic()) / (len(groups) - number))
+        finder = _Finder(
+            inputs,
+            group[0].name if inputs.is_scene else name,
+            replace(settings, time_limit=round(share, 2)),
+            on_progress,
+            partial(_keep, on_unfinished, tuple(each)),
+        )
+        each.append(finder.best_choice(group))
+    return _joined(inputs, name, each)
+
+
+def _keep(
+    on_unfinished: Callable[[Unfinished], None] | None, done: tuple[Discovery, ...], leader: Discovery | Contest
+) -> None:
+    if on_unfinished is not None:
+        on_unfinished(Unfinished(done, leader))
+
+
+def _joined(inputs: Inputs, name: str, each: Sequence[Discovery]) -> Discovery:
+    """Makes one result of the objects' laws: with contacts between them, and what is conserved across them."""
+    found = each[0]
+    if inputs.is_scene:
+        named = [replace(one, name_of_object=t.name) for one, t in zip(each, inputs.trajectories, strict=False)]
+        found = _with_scene(named, inputs.trajectories)
     return replace(found, input=name, warnings=(*inputs.warnings, *found.warnings), tracks=inputs.tracks)
 
 
@@ -217,31 +139,56 @@ def _with_scene(each: list[Discovery], trajectories: Sequence[Trajectory]) -> Di
     return replace(first, events=events, quantities=(*first.quantities, *quantities), objects=tuple(each))
 
 
-def _best_choice(
-    inputs: Inputs,
-    trajectories: Sequence[Trajectory],
-    name: str,
-    settings: DiscoverySettings | None,
-    on_progress: Callable[[str], None] | None,
-) -> Discovery:
-    """Tries the coordinates the motion suggests, best first, until a law is found in one."""
-    if is_sensor(trajectories):
-        return _from_sensor(trajectories, name, settings, on_progress)
-    choices: Sequence[CoordinateChoice] = choose_coordinates(list(trajectories))[:2]
-    found = None
-    for choice in choices:
-        is_place = inputs.is_place or any(unit == "rad" for unit in choice.trajectories[0].units)
-        candidate = discover_law(
-            choice.trajectories, name=name, settings=settings, has_velocity_meaning=is_place,
-            noise_floor=_noise_floor(inputs, choice), on_progress=on_progress,
+@dataclass(frozen=True)
+class _Finder:
+    """Finds the law of one object, or of several runs, in the coordinates that suit it."""
+
+    inputs: Inputs
+    name: str
+    settings: DiscoverySettings
+    on_progress: Progress | None
+    on_best: Callable[[Discovery | Contest], None]
+
+    def best_choice(self, trajectories: Sequence[Trajectory]) -> Discovery:
+        """Tries the coordinates the motion suggests, best first, until a law is found in one."""
+        if is_sensor(trajectories):
+            return self._from_sensor(trajectories)
+        choices: Sequence[CoordinateChoice] = choose_coordinates(list(trajectories))[:2]
+        deadline = clock.monotonic() + self.settings.time_limit
+        found: Discovery | None = None
+        for choice in choices:
+            left = round(deadline - clock.monotonic(), 2)
+            if found is not None and left < LEAST_S:
+                break
+            candidate = self._law(choice, max(left, LEAST_S), is_first=found is None or not found.law)
+            if candidate.status == "ok":
+                return candidate
+            if found is None or (found.status == "refused" and candidate.status == "weak"):
+                found = candidate
+                self.on_best(found)
+        assert found is not None, "choose_coordinates returns at least one choice"
+        return found
+
+    def _law(self, choice: CoordinateChoice, time_limit: float, *, is_first: bool) -> Discovery:
+        is_place = self.inputs.is_place or any(unit == "rad" for unit in choice.trajectories[0].units)
+        found = discover_law(
+            choice.trajectories, name=self.name, settings=replace(self.settings, time_limit=time_limit),
+            has_velocity_meaning=is_place, noise_floor=_noise_floor(self.inputs, choice),
+            on_progress=self.on_progress, on_best=self.on_best if is_first else None,
         )  # fmt: skip
-        candidate = replace(candidate, quantities=(*candidate.quantities, *choice.quantities))
-        if candidate.status == "ok":
-            return candidate
-        if found is None or (found.status == "refused" and candidate.status == "weak"):
-            found = candidate
-    assert found is not None, "choose_coordinates returns at least one choice"
-    return found
+        return replace(found, quantities=(*found.quantities, *choice.quantities))
+
+    def _from_sensor(self, trajectories: Sequence[Trajectory]) -> Discovery:
+        """The law of an accelerometer's clearest axis, never more than weak: it is no coordinate of the motion."""
+        swings = [swing for trajectory in trajectories if (swing := swinging_axis(trajectory)) is not None]
+        found = discover_law(
+            swings or trajectories, name=self.name, settings=self.settings, has_velocity_meaning=True,
+            on_progress=self.on_progress, on_best=self.on_best,
+        )  # fmt: skip
+        if found.status == "ok":
+            reason = "Accelerations in the sensor's own frame carry frequency and damping, not the force law."
+            return replace(found, status="weak", reason=reason)
+        return found
 
 
 def _noise_floor(inputs: Inputs, choice: CoordinateChoice) -> float:
@@ -249,23 +196,6 @@ def _noise_floor(inputs: Inputs, choice: CoordinateChoice) -> float:
     if inputs.tracking is not None:
         return NOISE_FLOOR_OF_VIDEO
     return NOISE_FLOOR if choice.kind == "given" else NOISE_FLOOR_OF_POINTS
-
-
-def _from_sensor(
-    trajectories: Sequence[Trajectory],
-    name: str,
-    settings: DiscoverySettings | None,
-    on_progress: Callable[[str], None] | None,
-) -> Discovery:
-    """The law of an accelerometer's clearest axis, never more than weak: it is no coordinate of the motion."""
-    swings = [swing for trajectory in trajectories if (swing := swinging_axis(trajectory)) is not None]
-    found = discover_law(
-        swings or trajectories, name=name, settings=settings, has_velocity_meaning=True, on_progress=on_progress
-    )
-    if found.status == "ok":
-        reason = "Accelerations in the sensor's own frame carry frequency and damping, not the force law."
-        return replace(found, status="weak", reason=reason)
-    return found
 
 
 def discover_command(
@@ -302,19 +232,19 @@ def discover_command(
         raise UserError(f"model must be none in this version, got {model!r}. Leave --model out.")
     settings = DiscoverySettings(order=order, sr=tuple(sr.split(",")), time_limit=time_limit, seed=seed)
     _check_writable(report)
-    with _progress() as tell:
-        if target is not None:
-            from motionlaw.tools.algebraic import discover_algebraic
-
-            found = discover_algebraic(paths, target, columns=columns, settings=settings)
-            inputs = None
-        else:
+    name = ", ".join(Path(path).name for path in paths)
+    inputs = None
+    job: Callable[[Tell, Keep], Discovery]
+    if target is not None:
+        job = partial(_search_columns, list(paths), target, columns, settings)
+    else:
+        with _progress("reading") as tell:
             inputs = read_inputs(
                 paths, scale=scale, origin=origin, tilt=tilt, track=track or "auto", fps=fps, time=time,
                 columns=columns, start=start, end=end, on_progress=lambda share: tell(f"tracking {100 * share:.0f} %"),
             )  # fmt: skip
-            name = ", ".join(Path(path).name for path in paths)
-            found = discover_inputs(inputs, name=name, settings=settings, on_progress=tell)
+        job = partial(_search, inputs, name, settings)
+    found = run_in_time(job, inputs, name, settings)
     if report is not None:
         from motionlaw.tools.report import write_report
 
@@ -325,23 +255,82 @@ def discover_command(
     return 1 if found.status == "refused" else 0
 
 
+def _search_columns(
+    paths: list[str], target: str, columns: str | None, settings: DiscoverySettings, tell: Tell, keep: Keep
+) -> Discovery:
+    """The search for an algebraic law, in a process of its own."""
+    from motionlaw.tools.algebraic import discover_algebraic
+
+    return discover_algebraic(paths, target, columns=columns, settings=settings)
+
+
+def _search(inputs: Inputs, name: str, settings: DiscoverySettings, tell: Tell, keep: Keep) -> Discovery:
+    """The search for a law of motion, in a process of its own."""
+    return discover_inputs(inputs, name=name, settings=settings, on_progress=tell, on_unfinished=keep)
+
+
+def run_in_time(
+    job: Callable[[Tell, Keep], Discovery], inputs: Inputs | None, name: str, settings: DiscoverySettings
+) -> Discovery:
+    """Runs a search in a process that is killed soon after its time limit.
+
+    Args:
+        job: The search; what it keeps is `Unfinished`.
+        inputs: What it explains; ``None`` for an algebraic law.
+        name: What to call the input.
+        settings: Of the search.
+
+    Returns:
+        What it found; or, where it did not answer, the law that led, marked as weak with the reason, or a refusal.
+    """
+    ended = run_killable(job, seconds=settings.time_limit + GRACE_S, showing=_progress("searching"))
+    return ended.result if not ended.reason else _fallen_back(ended, inputs, name, settings)
+
+
+def _fallen_back(ended: Ended, inputs: Inputs | None, name: str, settings: DiscoverySettings) -> Discovery:
+    """The best that is left of a search that did not answer."""
+    from motionlaw import __version__
+
+    each: list[Discovery] = []
+    if ended.result is not None:
+        each, leader = list(ended.result.done), ended.result.leader
+        if isinstance(leader, Contest):  # its report is the search's own code: it may hang as well
+            leader = run_killable(partial(_reported, leader, ended.reason), seconds=GRACE_S).result
+        elif leader is not None:  # weak or refused for a reason of its own
+            leader = replace(leader, warnings=(*leader.warnings, ended.reason))
+        each += [] if leader is None else [leader]
+    if not each:
+        each = [_nothing(ended.reason)]
+    found = replace(each[0], input=name) if inputs is None else _joined(inputs, name, each)
+    seconds = settings.time_limit + GRACE_S
+    return replace(found, seconds=seconds, seed=settings.seed, version=__version__)
+
+
+def _reported(contest: Contest, reason: str, tell: Tell, keep: Keep) -> Discovery:
+    return best_so_far(contest, reason)
+
+
+def _nothing(reason: str) -> Discovery:
+    return Discovery(
+        input="", status="refused", reason=f"{reason} No law had been fitted by then.", order=2, state=(),
+        length_unit="", law={}, terms=(),
+        fit={"nmse_acceleration": None, "nmse_trajectory": None, "noise_std": None, "rows": 0},
+        holdout={"nmse_trajectory": None, "span_s": 0.0},
+    )  # fmt: skip
+
+
 def _check_writable(report: str | None) -> None:
     if report is not None and not Path(report).absolute().parent.is_dir():
         raise UserError(f"The report's folder must exist, got {report}. Make the folder first.")
 
 
-def _progress():  # type: ignore[no-untyped-def]
+@contextmanager
+def _progress(doing: str) -> Iterator[Progress]:
     """A status line on stderr; silent where stderr is no terminal."""
-    from contextlib import contextmanager
-
     from rich.console import Console
 
-    @contextmanager
-    def status():  # type: ignore[no-untyped-def]
-        with Console(stderr=True).status("reading") as line:
-            yield line.update
-
-    return status()
+    with Console(stderr=True).status(doing) as line:
+        yield line.update
 
 
 def _print(found: Discovery, *, export: str | None, json: bool) -> None:

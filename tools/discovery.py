@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from motionlaw.tools.contest import FLOOR, Rival, compete, fit_rival, is_chaotic, rank, validate
 from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
@@ -28,6 +29,7 @@ SHORT, MOST_SETTLED = 40, 10
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
 Progress = Callable[[str], None]
+OnBest = Callable[[Contest], None]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def discover_law(
     has_velocity_meaning: bool = True,
     noise_floor: float = NOISE_FLOOR,
     on_progress: Progress | None = None,
+    on_best: OnBest | None = None,
 ) -> Discovery:
     """Finds the law of motion behind trajectories.
 
@@ -77,6 +80,7 @@ def discover_law(
             lets ``order="auto"`` consider first-order laws.
         noise_floor: Least noise that is believed, as a share of the spread of each coordinate.
         on_progress: Called with a line about what is going on.
+        on_best: Called with the state of the contest whenever another law takes the lead, see `best_so_far`.
 
     Returns:
         The law with its errors and checks; status ``refused`` and a reason where the data carry none.
@@ -85,7 +89,7 @@ def discover_law(
 
     settings = settings or DiscoverySettings()
     started = time.monotonic()
-    search = _Search(settings, started + settings.time_limit * 0.8, has_velocity_meaning, on_progress)
+    search = _Search(settings, started + settings.time_limit * 0.8, has_velocity_meaning, on_progress, on_best)
     found = _found(trajectories, gather_evidence(trajectories, noise_floor=noise_floor), search)
     engine = found.engine if found.law else ",".join(settings.sr)
     return replace(
@@ -96,6 +100,18 @@ def discover_law(
         seed=settings.seed,
         version=__version__,
     )
+
+
+def best_so_far(contest: Contest, reason: str) -> Discovery:
+    """The law that led when a search was stopped, never more than weak.
+
+    Args:
+        contest: The last state that `discover_law` handed to ``on_best``.
+        reason: Why it was stopped, a sentence.
+    """
+    runs = [run.trajectory for run in contest.evidence.runs]
+    found = reported(runs, replace(contest, was_cut=True, warnings=[*contest.warnings, f"{reason} Best law so far."]))
+    return replace(found, status="weak", reason=reason) if found.law else found
 
 
 def _found(trajectories: Sequence[Trajectory], evidence: Evidence, search: _Search) -> Discovery:
@@ -164,6 +180,7 @@ class _Search:
     deadline: float
     has_velocity_meaning: bool
     on_progress: Progress | None
+    on_best: OnBest | None = None
 
     def run(self, evidence: Evidence, *, is_quick: bool = False) -> Contest:
         """Lets laws of all orders in question compete on the evidence; in a quick run the plain and known laws only."""
@@ -209,7 +226,7 @@ class _Search:
     def _fit(self, contest: Contest, rivals: list[Rival]) -> tuple[list[Rival], bool]:
         """Fits joined runs; where those are chaotic, fits short stretches instead."""
         evidence = contest.evidence
-        ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_progress=self.on_progress)
+        ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_fit=partial(self._follow, contest))
         outsiders = [rival for rival in rivals if rival.source != "search"]
         if (
             was_cut
@@ -227,6 +244,16 @@ class _Search:
             "short stretches and is judged by forecasts."
         )
         return apart, was_cut
+
+    def _follow(self, contest: Contest, fitted: list[Rival]) -> None:
+        """Tells how many laws were fitted, and hands on the state of the contest where the last one leads."""
+        if self.on_progress is not None:
+            self.on_progress(f"fitted {len(fitted)} laws")
+        if self.on_best is None or not fitted:
+            return
+        ranked = rank([*contest.ranked, *fitted])
+        if ranked and ranked[0].key == fitted[-1].key:
+            self.on_best(replace(contest, ranked=ranked[:MOST_SETTLED]))
 
     def _settle(self, contest: Contest) -> None:
         """Chooses the structure of short runs on all of their rows: without the tail too little would be left."""

@@ -62,6 +62,10 @@ class Model:
             model.__dict__["_compiled"] = self.__dict__["_compiled"]
         return model
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the compiled law behind, so that a model can go to another process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_compiled"}
+
     @cached_property
     def _compiled(self) -> Callable[[list[Any]], list[Any]]:
         return compile_rows(list(self.equations), [*self.state, "t", *self.parameters])

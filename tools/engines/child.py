@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +119,22 @@ def _last_line(log: Path) -> str:
     return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "no message")
 
 
+def end_with_parent() -> None:
+    """Ends this process and those it started when the one that started it is gone: killed, it can kill no engine."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+    if os.name == "posix":  # elsewhere the parent's number never changes
+        threading.Thread(target=watch, daemon=True).start()
+
+
 def main(folder: str) -> None:
     """The child's side: reads the task, searches, writes the formulas."""
+    end_with_parent()
     place = Path(folder)
     task = json.loads((place / "task.json").read_text())
     with np.load(place / "data.npz") as data:
