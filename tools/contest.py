@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.dynamics import Model, simulate
+from motionlaw.tools.flow_evidence import fit_first_order
 from motionlaw.tools.observe import FEWEST_ROWS, Evidence
 from motionlaw.tools.shooting import UNFITTED, Observation, TrajectoryFit, fit_trajectories
 
@@ -94,6 +95,9 @@ def fit_rival(
     hopeless_chi2: float = np.inf,
 ) -> Rival:
     """Fits a rival's constants to the trajectories; the score is given by `rank`."""
+    if rival.model.order == 1:
+        first_order = fit_first_order(rival.model, evidence, whole=whole, deadline=deadline)
+        return replace(rival, model=first_order.model, fit=first_order)
     runs = [run.observation(order=rival.model.order, whole=whole) for run in evidence.runs]
     fit_law = partial(
         fit_trajectories,

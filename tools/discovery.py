@@ -15,9 +15,10 @@ from motionlaw.tools.contest import FLOOR, Rival, compete, fit_rival, is_chaotic
 from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.finding import Contest, refused, reported
+from motionlaw.tools.flow_contest import rank_first_order, searched_first_order
 from motionlaw.tools.hypotheses import catalogue_rivals, engine_rivals, proposed_rivals, searched_rivals
 from motionlaw.tools.law import Discovery, Regime
-from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence
+from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -90,7 +91,8 @@ def discover_law(
     settings = settings or DiscoverySettings()
     started = time.monotonic()
     search = _Search(settings, started + settings.time_limit * 0.8, has_velocity_meaning, on_progress, on_best)
-    found = _found(trajectories, gather_evidence(trajectories, noise_floor=noise_floor), search)
+    gather = gather_flow if settings.order == "1" else gather_evidence
+    found = _found(trajectories, gather(trajectories, noise_floor=noise_floor), search)
     engine = found.engine if found.law else ",".join(settings.sr)
     return replace(
         found,
@@ -125,7 +127,7 @@ def _found(trajectories: Sequence[Trajectory], evidence: Evidence, search: _Sear
     if own is not None:
         return own
     if not contest.ranked:
-        return refused(trajectories, nothing, "Every law tried ran away from the data.")
+        return refused(trajectories, contest, "Every law tried ran away from the data.")
     return reported(trajectories, contest)
 
 
@@ -193,27 +195,52 @@ class _Search:
 
     def _enter(self, contest: Contest, order: int, is_quick: bool) -> None:
         """Lets the laws of one order compete and merges them with those before."""
+        if order == 1:
+            self._enter_first_order(contest)
+            return
         rivals = (
             catalogue_rivals(contest.evidence, order=order) if is_quick and order == 2 else self._rivals(contest, order)
         )
         contest.proposed += [rival for rival in rivals if rival.source != "search"]
         fitted, was_cut = self._fit(contest, rivals)
-        if was_cut and not contest.was_cut:
-            contest.warnings.append(
-                f"The time limit of {self.settings.time_limit:g} s cut the search short: best law so far."
-            )
-        contest.was_cut = contest.was_cut or was_cut
+        if was_cut:
+            self._say_cut(contest)
         contest.ranked = rank([*contest.ranked, *fitted])
         if time.monotonic() < self.deadline:
             contest.ranked = validate(contest.ranked, contest.evidence, is_joined=contest.is_joined)
 
+    def _enter_first_order(self, contest: Contest) -> None:
+        """Lets first-order laws compete, found or proposed, and merges them with those before."""
+        evidence = contest.evidence
+        found = searched_first_order(evidence, deadline=self.deadline) if "search" in self.settings.sr else []
+        others = self._proposed(contest, 1)
+        contest.proposed += others
+        found += [fit_rival(rival, evidence, whole=evidence.is_short, deadline=self.deadline) for rival in others]
+        ranked = rank_first_order(found, evidence)
+        # Laws of second order are scored on a common footing with them.
+        contest.ranked = rank([*contest.ranked, *ranked]) if contest.ranked else ranked
+        if time.monotonic() > self.deadline:
+            self._say_cut(contest)
+
+    def _say_cut(self, contest: Contest) -> None:
+        if not contest.was_cut:
+            contest.warnings.append(
+                f"The time limit of {self.settings.time_limit:g} s cut the search short: best law so far."
+            )
+        contest.was_cut = True
+
     def _rivals(self, contest: Contest, order: int) -> list[Rival]:
         """Hypotheses from all engines asked for, the catalogue, and whoever proposed any."""
+        evidence = contest.evidence
+        own = catalogue_rivals(evidence, order=order) + searched_rivals(evidence, order=order)
+        return (own if "search" in self.settings.sr else []) + self._proposed(contest, order)
+
+    def _proposed(self, contest: Contest, order: int) -> list[Rival]:
+        """Hypotheses from other engines and from whoever proposed any."""
         rivals: list[Rival] = []
         evidence, engines = contest.evidence, self.settings.sr
         for engine in engines:
             if engine == "search":
-                rivals += catalogue_rivals(evidence, order=order) + searched_rivals(evidence, order=order)
                 continue
             limit = max(1.0, self.deadline - time.monotonic()) / len(engines)
             found, trouble = engine_rivals(engine, evidence, order=order, time_limit=limit, seed=self.settings.seed)

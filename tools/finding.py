@@ -76,7 +76,9 @@ def _length_unit(trajectory: Trajectory) -> str:
 def reported(trajectories: Sequence[Trajectory], contest: Contest) -> Discovery:
     """Verifies the winner and turns it, its rivals and the evidence into a `Discovery`."""
     evidence = contest.evidence
-    winner = without_trifles(contest.ranked[0], evidence, is_joined=contest.is_joined)
+    winner = contest.ranked[0]
+    if winner.model.order == 2:
+        winner = without_trifles(winner, evidence, is_joined=contest.is_joined)
     winner, check = _checked(contest, winner)
     status, reason = verdict(evidence, winner, check)
     final = fit_rival(winner, evidence, whole=True, is_joined=contest.is_joined)

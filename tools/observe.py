@@ -16,6 +16,7 @@ from motionlaw.tools.law import Event, Regime
 from motionlaw.tools.motion import noise_std, smooth
 from motionlaw.tools.search import Samples
 from motionlaw.tools.shooting import Observation, observe
+from motionlaw.tools.smoothing import common_noise, smooth_curves
 from motionlaw.tools.stretches import after_handling, beside_change, between_ragged_ends, change_of_force
 from motionlaw.tools.trajectory import Trajectory
 
@@ -27,6 +28,8 @@ NOISE_FLOOR = 1e-4
 NOISE_FLOOR_OF_POINTS = 2e-3
 NOISE_FLOOR_OF_VIDEO = 1e-2
 FEWEST_ROWS = 4
+# Below this many rows the terms of a first-order law are chosen on all of them.
+FEW_ROWS_OF_FLOW = 100
 # Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
 # in a characteristic time.
 MOST_ROWS = 2400
@@ -44,6 +47,7 @@ class Run:
         acceleration_stderr: Its standard error, shape (T, D).
         noise_std: Noise of the positions, shape (D,).
         rows_fitted: Rows before the held-out tail.
+        row_noise: Noise of every row, shape (T, D).
     """
 
     trajectory: Trajectory
@@ -52,6 +56,7 @@ class Run:
     acceleration_stderr: np.ndarray
     noise_std: np.ndarray
     rows_fitted: int
+    row_noise: np.ndarray
 
     @property
     def path_length(self) -> float:
@@ -111,6 +116,7 @@ class Evidence:
         regimes: All stretches, also those at rest or held, without laws yet.
         time_scale_s: A characteristic time of the motion: 2π times typical position over typical velocity.
         warnings: What a reader should know about the data.
+        is_short: Whether the rows are so few that the terms of a first-order law are chosen on all of them.
     """
 
     coordinates: tuple[str, ...]
@@ -120,6 +126,7 @@ class Evidence:
     regimes: tuple[Regime, ...]
     time_scale_s: float
     warnings: tuple[str, ...]
+    is_short: bool = False
 
     @property
     def is_angle(self) -> list[bool]:
@@ -130,6 +137,12 @@ class Evidence:
         """The evidence of one run alone."""
         run = self.runs[index]
         return replace(self, runs=(run,), time_scale_s=_time_scale([run]))
+
+    @property
+    def values_fitted(self) -> int:
+        """Number of measured values that the fits see."""
+        rows = sum(len(run.trajectory.t) if self.is_short else run.rows_fitted for run in self.runs)
+        return rows * len(self.coordinates)
 
     @property
     def rows(self) -> int:
@@ -156,14 +169,18 @@ def _thinned(runs: list[Run]) -> tuple[list[Run], int]:
             acceleration=run.acceleration[::step],
             acceleration_stderr=run.acceleration_stderr[::step],
             rows_fitted=-(-run.rows_fitted // step),
+            row_noise=run.row_noise[::step],
         )
         for run in runs
     ]
     return thin, step
 
 
-def _run(stretch: Trajectory, noise: np.ndarray, least: float) -> Run:
-    """Smooths one stretch; a file's own velocity is used where it is cleaner than ours."""
+def _run(stretch: Trajectory, noise: np.ndarray, least: float, *, is_flow: bool = False) -> Run:
+    """Smooths one stretch; a file's own velocity is used where it is cleaner than ours.
+
+    The noise of a flow may depend on the place: then ``noise`` is its usual size only.
+    """
     kinematics = smooth(stretch.t, stretch.position, noise_std=noise)
     velocity = kinematics.velocity
     if stretch.velocity is not None and np.isfinite(stretch.velocity).all():
@@ -172,14 +189,54 @@ def _run(stretch: Trajectory, noise: np.ndarray, least: float) -> Run:
     spread = np.std(stretch.position, axis=0)
     # What a camera gets wrong it gets wrong along both axes alike.
     floor = least * np.maximum(spread if least <= NOISE_FLOOR else np.max(spread), 1e-12)
+    noise = np.maximum(noise, floor)
+    row_noise = np.array(np.broadcast_to(noise, stretch.position.shape))
+    if is_flow:
+        row_noise = common_noise(smooth_curves(stretch.t, stretch.position), stretch.position)
+        row_noise = np.maximum(row_noise, floor)
+        noise = np.sqrt(np.mean(row_noise**2, axis=0))
     fitted = int(np.searchsorted(stretch.t, stretch.t[0] + (1 - HOLDOUT) * (stretch.t[-1] - stretch.t[0])))
     return Run(
         trajectory=stretch,
         states=np.hstack([kinematics.position, velocity]),
         acceleration=kinematics.acceleration,
         acceleration_stderr=kinematics.acceleration_stderr,
-        noise_std=np.maximum(noise, floor),
+        noise_std=noise,
         rows_fitted=max(FEWEST_ROWS, fitted) if len(stretch.t) > FEWEST_ROWS + 2 else len(stretch.t),
+        row_noise=row_noise,
+    )
+
+
+def gather_flow(trajectories: Sequence[Trajectory], *, noise_floor: float = NOISE_FLOOR) -> Evidence:
+    """Prepares trajectories for the search of a first-order law: all of a trajectory is under it, rest included.
+
+    Args:
+        trajectories: Runs of one law in the same coordinates.
+        noise_floor: Least noise that is believed, as a share of the spread of each coordinate.
+
+    Returns:
+        The evidence; with no runs where too few rows were seen.
+    """
+    seen = [trajectory for trajectory in map(_seen, trajectories) if len(trajectory.t) >= FEWEST_ROWS]
+    runs = [_run(each, noise_std(each.t, each.position), noise_floor, is_flow=True) for each in seen]
+    runs, step = _thinned(runs)
+    rows = sum(len(run.trajectory.t) for run in runs)
+    warnings = [f"{t.name} has only {len(t.t)} rows and was left out." for t in trajectories if len(t.t) < FEWEST_ROWS]
+    if step > 1:
+        warnings.append(f"One row in {step} was used for the fit; all were used for smoothing.")
+    if rows < FEW_ROWS_OF_FLOW:
+        warnings.append(
+            f"With {rows} rows the terms of the law were chosen on all of them; the tail checks their constants only."
+        )
+    return Evidence(
+        coordinates=trajectories[0].coordinates,
+        units=trajectories[0].units,
+        runs=tuple(runs),
+        events=(),
+        regimes=tuple(Regime(float(run.trajectory.t[0]), float(run.trajectory.t[-1]), "motion", {}) for run in runs),
+        time_scale_s=_time_scale(runs),
+        warnings=tuple(warnings),
+        is_short=rows < FEW_ROWS_OF_FLOW,
     )
 
 

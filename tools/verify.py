@@ -22,6 +22,8 @@ from motionlaw.tools.trajectory import Trajectory
 # Above this share of the variance left unexplained in the tail, a law does not hold.
 REFUSED_NMSE = 0.5
 WEAK_NMSE = 0.1
+# Errors in the tail are no fault of the law up to this many times what the measurement noise alone would give.
+NOISE_ALLOWED = 1.5
 # A path whose mean squared displacement grows slower than time to this power is diffusion, not motion under a force.
 DIFFUSIVE_EXPONENT = 1.4
 # Seconds of a forecast for chaotic runs, in characteristic times.
@@ -33,6 +35,7 @@ class Check:
     """How a law does on the data it was fitted to and on the tail it has not seen.
 
     NMSE is the mean squared error over the variance of the run; ``None`` where there was nothing to judge by.
+    ``noise_share`` is what measurement noise alone would give in the tail.
     """
 
     nmse_fit: float | None
@@ -41,6 +44,7 @@ class Check:
     nmse_acceleration: float | None
     predictions: tuple[Prediction, ...]
     is_forecast: bool
+    noise_share: float = 0.0
 
 
 def _played(
@@ -79,7 +83,7 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
             tail and judged by short forecasts.
     """
     step = longest_step(evidence)
-    fits, tails, fit_spread, tail_spread, predictions, span = [], [], [], [], [], 0.0
+    fits, tails, fit_spread, tail_spread, tail_noise, predictions, span = [], [], [], [], [], [], 0.0
     for index, run in enumerate(evidence.runs):
         if is_joined:
             path, variance = _played(
@@ -95,6 +99,7 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
         fit_spread.append(spread[:cut])
         tails.append(error[cut:])
         tail_spread.append(spread[cut:])
+        tail_noise.append(run.row_noise[cut:])
         span += float(run.trajectory.t[-1] - run.trajectory.t[cut - 1])
         noise = run.noise_std * np.sqrt(max(1.0, rival.fit.reduced_chi2))
         half = 1.96 * np.sqrt(variance[:, :width] + noise**2)
@@ -109,6 +114,7 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
         nmse_acceleration=_acceleration_error(rival.model, evidence),
         predictions=tuple(predictions),
         is_forecast=not is_joined,
+        noise_share=_ratio(tail_noise, tail_spread) or 0.0,
     )
 
 
@@ -206,7 +212,12 @@ def why_diffusion(evidence: Evidence, check: Check) -> str:
     if not exponents:
         return ""
     exponent = float(np.average(exponents, weights=weights))
-    explained = check.nmse_fit is not None and check.nmse_fit < 0.02 and (check.nmse_holdout or 0.0) < 0.05
+    allowed = NOISE_ALLOWED * check.noise_share
+    explained = (
+        check.nmse_fit is not None
+        and check.nmse_fit < 0.02 + allowed
+        and (check.nmse_holdout or 0.0) < 0.05 + allowed
+    )
     if exponent < DIFFUSIVE_EXPONENT and not explained:
         return (
             f"The path is diffusion (its mean squared displacement grows as time^{exponent:.1f}, where forces give 2): "
@@ -220,16 +231,17 @@ def verdict(evidence: Evidence, rival: Rival, check: Check) -> tuple[str, str]:
     diffusion = why_diffusion(evidence, check)
     if diffusion:
         return "refused", diffusion
-    if check.nmse_fit is None or check.nmse_fit > REFUSED_NMSE:
+    if check.nmse_fit is None or check.nmse_fit - NOISE_ALLOWED * check.noise_share > REFUSED_NMSE:
         return "refused", "No law found follows the motion: the best leaves more than half of its variance unexplained."
     if check.nmse_holdout is None:
         return "weak", "There are too few rows to set some aside, so the law is not checked on unseen data."
-    if check.nmse_holdout > REFUSED_NMSE:
+    beyond_noise = check.nmse_holdout - NOISE_ALLOWED * check.noise_share
+    if beyond_noise > REFUSED_NMSE:
         return "refused", (
             f"The best law fits the rows it was given but not the unseen last {check.span_s:.3g} s "
             f"(it misses by {check.nmse_holdout:.2g} of the variance)."
         )
-    if check.nmse_holdout > WEAK_NMSE:
+    if beyond_noise > WEAK_NMSE:
         return "weak", f"On unseen data the law misses by {check.nmse_holdout:.2g} of the variance."
     if rival.fit.status != "ok":
         return "weak", f"The fit of the constants {rival.fit.status}."

@@ -1,0 +1,150 @@
+"""First-order laws from positions alone: smooth paths, linear responses, fits, and the search for the terms."""
+
+import time
+
+import numpy as np
+import pytest
+import sympy
+from scipy.integrate import solve_ivp
+
+from motionlaw.tools.discovery import DiscoverySettings, discover_law
+from motionlaw.tools.dynamics import Model
+from motionlaw.tools.equation import canonical_terms, parse
+from motionlaw.tools.flow import fit_flow, linearised, make_flow, trajectory_fit
+from motionlaw.tools.flow_search import search_flow
+from motionlaw.tools.realign import named_constants
+from motionlaw.tools.smoothing import smooth_curves
+from motionlaw.tools.trajectory import Trajectory
+
+
+def played(rates, first, *, seconds=10.0, rows=120, noise=0.0, seed=0):
+    """Times and positions of x' = rates(x), with noise as a share of each position."""
+    t = np.linspace(0, seconds, rows)
+    path = solve_ivp(lambda _, x: rates(x), (0, seconds), first, t_eval=t, rtol=1e-9, atol=1e-11).y.T
+    return t, path * (1 + noise * np.random.default_rng(seed).normal(size=path.shape))
+
+
+def logistic(x):
+    return 1.2 * x - 0.3 * x**2
+
+
+def predators(x):
+    return np.array([x[0] - 0.6 * x[0] * x[1], -0.8 * x[1] + 0.4 * x[0] * x[1]])
+
+
+def test_a_smooth_curve_keeps_a_fast_start_that_calms_down():
+    """Positions that fall within a few rows and then rest are followed to a thousandth between the rows."""
+    t = np.linspace(0, 10, 120)
+    curve = smooth_curves(t, np.exp(-3 * t)[:, None])[0]
+    between = (t[:-1] + t[1:]) / 2
+    np.testing.assert_allclose(curve.at(between, 0), np.exp(-3 * between), atol=1e-3)
+
+
+def test_noise_that_grows_with_the_position_is_seen():
+    """Noise of 5 % of the position is stated as such: larger where the position is larger."""
+    t, x = played(logistic, [0.1], noise=0.05)
+    sigma = smooth_curves(t, x)[0].noise_std
+    assert sigma[-1] == pytest.approx(0.05 * 4.0, rel=0.35)
+    assert sigma[0] < 0.3 * sigma[-1]
+
+
+def test_responses_are_what_a_force_adds_to_the_motion():
+    """A constant force on x' = -x adds 1 - exp(-t), and a first state exp(-t)."""
+    t = np.linspace(0, 3, 40)
+    flow = make_flow(("x",), [t], [np.exp(-t)[:, None]], [np.ones((40, 1))])
+    decay = Model(1, ("x",), (-sympy.Symbol("x"),), (), np.zeros(0))
+    about = linearised(flow, decay)
+    ones = np.ones((flow.nodes().shape[1], 1))
+    np.testing.assert_allclose(about.responses(ones, 0)[:, 0], 1 - np.exp(-t), atol=1e-6)
+    np.testing.assert_allclose(about.first_states()[:, 0], np.exp(-t) * flow.spread[0], atol=1e-6)
+
+
+def test_a_fit_finds_constants_with_honest_errors():
+    """Constants of a noisy logistic curve come out within four of their standard errors, from a poor guess."""
+    t, x = played(logistic, [0.1], noise=0.03)
+    symbols = sympy.symbols("x c_1 c_2")
+    law = symbols[1] * symbols[0] + symbols[2] * symbols[0] ** 2
+    model = Model(1, ("x",), (law,), ("c_1", "c_2"), np.array([0.5, -0.05]))
+    fit = trajectory_fit(fit_flow(make_flow(("x",), [t], [x]), model))
+    assert fit.status == "ok"
+    assert np.all(np.abs(fit.model.values - [1.2, -0.3]) < 4 * fit.stderr)
+    assert np.all(fit.stderr < [0.1, 0.03])
+
+
+def test_a_chaotic_run_starts_anew_where_errors_have_grown():
+    """Lorenz's convection is fitted to its noise although no first state determines it for ten seconds."""
+    t, x = played(
+        lambda x: np.array([10 * (x[1] - x[0]), x[0] * (28 - x[2]) - x[1], x[0] * x[1] - 8 / 3 * x[2]]),
+        [1.0, 2.0, 20.0], rows=300,
+    )  # fmt: skip
+    names = ("x", "y", "z")
+    model = named_constants(
+        [parse(text, variables=names) for text in ("-9*x + 11*y", "-1.02*x*z + 27*x - y", "x*y - 2.5*z")],
+        coordinates=names, order=1,
+    )  # fmt: skip
+    fit = fit_flow(make_flow(names, [t], [x]), model)
+    assert fit.first_states > 3
+    assert fit.chi2 < 9 * x.size
+
+
+def found_terms(names, t, x):
+    law = search_flow(make_flow(names, [t], [x]), deadline=time.monotonic() + 60)[0]
+    return [canonical_terms(expression) for expression in law.fit.model.expressions().values()]
+
+
+def test_search_finds_a_logistic_law():
+    """Clean growth to saturation gives x and x**2 with their coefficients."""
+    (terms,) = found_terms(("x",), *played(logistic, [0.1]))
+    assert terms == pytest.approx({"x": 1.2, "x**2": -0.3}, rel=1e-3)
+
+
+def test_search_finds_coupled_equations_in_noise():
+    """Predators and prey with 2 % noise give both equations, coefficients within a tenth."""
+    terms = found_terms(("x", "y"), *played(predators, [2.0, 1.0], noise=0.02))
+    assert terms[0] == pytest.approx({"x": 1.0, "x*y": -0.6}, rel=0.1)
+    assert terms[1] == pytest.approx({"y": -0.8, "x*y": 0.4}, rel=0.1)
+
+
+def test_search_finds_a_saturation_and_its_constant():
+    """Uptake x/(k + x) beside a supply is told from polynomials, and k is found."""
+    t, x = played(lambda x: 0.5 - 1.4 * x / (0.7 + x), [6.0])
+    law = search_flow(make_flow(("x",), [t], [x]), deadline=time.monotonic() + 60)[0]
+    q = sympy.Symbol("x")
+    numerator, denominator = sympy.fraction(sympy.together(law.fit.model.expressions()["x"]))
+    ratio = sympy.lambdify(q, numerator / denominator)
+    at = np.linspace(0.5, 20, 50)  # far beyond the data
+    np.testing.assert_allclose(ratio(at), 0.5 - 1.4 * at / (0.7 + at), rtol=0.02, atol=0.01)
+
+
+def test_first_order_discovery_uses_rest_as_evidence():
+    """A motion that comes to rest is not cut there: the place of rest is part of the law."""
+    t, x = played(logistic, [3.0], noise=0.02, rows=75)
+    found = discover_law(
+        [Trajectory("growth", t, ("x",), x)], settings=DiscoverySettings(order="1"), has_velocity_meaning=False
+    )
+    assert found.status == "ok"
+    law = parse(found.law["x"], variables=["x"])
+    assert float(law.subs(sympy.Symbol("x"), 4.0)) == pytest.approx(0.0, abs=0.1)
+    assert found.order == 1
+
+
+def test_several_runs_share_one_first_order_law():
+    """Two runs, each too short alone, give one law."""
+    runs = []
+    for first in ([2.0, 1.0], [0.5, 3.0]):
+        t, x = played(predators, first, seconds=4, rows=40)
+        runs.append(Trajectory(f"from {first}", t, ("x", "y"), x))
+    found = discover_law(runs, settings=DiscoverySettings(order="1"), has_velocity_meaning=False)
+    assert set(canonical_terms(parse(found.law["y"], variables=["x", "y"]))) == {"y", "x*y"}
+
+
+def test_first_order_search_keeps_its_time():
+    """A tiny limit brings a law, marked as cut short, within a second or two."""
+    t, x = played(predators, [2.0, 1.0], noise=0.05)
+    started = time.process_time()
+    found = discover_law(
+        [Trajectory("run", t, ("x", "y"), x)], settings=DiscoverySettings(order="1", time_limit=0.05),
+        has_velocity_meaning=False,
+    )  # fmt: skip
+    assert time.process_time() - started < 3
+    assert any("time limit" in warning for warning in found.warnings)

@@ -1,0 +1,56 @@
+"""The contest of first-order laws: the flow search's laws and those that others propose, on one score.
+
+Their fits come from `flow`, not from shooting: the data hold the path all the way, so that no law runs away from a
+poor first state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from motionlaw.tools.contest import CHOICE, Rival, fit_rival
+from motionlaw.tools.flow import FLOOR
+from motionlaw.tools.flow_evidence import flow_of
+from motionlaw.tools.flow_search import search_flow
+from motionlaw.tools.observe import Evidence
+
+# Rows of all runs that the search for the terms looks at; fits see all.
+SEARCHED_ROWS = 400
+# Laws of the search that are fitted to all rows.
+MOST_FITTED = 6
+
+
+def searched_first_order(evidence: Evidence, *, deadline: float) -> list[Rival]:
+    """First-order laws from the structure search, fitted and ranked."""
+    few = flow_of(evidence, whole=evidence.is_short, most_rows=SEARCHED_ROWS)
+    laws = search_flow(few, deadline=deadline)[:MOST_FITTED]
+    rivals = []
+    for law in laws:
+        if np.isfinite(law.score):
+            price = sum(choice.price for choice in law.choices)
+            rival = Rival(model=law.fit.model, cost=_cost(price, len(law.fit.model.values), evidence), source="search")
+            rivals.append(fit_rival(rival, evidence, whole=evidence.is_short, deadline=deadline))
+    return rivals
+
+
+def _cost(nats: float, constants: int, evidence: Evidence) -> float:
+    """A price in nats as the cost in free constants that other rivals' terms have."""
+    each = np.log(max(evidence.values_fitted, 3))
+    return float((2 * nats + each * constants) / (each + CHOICE))
+
+
+def rank_first_order(rivals: Sequence[Rival], evidence: Evidence) -> list[Rival]:
+    """Scores fitted rivals, lower is better, and sorts them; those that do not obey their law anywhere are dropped."""
+    each = np.log(max(evidence.values_fitted, 3))
+    scored: dict[str, Rival] = {}
+    for rival in rivals:
+        if not np.isfinite(rival.fit.chi2):
+            continue
+        misfit = rival.fit.chi2 / rival.fit.count + FLOOR
+        score = float(rival.fit.count * np.log(misfit) + (each + CHOICE) * rival.cost)
+        if rival.key not in scored or score < scored[rival.key].score:
+            scored[rival.key] = replace(rival, score=score)
+    return sorted(scored.values(), key=lambda rival: rival.score)

@@ -1,0 +1,267 @@
+"""Structure search for first-order laws known from positions alone.
+
+Every equation has its regression about the present path (`flow_regression`); whole laws are then fitted (`flow`), the
+path moves onto the best, and the search goes on about that better path and with dearer terms, as long as those could
+still pay. Leaves out the final contest (`flow_contest`).
+
+Source: quasi-linearisation after Bellman & Kalaba (1965), here with the structure open.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.dynamics import Model
+from motionlaw.tools.flow import FLOOR, Flow, FlowFit, Linearised, fit_flow, linearised, rates_of, slopes_of
+from motionlaw.tools.flow_regression import Choice, Regression, choices_of
+from motionlaw.tools.flow_terms import rounded, terms_of
+
+# Largest choices for one equation: of plain terms, and of all.
+MOST_PLAIN_TERMS, MOST_TERMS = 8, 6
+# Terms up to these prices are searched first: what is plain and fits needs no rival.
+TIERS = (4.6, 7.6, np.inf)
+MOST_ROUNDS = 2
+# The search ends where a perfect fit would gain less than this, in nats.
+WORTH_GOING_ON = 6.0
+# Terms smaller than this share of a rate are not believed.
+TRIFLE = 1e-3
+# A law that will be so many nats worse than the best is not fitted to the end.
+HOPELESS = 30.0
+# Nats that a law of one dearer term must at least save on the terms it replaces.
+PLAINER = 4.0
+# Choices of each equation that whole laws are made of.
+TRIED = 4
+# A law nearer to the data than this many times the noise leads the path.
+NEAR = 3.0
+
+
+@dataclass(frozen=True)
+class FlowLaw:
+    """A whole law: a choice for every equation, its fit and its description length in nats."""
+
+    choices: tuple[Choice, ...]
+    fit: FlowFit
+    score: float
+
+
+def model_of_choices(names: Sequence[str], choices: Sequence[Choice]) -> Model:
+    """Joins the choices into a law with constants ``c_1`` … and ``k_1`` …"""
+    equations, outer, inner = [], [], []
+    for choice in choices:
+        terms = []
+        for item, coefficient in zip(choice.items, choice.coefficients, strict=True):
+            renamed = {}
+            for name in item.constants:
+                inner.append(choice.constants[name])
+                renamed[sympy.Symbol(name)] = sympy.Symbol(f"k_{len(inner)}")
+            outer.append(float(coefficient))
+            parts = [part.expression.xreplace(renamed) for part in item.parts]
+            terms.append(sympy.Mul(sympy.Symbol(f"c_{len(outer)}"), *parts))
+        equations.append(sympy.Add(*terms))
+    parameters = [f"c_{k + 1}" for k in range(len(outer))] + [f"k_{k + 1}" for k in range(len(inner))]
+    return Model(1, tuple(names), tuple(equations), tuple(parameters), np.array(outer + inner))
+
+
+def with_constants(law: Model, choices: Sequence[Choice]) -> tuple[Choice, ...]:
+    """The choices with the constants of the fitted law made of them."""
+    place, inner = 0, sum(len(choice.items) for choice in choices)
+    found = []
+    for choice in choices:
+        size, names = len(choice.items), [name for item in choice.items for name in item.constants]
+        constants = dict(zip(names, law.values[inner : inner + len(names)].tolist(), strict=True))
+        found.append(replace(choice, coefficients=law.values[place : place + size], constants=constants))
+        place, inner = place + size, inner + len(names)
+    return tuple(found)
+
+
+def fitted_law(flow: Flow, choices: Sequence[Choice], deadline: float, *, least: float = np.inf) -> FlowLaw:
+    """Fits a whole law and scores it; the fit is given up where the score will not come near ``least``."""
+    count = sum(each.size for each in flow.position)
+    model = model_of_choices(flow.names, choices)
+    price = sum(choice.price for choice in choices) + 0.5 * len(model.values) * np.log(count)
+    hopeless = count * np.exp(min(2 * (least + HOPELESS - price) / count, 50.0))
+    fit = fit_flow(flow, model, deadline=deadline, hopeless_chi2=float(hopeless))
+    score = np.inf
+    if np.isfinite(fit.chi2) and fit.has_settled:
+        score = 0.5 * count * np.log(fit.chi2 / count + FLOOR) + sum(choice.price for choice in choices)
+        score += 0.5 * (len(fit.model.values) + fit.first_states) * np.log(count)
+    return FlowLaw(with_constants(fit.model, choices), fit, float(score))
+
+
+def _champions(choices: Sequence[Choice]) -> list[Choice]:
+    """The best few and the best of every size: an uncertain path makes long choices look too good."""
+    best: dict[int, Choice] = {}
+    for choice in choices:
+        best.setdefault(len(choice.items), choice)
+    kept = [choice for choice in choices[:TRIED] if best[len(choice.items)] is not choice]
+    return sorted([*best.values(), *kept], key=lambda choice: choice.score)
+
+
+class FlowSearch:
+    """One search; `run` does it.
+
+    Args:
+        flow: The measured runs with smooth paths.
+        deadline: `time.monotonic` value after which the best so far are returned.
+    """
+
+    def __init__(self, flow: Flow, deadline: float) -> None:
+        self.flow, self.deadline = flow, deadline
+        self.laws: dict[str, FlowLaw] = {}
+        self.best: FlowLaw | None = None
+        self.count = sum(each.size for each in flow.position)
+
+    def run(self) -> list[FlowLaw]:
+        """Finds laws, best first."""
+        for cheapest, tier in zip((0.0, *TIERS), TIERS, strict=False):
+            for _ in range(MOST_ROUNDS):
+                before = self.best
+                self._round(cheapest, tier)
+                if self._is_late() or self.best is before or self._is_perfect() or self._near() is None:
+                    break
+            if self._is_late() or not self._is_open(tier):
+                break
+        return sorted(self.laws.values(), key=lambda law: law.score)
+
+    def _near(self) -> FlowLaw | None:
+        """The best law if it is near enough to the data to lead the path."""
+        return self.best if self.best is not None and self.best.fit.chi2 < NEAR**2 * self.count else None
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def _is_perfect(self) -> bool:
+        """Whether even a perfect fit could not pay for a dearer law."""
+        if self.best is None:
+            return False
+        return bool(0.5 * self.count * np.log1p(self.best.fit.chi2 / self.count / FLOOR) < WORTH_GOING_ON)
+
+    def _is_plain(self, target: int, tier: float) -> bool:
+        """Whether an equation is so plain that no law with a dearer term could be plainer."""
+        choice = self.best.choices[target] if self.best else None
+        if choice is None:
+            return False
+        each = 0.5 * np.log(self.count)
+        return choice.price + each * (len(choice.items) + len(choice.constants)) < tier + each + PLAINER
+
+    def _is_open(self, tier: float) -> bool:
+        """Whether terms of the next tier could make a better law."""
+        return not self._is_perfect() or not all(self._is_plain(d, tier) for d in range(len(self.flow.names)))
+
+    def _round(self, cheapest: float, tier: float) -> None:
+        """Searches every equation about the best law's path and lets whole laws compete."""
+        near = self._near()
+        flow, law = (near.fit.flow, near.fit.model) if near else (self.flow, None)
+        about = linearised(flow, law)
+        has_time = tier > TIERS[0] and not self._is_perfect()
+        candidates = terms_of(flow.names, about.flow.nodes(), has_time=has_time)
+        candidates = candidates.only(np.flatnonzero(candidates.costs <= tier))
+        rates = about.rates()
+        wanted = about.apart() + about.of_rates(rates)
+        shortlists: list[list[Choice]] = []
+        for target in range(len(flow.names)):
+            if self.best is not None and self._is_perfect() and self._is_plain(target, cheapest):
+                shortlists.append([self.best.choices[target]])
+                continue
+            others = self._others(about, near, target)
+            regression = Regression(about, target, others, wanted, law is not None)
+            most = MOST_PLAIN_TERMS if tier == TIERS[0] else MOST_TERMS
+            shortlists.append(choices_of(regression, candidates, most, self.deadline))
+        self._descend(flow, shortlists, is_near=near is not None)
+
+    def _others(self, about: Linearised, near: FlowLaw | None, target: int) -> np.ndarray:
+        """Responses of the other equations' terms, and of their inner constants."""
+        if near is None:
+            return np.zeros((self.count, 0))
+        model, nodes = near.fit.model, about.flow.nodes()
+        slopes, now = slopes_of(model, nodes), rates_of(model, model.values, nodes)
+        blocks = [np.zeros((self.count, 0))]
+        for d in range(len(about.flow.names)):
+            if d != target:
+                own = np.flatnonzero(np.any(slopes[:, :, d] != 0, axis=1))
+                blocks.append(about.responses(np.hstack([slopes[own, :, d].T, now[:, [d]]]), d))
+        return np.hstack(blocks)
+
+    def _descend(self, flow: Flow, shortlists: Sequence[Sequence[Choice]], *, is_near: bool) -> None:
+        """Fits the leaders together, then changes one equation at a time for the better."""
+        if not all(shortlists):
+            return
+        leader = self._tried(flow, [choices[0] for choices in shortlists])
+        if self.best is not None and self.best.score <= leader.score:
+            leader = self.best
+        for target, choices in enumerate(shortlists):
+            for choice in choices[:TRIED] if is_near else _champions(choices):
+                if self._is_late():
+                    break
+                changed = list(leader.choices)
+                changed[target] = choice
+                law = self._tried(flow, changed)
+                if law.score < leader.score:
+                    leader = law
+        self.best = self._rounded(flow, self._thinned(flow, leader)) if np.isfinite(leader.score) else None
+
+    def _thinned(self, flow: Flow, law: FlowLaw) -> FlowLaw:
+        """Drops terms from a whole law, the smallest first, as long as that makes it better."""
+        for target, place in sorted(self._shares(law), key=lambda pair: self._shares(law)[pair]):
+            choice = law.choices[target]
+            if self._is_late() or len(choice.items) < 2:
+                continue
+            items = tuple(item for k, item in enumerate(choice.items) if k != place)
+            constants = {name: choice.constants[name] for item in items for name in item.constants}
+            coefficients = np.delete(choice.coefficients, place)
+            shorter = replace(choice, items=items, coefficients=coefficients, constants=constants)
+            trial = self._tried(flow, [shorter if d == target else c for d, c in enumerate(law.choices)])
+            # Without it the law still fits to the noise: such a term is the data's own error.
+            is_trifle = self._shares(law)[target, place] < TRIFLE and trial.fit.chi2 < self.count
+            if trial.score < law.score or (is_trifle and np.isfinite(trial.score)):
+                return self._thinned(flow, trial)
+        return law
+
+    def _rounded(self, flow: Flow, law: FlowLaw) -> FlowLaw:
+        """Writes whole numbers for exponents where that is no worse."""
+        for target, choice in enumerate(law.choices):
+            for place, item in enumerate(choice.items):
+                whole = rounded(item, choice.constants)
+                if whole is None or self._is_late():
+                    continue
+                items = (*choice.items[:place], whole, *choice.items[place + 1 :])
+                constants = {name: choice.constants[name] for each in items for name in each.constants}
+                plainer = replace(choice, items=items, constants=constants)
+                trial = self._tried(flow, [plainer if d == target else c for d, c in enumerate(law.choices)])
+                if trial.score < law.score:
+                    return self._rounded(flow, trial)
+        return law
+
+    def _shares(self, law: FlowLaw) -> dict[tuple[int, int], float]:
+        """Size of every term as a share of its equation's rate, by equation and place."""
+        model, nodes = law.fit.model, law.fit.flow.nodes()
+        whole = np.sqrt(np.mean(rates_of(model, model.values, nodes) ** 2, axis=0))
+        slopes, found, index = slopes_of(model, nodes), {}, 0
+        for target, choice in enumerate(law.choices):
+            for place in range(len(choice.items)):
+                size = np.sqrt(np.mean((slopes[index, :, target] * model.values[index]) ** 2))
+                found[target, place] = float(size / max(whole[target], 1e-300))
+                index += 1
+        return found
+
+    def _tried(self, flow: Flow, choices: Sequence[Choice]) -> FlowLaw:
+        key = "|".join(choice.key for choice in choices)
+        if key not in self.laws or not np.isfinite(self.laws[key].score):
+            least = min((law.score for law in self.laws.values()), default=np.inf)
+            self.laws[key] = fitted_law(flow, choices, self.deadline, least=least)
+        return self.laws[key]
+
+
+def search_flow(flow: Flow, *, deadline: float) -> list[FlowLaw]:
+    """Finds first-order laws, best first.
+
+    Args:
+        flow: The measured runs with smooth paths.
+        deadline: `time.monotonic` value after which the best so far are returned.
+    """
+    return FlowSearch(flow, deadline).run()
