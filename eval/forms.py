@@ -135,7 +135,7 @@ def _form(expression: sympy.Expr, positive: frozenset[str]) -> Form | None:
 def _term(node: sympy.Expr, coefficient: float) -> FormTerm:
     taker = _Taker()
     factor, rest, tree = taker.split(node, is_strict=False)
-    columns = (rest,)
+    columns: tuple[sympy.Expr, ...] = (rest,)
     if _PHASE in rest.free_symbols:
         columns = (rest.subs(_PHASE, 0), rest.subs(_PHASE, sympy.pi / 2))
     return FormTerm(tree, columns, coefficient * factor, tuple(taker.constants))
@@ -203,14 +203,14 @@ class _Taker:
             return factor, sympy.Pow(scale * rest, exponent), Tree("^", (mark, tree, branch))
         exponent = float(node.exp)
         fraction = Fraction(exponent).limit_denominator(MOST_DENOMINATOR)
-        if abs(float(fraction) - exponent) <= EXPONENT_TOLERANCE:
+        is_fraction = abs(float(fraction) - exponent) <= EXPONENT_TOLERANCE
+        if is_fraction:
             power: sympy.Expr = sympy.Rational(fraction.numerator, fraction.denominator)
             branch = Tree(str(fraction))
         else:
             power, branch = self.take(exponent, is_strict=True)
-            fraction = None
         # A negative number cannot be taken out of a root: its sign stays inside.
-        if number < 0 and (fraction is None or fraction.denominator != 1):
+        if number < 0 and not (is_fraction and fraction.denominator == 1):
             return (-number) ** exponent, sympy.Pow(-rest, power), Tree("^", (Tree("-", (tree,)), branch))
         return number**exponent, sympy.Pow(rest, power), Tree("^", (tree, branch))
 

@@ -20,7 +20,7 @@ from motionlaw.eval.judge import NO_LAW, score_answer
 from motionlaw.eval.limits import Outcome, call_all
 from motionlaw.eval.log import Log, Row, key_of, read_log
 from motionlaw.eval.solvers import Answer, check_solver, solve
-from motionlaw.eval.summary import PICTURE, TABLE, draw, markdown, summarise
+from motionlaw.eval.summary import FEW_CASES, PICTURE, TABLE, by_case, draw, markdown, summarise
 from motionlaw.eval.tasks import Case, Condition, corrupted
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.printing import format_expr
@@ -236,6 +236,9 @@ def write_tables(folder: Path, log: Log, headline: Sequence[str]) -> None:
 
     header, rows = read_log(log.path)
     groups = summarise(rows, header["config"]["solvers"])
-    (folder / TABLE).write_text(markdown(header, groups, headline), encoding="utf-8")
+    text = markdown(header, groups, headline)
+    if header["config"]["cases"] <= FEW_CASES:
+        text += "\n" + by_case(rows, header["config"]["solvers"])
+    (folder / TABLE).write_text(text, encoding="utf-8")
     if find_spec("matplotlib") and groups:
         draw(groups, headline, folder / PICTURE)

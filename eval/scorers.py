@@ -160,25 +160,24 @@ def is_symbolic_solution(found: sympy.Expr, truth: sympy.Expr, columns: Columns 
         (True, False)
     """
     box = sample_box(columns, variables_of(found, truth))
-    forms = law_form(found, box.positive), law_form(truth, box.positive)
-    if forms[0] is None or forms[1] is None:
+    mine, theirs = law_form(found, box.positive), law_form(truth, box.positive)
+    if mine is None or theirs is None:
         return False
     if columns and not (r2(evaluate(found, columns), evaluate(truth, columns)) or -1.0) > SOLUTION_R2:
         return False
-    if any(term.coefficient and not round(term.coefficient, SOLUTION_DECIMALS) for term in forms[1].terms):
+    if any(term.coefficient and not round(term.coefficient, SOLUTION_DECIMALS) for term in theirs.terms):
         return None
-    rounded = [_rounded(form) for form in forms if form is not None]
-    if not rounded[0].free_symbols:
+    if not _rounded(mine).free_symbols:
         return False
-    mine, theirs = (values_in(each, box) for each in rounded)
-    if not np.array_equal(np.isfinite(mine), np.isfinite(theirs)):
+    left, right = values_in(_rounded(mine), box), values_in(_rounded(theirs), box)
+    if not np.array_equal(np.isfinite(left), np.isfinite(right)):
         return False
-    mine, theirs = mine[np.isfinite(mine)], theirs[np.isfinite(theirs)]
-    scale = float(np.abs(theirs).max(initial=0.0))
-    if is_constant(mine - theirs, scale):
+    left, right = left[np.isfinite(left)], right[np.isfinite(right)]
+    scale = float(np.abs(right).max(initial=0.0))
+    if is_constant(left - right, scale):
         return True
-    clear = np.abs(theirs) > 1e-6 * scale
-    ratio = mine[clear] / theirs[clear]
+    clear = np.abs(right) > 1e-6 * scale
+    ratio = left[clear] / right[clear]
     return is_constant(ratio, float(np.abs(ratio).max(initial=0.0)))
 
 

@@ -164,12 +164,11 @@ def compare(found: sympy.Expr, truth: sympy.Expr, columns: Columns | None = None
         The comparison; ``None`` where the found law is too large to be brought into a form.
     """
     box = sample_box(columns, variables_of(found, truth))
-    forms = law_form(found, box.positive), law_form(truth, box.positive)
-    if forms[1] is None:
+    mine, theirs = law_form(found, box.positive), law_form(truth, box.positive)
+    if theirs is None:
         raise UserError(f"The true law must be shorter to be compared, got {str(truth)[:60]}….")
-    if forms[0] is None:
+    if mine is None:
         return None
-    mine, theirs = forms
     pairs = mine.pairs(theirs)
     if len(pairs) == len(mine.terms) == len(theirs.terms):
         constants = [Pair(a.coefficient, b.coefficient, str(a.tree)) for a, b in pairs]

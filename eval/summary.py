@@ -26,6 +26,8 @@ TITLES = {
     "nmse_acceleration": "NMSE acceleration, median",
     "r2": "R², median",
 }
+# A benchmark of at most so many cases is also told case by case.
+FEW_CASES, LONGEST_LAW = 12, 160
 # Scores without a bound: one failure would be all that their mean shows.
 UNBOUNDED = ("nmse_", "r2")
 
@@ -123,6 +125,21 @@ def markdown(header: Row, groups: Sequence[Group], headline: Sequence[str]) -> s
     made = f"`{header['command']}`: {config['cases']} cases, {seeds}, at most {config['time_limit']:g} s a case"
     where = f", commit {header['commit']}" if header.get("commit") else ""
     lines += ["", f"{made}, version {header['version']}{where}. ± is one standard error, clustered by case."]
+    return "\n".join(lines) + "\n"
+
+
+def by_case(rows: Sequence[Row], solvers: Sequence[str]) -> str:
+    """A small benchmark's rows one by one: the law that was found, and its error on the last test set."""
+    order = sorted(rows, key=lambda row: (row["case"], row["noise"], -row["fraction"], solvers.index(row["solver"])))
+    lines = ["| case | noise | data | solver | exact | NMSE | law |", "| --- " * 7 + "|"]
+    for row in order:
+        errors = [value for name, value in row["scores"].items() if name.startswith("nmse_")]
+        error = "–" if not errors or errors[-1] is None else "∞" if math.isinf(errors[-1]) else f"{errors[-1]:.2g}"
+        exact = {True: "yes", False: "no", None: "–"}[row["scores"].get("exact")]
+        law = "; ".join(f"{target} = {text}" for target, text in row["law"].items()) or row["message"]
+        law = law.replace("|", "\\|") if len(law) <= LONGEST_LAW else f"{law[:LONGEST_LAW]}…".replace("|", "\\|")
+        condition = f"{100 * row['noise']:g} % | {100 * row['fraction']:g} %"
+        lines.append(f"| {row['case']} | {condition} | {row['solver']} | {exact} | {error} | {law} |")
     return "\n".join(lines) + "\n"
 
 
