@@ -212,9 +212,9 @@ def nmse(predicted: np.ndarray, target: np.ndarray) -> float | None:
     with np.errstate(all="ignore"):
         errors, spreads = np.mean((predicted - target) ** 2, axis=0), np.var(target, axis=0)
         # A dimension that never moves is right to rounding or wrong.
-        size = np.maximum(np.max(np.abs(target), axis=0), 1.0)
+        size = np.max(np.abs(target), axis=0)
         still = spreads <= (1e-12 * size) ** 2
-        of_still = np.where(errors <= (1e-6 * size) ** 2, 0.0, np.inf)
+        of_still = np.where(errors <= (1e-6 * np.where(size, size, 1.0)) ** 2, 0.0, np.inf)
         shares = np.where(still, of_still, errors / np.where(still, 1.0, spreads))
     return float(shares.max())
 

@@ -7,7 +7,6 @@ local polynomials, as the search's own first guess does. Each runs in a child pr
 from __future__ import annotations
 
 import csv
-import importlib.util
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ import sympy
 from motionlaw.eval.tasks import Case, MotionCase, RowCase, Table
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.engines import ENGINES, REFERENCES, preflight, regress
-from motionlaw.tools.equation import parse
+from motionlaw.tools.equation import format_expr, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.motion import smooth
+from motionlaw.tools.regression import find_formula
 
 SOLVERS = ("search", *(name for name in (*ENGINES, *REFERENCES) if name != "pysr"))
 Law = Mapping[str, sympy.Expr]
@@ -75,13 +75,15 @@ def solve(case: Case, solver: str, *, time_limit: float, seed: int) -> Answer:
 
 
 def _search_rows(case: RowCase, time_limit: float, seed: int) -> Answer:
-    is_motion = any(kind != "plain" for kind in case.kinds.values())
-    if is_motion and importlib.util.find_spec("motionlaw.tools.regression"):
-        from motionlaw.tools.regression import find_formula
-
-        found = find_formula(case.train.columns, case.train.y, kinds=case.kinds, time_limit=time_limit, seed=seed)
-        return Answer({case.target: found.expression}, tuple({case.target: each} for each in found.alternatives))
-    return _search_table(case, time_limit, seed)
+    if all(kind == "plain" for kind in case.kinds.values()):
+        return _search_table(case, time_limit, seed)
+    found = find_formula(case.train.columns, case.train.y, kinds=case.kinds, time_limit=time_limit, seed=seed)
+    stderr = {}
+    for term, error in zip(found.best.terms, found.best.stderr.tolist(), strict=True):
+        numbers = {sympy.Symbol(name): sympy.Float(value) for name, value in term.constants}
+        stderr[format_expr(term.expression.xreplace(numbers), 12)] = error
+    alternatives = tuple({case.target: each.expression} for each in found.alternatives)
+    return Answer({case.target: found.expression}, alternatives, {case.target: stderr})
 
 
 def _search_table(case: RowCase, time_limit: float, seed: int) -> Answer:

@@ -240,6 +240,13 @@ def test_a_dimension_that_rests_is_right_or_wrong():
     """A constant has no variance: it is reproduced or missed."""
     assert nmse(np.full(5, 2.0), np.full(5, 2.0)) == 0.0
     assert nmse(np.full(5, 2.1), np.full(5, 2.0)) == math.inf
+    assert nmse(np.full(5, 1e-9), np.zeros(5)) == 0.0
+
+
+def test_small_targets_are_no_constants():
+    """A force of 1e-40 N in its own unit is scored like any other."""
+    target = 1e-40 * RNG.normal(size=50)
+    assert nmse(np.zeros(50), target) == pytest.approx(1.0, rel=0.2)
 
 
 def test_scores_are_pickled():
