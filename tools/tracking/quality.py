@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 SUSPECT_STEP = 8.0
@@ -87,13 +89,10 @@ def suspicious_steps(position: np.ndarray, size_px: float) -> np.ndarray:
     change = np.hypot(*np.diff(steps, axis=0).T)
     usual = max(float(np.median(change)), 0.25)
     speed = np.hypot(*steps.T)
-    out = []
-    for i in range(1, len(steps) - 1):
-        around = 0.5 * (steps[i - 1] + steps[i + 1])
-        jump = float(np.hypot(*(steps[i] - around)))
-        if jump > SUSPECT_STEP * usual and jump > 0.7 * size_px and jump > 1.5 * max(speed[i - 1], speed[i + 1]):
-            out.append(seen[i + 1])
-    return np.asarray(out, dtype=int)
+    jump = np.hypot(*(steps[1:-1] - 0.5 * (steps[:-2] + steps[2:])).T)
+    beside = np.maximum(speed[:-2], speed[2:])
+    is_jump = (jump > SUSPECT_STEP * usual) & (jump > 0.7 * size_px) & (jump > 1.5 * beside)
+    return seen[2:-1][is_jump]
 
 
 def continuing(position: np.ndarray, seed: int, size_px: float) -> np.ndarray:
@@ -139,27 +138,47 @@ def _leads(position: np.ndarray, taken: list[int], k: int, size_px: float) -> bo
     gap = k - taken[-1]
     if abs(gap) < 2 or len(taken) < 3:
         return True
-    miss, speed = _miss(position, taken, k)
-    if miss < 0.75 * size_px + 0.35 * abs(gap) * speed + 2.0:
+    frames = np.asarray(taken)
+    miss, speed = _misses(position, frames[None], gap)
+    if miss[0] < 0.75 * size_px + 0.35 * abs(gap) * speed[0] + 2.0:
         return True
-    step, seen = (1 if gap > 0 else -1), np.isfinite(position).all(axis=1)
-    usual = []
-    for end in np.flatnonzero(seen).tolist():
-        run = list(range(end - step * (len(taken) - 1), end + step, step))
-        if min(run[0], end + gap) >= 0 and max(run[0], end + gap) < len(seen) and seen[[*run, end + gap]].all():
-            usual.append(_miss(position, run, end + gap)[0])
-    return len(usual) > 3 and miss < 2.0 * float(np.median(usual))
+    step = 1 if gap > 0 else -1
+    runs = np.arange(len(position))[:, None] + step * np.arange(1 - len(taken), 1)
+    reach = np.column_stack([runs, runs[:, -1] + gap])
+    runs = runs[(reach.min(axis=1) >= 0) & (reach.max(axis=1) < len(position))]
+    seen = np.isfinite(position).all(axis=1)
+    runs = runs[seen[runs].all(axis=1) & seen[runs[:, -1] + gap]]
+    return len(runs) > 3 and miss[0] < 2.0 * float(np.median(_misses(position, runs, gap)[0]))
 
 
-def _miss(position: np.ndarray, taken: list[int], k: int) -> tuple[float, float]:
-    """How far a line through the last three frames, or a parabola through all, passes by a place; and their speed."""
-    polynomial, misses, speed = np.polynomial.polynomial, [], 0.0
-    for degree, rows in ((1, taken[-3:]), (2, taken)):
-        if len(rows) > degree + 1:
-            fit = polynomial.polyfit(np.asarray(rows, dtype=float) - taken[-1], position[rows], degree)
-            misses.append(float(np.hypot(*(polynomial.polyval(float(k - taken[-1]), fit) - position[k]))))
-            speed = max(speed, float(np.hypot(*fit[1])))
-    return min(misses), speed
+def _misses(position: np.ndarray, runs: np.ndarray, gap: int) -> tuple[np.ndarray, np.ndarray]:
+    """How far a line through the last three frames, or a parabola through all, passes by a place; and their speed.
+
+    Args:
+        position: Shape (T, 2).
+        runs: Frames, shape (N, K), the same steps in every row.
+        gap: Frames from the last of a row to the place.
+
+    Returns:
+        The smaller miss, and the greater speed, both shape (N,), pixels and pixels per frame.
+    """
+    target = position[runs[:, -1] + gap]
+    misses, speeds = [], []
+    for degree, first in ((1, -3), (2, 0)):
+        frames = tuple((runs[0, first:] - runs[0, -1]).tolist())
+        if len(frames) > degree + 1:
+            ahead, slope = np.einsum("wk,nkd->wnd", _weights(frames, gap, degree), position[runs[:, first:]])
+            misses.append(np.hypot(*(ahead - target).T))
+            speeds.append(np.hypot(*slope.T))
+    return np.min(misses, axis=0), np.max(speeds, axis=0)
+
+
+@lru_cache(maxsize=256)
+def _weights(frames: tuple[int, ...], k: int, degree: int) -> np.ndarray:
+    """Weights of places that give a fitted polynomial's value at ``k`` and its slope at 0, shape (2, frames)."""
+    powers = np.arange(degree + 1)
+    inverse = np.linalg.pinv(np.asarray(frames, dtype=float)[:, None] ** powers)
+    return np.stack([float(k) ** powers @ inverse, inverse[1]])
 
 
 def track_warnings(
