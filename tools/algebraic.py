@@ -9,7 +9,7 @@ the contest, checks the winner on rows it has not seen, and says so where the co
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from motionlaw.tools.algebraic_fit import (
     simpler,
 )
 from motionlaw.tools.algebraic_search import formula_families
+from motionlaw.tools.algebraic_residual import is_white
 from motionlaw.tools.algebraic_table import StaticTable, read_static
 from motionlaw.tools.discovery import SHORT, DiscoverySettings
 from motionlaw.tools.doubts import POSSIBLE
@@ -45,6 +46,8 @@ KEPT_ASIDE = 0.2
 NO_BETTER = 0.9
 # A formula of more than this cost describes a table rather than explaining it, unless it is exact.
 LONG, EXACT = 10.0, 1e-12
+# A formula of no more than this cost ends the search when what it leaves is white.
+PLAIN = 6.0
 # Stated errors account for the scatter where the misfit per row is below this.
 ACCOUNTED = 1.5
 # A law that leads the constant by less than this many nats must do better than laws for shuffled targets.
@@ -74,10 +77,51 @@ def discover_algebraic(
     Raises:
         UserError: The table has no such column, nothing to explain it by, or too few rows.
     """
+    table = read_static(paths, target, columns)
+    name = ", ".join(Path(path).name for path in paths)
+    return replace(_discovered(table, settings), input=name)
+
+
+def find_algebraic_law(
+    columns: Mapping[str, np.ndarray],
+    y: np.ndarray,
+    *,
+    target: str = "y",
+    units: Mapping[str, str] | None = None,
+    stderr: np.ndarray | None = None,
+    time_limit: float = 60.0,
+    seed: int = 0,
+) -> Discovery:
+    """Finds an algebraic law for numbers in memory.
+
+    Args:
+        columns: What may explain the target, by name, each of shape (n,).
+        y: The target, shape (n,).
+        target: Its name.
+        units: Unit of each column and of the target, by name, where known.
+        stderr: Standard errors of the target, shape (n,), where known.
+        time_limit: Seconds for the whole search.
+        seed: Seed of everything random.
+
+    Returns:
+        A discovery of order 0; refused, with the reason, where no column determines the target.
+
+    Example:
+        >>> x = np.linspace(1.0, 3.0, 50)
+        >>> find_algebraic_law({"x": x}, 2 * x**2).law
+        {'y': '2*x^2'}
+    """
+    units = {name: "" for name in [*columns, target]} | dict(units or {})
+    rows = Rows({name: np.asarray(values, dtype=float) for name, values in columns.items()}, np.asarray(y, float), stderr)
+    table = StaticTable(rows, target, units, [])
+    return _discovered(table, DiscoverySettings(time_limit=time_limit, seed=seed))
+
+
+def _discovered(table: StaticTable, settings: DiscoverySettings) -> Discovery:
+    """The law for a table that was read."""
     from motionlaw import __version__
 
     started = time.monotonic()
-    table = read_static(paths, target, columns)
     deadline = started + 0.8 * settings.time_limit
     rng = np.random.default_rng(settings.seed)
     n = len(table.rows.y)
@@ -91,9 +135,8 @@ def discover_algebraic(
     if found.law and not was_cut:
         found = _doubted(found, table, ranked, settings, deadline)
     engine = found.engine if found.law else ",".join(settings.sr)
-    name = ", ".join(Path(path).name for path in paths)
     seconds = round(time.monotonic() - started, 3)
-    return replace(found, input=name, engine=engine, seconds=seconds, seed=settings.seed, version=__version__)
+    return replace(found, engine=engine, seconds=seconds, seed=settings.seed, version=__version__)
 
 
 def _contest(
@@ -112,7 +155,12 @@ def _contest(
         outsiders += _from_engine(engine, rows, limit, settings.seed, table.warnings)
     fitted = [fit_formula(formula, rows) for formula in outsiders]
     tried = {formula.key for formula in fitted}
-    for number, family in enumerate(formula_families(rows)):
+
+    def predicted() -> np.ndarray | None:
+        best = rank(fitted, rows)[0]
+        return _predicted(best, rows) if best.inside.has(*map(sympy.Symbol, rows.columns)) else None
+
+    for number, family in enumerate(formula_families(rows, is_late, predicted)):
         if number and "search" not in settings.sr:
             break  # the constant is always there to be beaten
         for formula in family:
@@ -123,7 +171,7 @@ def _contest(
                 fitted.append(fit_formula(formula, rows))
         if is_late():
             return rank(fitted, rows), True, outsiders
-        if any(is_exact(formula, rows) for formula in fitted):
+        if number and _is_settled(rank(fitted, rows)[0], rows):
             break
     ranked = rank(fitted, rows)
     for _ in range(ROUNDS):
@@ -133,6 +181,17 @@ def _contest(
         tried |= set(fresh)
         ranked = rank([*ranked, *(fit_formula(each, rows) for each in fresh.values())], rows)
     return ranked, False, outsiders
+
+
+def _is_settled(best: Formula, rows: Rows) -> bool:
+    """Whether there is nothing left to explain, and a plain formula that says so."""
+    if is_exact(best, rows):
+        return True
+    if best.cost > PLAIN or not best.inside.has(*map(sympy.Symbol, rows.columns)):
+        return False
+    values = _predicted(best, rows)
+    sizes = {"constant": np.ones(len(values)), "proportional": np.abs(values), "stated": rows.stderr}[best.noise]
+    return is_white((rows.y - values) / sizes, rows.columns, values)
 
 
 def _doubted(
@@ -301,9 +360,10 @@ def _notes(table: StaticTable, ranked: list[Formula], final: Formula, used: list
 
 def _terms(final: Formula, table: StaticTable) -> list[Term]:
     """Every constant with its error and, where the headers tell, its unit."""
-    of = TRANSFORMS[final.transform][1].format(table.target)
+    of = TRANSFORMS[final.transform].text.format(table.target)
     unit = table.units[table.target]
-    unit = unit and {"": unit, "1/y": f"1/({unit})", "y^2": f"({unit})^2", "log y": ""}[final.transform]
+    power = TRANSFORMS[final.transform].power
+    unit = f"({unit})^({power})" if unit and power not in (None, 1) else unit if power else ""
     inner = {name: value for name, value in final.values.items() if not name.startswith("_c")}
     numbers = {sympy.Symbol(name): sympy.Float(value) for name, value in inner.items()}
     terms, listed = [], []

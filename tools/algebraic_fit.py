@@ -7,7 +7,7 @@ explains the formula's own misfit better. Leaves out where formulas come from (`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,12 +21,43 @@ from motionlaw.tools.equation import compile_rhs, ordered_terms
 ROUNDING = 1e-20
 # Proportional noise does not shrink below this share of the target's size.
 LEAST_SHARE = 1e-3
-# A formula is y itself, or what is left when one of these is undone: how to undo it, and how it is written.
+
+
+@dataclass(frozen=True)
+class Transform:
+    """What of the target a formula gives.
+
+    Args:
+        undo: From the formula to the target.
+        text: How it is written.
+        apply: From the target to its transform, with numbers.
+        slope: The derivative of ``apply``.
+        low: Least and greatest target for which there is one way back.
+        cost: In free constants.
+        power: The exponent, if it is a power.
+    """
+
+    undo: Callable[[sympy.Expr], sympy.Expr]
+    text: str
+    apply: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+    low: float
+    high: float
+    cost: float
+    power: int | None = None
+
+
+_RIGHT, _ALL = np.pi / 2, np.inf
 TRANSFORMS = {
-    "": (lambda inside: inside, "{}"),
-    "1/y": (lambda inside: 1 / inside, "1/{}"),
-    "y^2": (sympy.sqrt, "{}^2"),
-    "log y": (sympy.exp, "log({})"),
+    "": Transform(lambda f: f, "{}", lambda y: y, np.ones_like, -_ALL, _ALL, 0.0, 1),
+    "1/y": Transform(lambda f: 1 / f, "1/{}", lambda y: 1 / y, lambda y: y**-2.0, -_ALL, _ALL, 0.4, -1),
+    "y^2": Transform(sympy.sqrt, "{}^2", np.square, lambda y: 2 * y, 0.0, _ALL, 0.5, 2),
+    "1/y^2": Transform(lambda f: 1 / sympy.sqrt(f), "1/{}^2", lambda y: y**-2.0, lambda y: y**-3.0, 0.0, _ALL, 0.7, -2),
+    "log y": Transform(sympy.exp, "log({})", np.log, lambda y: 1 / y, 0.0, _ALL, 0.8),
+    "exp y": Transform(sympy.log, "exp({})", np.exp, np.exp, -30.0, 30.0, 0.8),
+    "sin y": Transform(sympy.asin, "sin({})", np.sin, np.cos, -_RIGHT, _RIGHT, 0.8),
+    "cos y": Transform(sympy.acos, "cos({})", np.cos, np.sin, 0.0, np.pi, 0.8),
+    "tan y": Transform(sympy.atan, "tan({})", np.tan, lambda y: np.cos(y) ** -2.0, -_RIGHT, _RIGHT, 0.8),
 }
 # The prior: what a piece of a formula costs beyond its constants, in free constants.
 COLUMN, FUNCTION, INNER_SUM, ODD_POWER = 0.25, 0.8, 0.1, 0.8
@@ -38,6 +69,8 @@ NEGATIVE = 0.15
 SAME = 1e-7
 # Directions in which the curve changes less than this, relative to the others, cannot be told from none.
 BLIND = 1e-11
+# Slopes by constants inside a formula are central differences with this relative step.
+STEP = 1e-5
 # Equal coefficients are believed to be one constant only if each is known this well.
 TIE_ERROR = 0.05
 
@@ -95,7 +128,7 @@ class Formula:
     @property
     def outside(self) -> sympy.Expr:
         """The target as an expression in columns and constants."""
-        return TRANSFORMS[self.transform][0](self.inside)
+        return TRANSFORMS[self.transform].undo(self.inside)
 
     @property
     def key(self) -> str:
@@ -108,8 +141,7 @@ class Formula:
     def cost(self) -> float:
         """How exotic the formula is, in free constants."""
         terms = sympy.Add.make_args(self.inside)
-        outer = {"": 0.0, "1/y": 0.4, "y^2": 0.5, "log y": FUNCTION}[self.transform]
-        return len(self.values) + sum(map(weight, terms)) + outer
+        return len(self.values) + sum(map(weight, terms)) + TRANSFORMS[self.transform].cost
 
     def expression(self) -> sympy.Expr:
         """The target as an expression in the columns alone."""
@@ -141,20 +173,34 @@ class _Curve:
 
     def __init__(self, formula: Formula, rows: Rows) -> None:
         self.names = list(formula.values)
-        symbols = [sympy.Symbol(name) for name in self.names]
-        outside = formula.outside
-        slopes = [sympy.diff(outside, symbol) for symbol in symbols]
-        self.is_linear = not any(slope.has(*symbols) for slope in slopes) if symbols else True
-        self._evaluate = compile_rhs([outside, *slopes], [*rows.columns, *self.names])
-        self._inputs = np.empty((len(rows.columns) + len(self.names), len(rows.y)))
-        for row, values in enumerate(rows.columns.values()):
-            self._inputs[row] = values
+        self.is_linear = formula.transform == "" and all(name.startswith("_c") for name in self.names)
+        self._evaluate = compile_rhs([formula.outside], [*rows.columns, *self.names])
+        self._columns = list(rows.columns.values())
+        self._rows = len(rows.y)
+
+    def value(self, values: np.ndarray) -> np.ndarray:
+        """Values, shape (n,)."""
+        return self._evaluate(np.array([*self._columns, *(np.full(self._rows, value) for value in values)]))[0]
 
     def at(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Values, shape (n,), and slopes by constant, shape (n, P)."""
-        self._inputs[len(self._inputs) - len(values) :] = np.asarray(values)[:, None]
-        result = self._evaluate(self._inputs)
-        return result[0], result[1:].T
+        """Values, shape (n,), and slopes by constant, shape (n, P), by central differences.
+
+        Coefficients take a step as large as themselves, which is exact where the formula is linear in them.
+        """
+        values = np.asarray(values, dtype=float)
+        count = len(values)
+        share = np.array([1.0 if name.startswith("_c") and self.is_linear else STEP for name in self.names])
+        steps = share * np.where(values == 0, 1.0, np.abs(values))
+        points = np.vstack([values, values + np.diag(steps), values - np.diag(steps)])
+        shape = (2 * count + 1, self._rows)
+        inputs = np.empty((len(self._columns) + count, *shape))
+        for row, column in enumerate(self._columns):
+            inputs[row] = column
+        inputs[len(self._columns) :] = points.T[:, :, None]
+        result = self._evaluate(inputs)[0]
+        with np.errstate(all="ignore"):
+            slopes = (result[1 : count + 1] - result[count + 1 :]) / (2 * steps[:, None])
+        return result[0], slopes.T
 
 
 def _solve(curve: _Curve, start: np.ndarray, y: np.ndarray, sizes: np.ndarray) -> np.ndarray | None:
@@ -169,7 +215,7 @@ def _solve(curve: _Curve, start: np.ndarray, y: np.ndarray, sizes: np.ndarray) -
     unit = np.maximum(np.abs(start), 1e-12 * max(np.max(np.abs(start)), 1e-12))
 
     def residual(scaled: np.ndarray) -> np.ndarray:
-        return np.nan_to_num((curve.at(scaled * unit)[0] - y) / sizes, nan=1e150, posinf=1e150, neginf=-1e150)
+        return np.nan_to_num((curve.value(scaled * unit) - y) / sizes, nan=1e150, posinf=1e150, neginf=-1e150)
 
     def slopes(scaled: np.ndarray) -> np.ndarray:
         return np.nan_to_num(curve.at(scaled * unit)[1] * unit / sizes[:, None], nan=0.0, posinf=0.0, neginf=0.0)

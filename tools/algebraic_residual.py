@@ -1,0 +1,52 @@
+"""Whether what a law leaves of a table is white: no smooth function of the columns explains any of it.
+
+A flexible regression on the residual stands for all laws that were not tried. Leaves out time series, whose whiteness
+is another matter (`noise`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations_with_replacement
+
+import numpy as np
+from scipy.stats import f as f_distribution
+from scipy.stats import rankdata
+
+# The regression would do as well by chance this often, or more, where the residual is called white.
+BY_CHANCE = 0.02
+# It has no more features than this share of the rows.
+SHARE = 0.2
+
+
+def is_white(residual: np.ndarray, columns: Mapping[str, np.ndarray], predicted: np.ndarray) -> bool:
+    """Tests a residual against polynomials in the columns' ranks and in the prediction, up to the third power.
+
+    Args:
+        residual: What the law leaves in every row, over the size of its error, shape (n,).
+        columns: The table's columns, each of shape (n,).
+        predicted: The law's values, shape (n,).
+
+    Returns:
+        ``False`` too where there are so few rows that the test would say nothing.
+    """
+    n = len(residual)
+    ranks = [2 * (rankdata(values) - 0.5) / n - 1 for values in (*columns.values(), predicted)]
+    listed = [np.ones(n), *ranks]
+    for degree in (2, 3):
+        for chosen in combinations_with_replacement(range(len(ranks)), degree):
+            if len(listed) < SHARE * n:
+                listed.append(np.prod([ranks[k] for k in chosen], axis=0))
+    features = np.column_stack(listed)
+    if features.shape[1] < 2 * len(ranks) or not np.all(np.isfinite(residual)):
+        return False
+    basis, triangle = np.linalg.qr(features)
+    sure = np.abs(np.diag(triangle)) > 1e-9 * np.abs(triangle[0, 0])
+    explained = basis[:, sure].T @ residual
+    count = int(np.sum(sure))
+    total = float(residual @ residual)
+    left = total - float(explained @ explained)
+    if left <= 0:
+        return False
+    ratio = (total - left) / count / (left / (n - count))
+    return bool(f_distribution.sf(ratio, count, n - count) > BY_CHANCE)
