@@ -1,7 +1,7 @@
 """Formulas with constants: fitted to the rows of a table and scored, for algebraic laws y = f(columns).
 
 Every formula, wherever it comes from, is fitted to y itself, and its score is a description length, lower is better:
--2·log-likelihood + (log(n) + 2)·cost, as in `contest`. The noise may have one size, or a share of y: whichever
+-2·log-likelihood + (log(n) + 5)·cost. The noise may have one size, or a share of y: whichever
 explains the formula's own misfit better. Leaves out where formulas come from (`algebraic_search`).
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from scipy.optimize import least_squares
 
-from motionlaw.tools.contest import CHOICE, IDLE
+from motionlaw.tools.contest import IDLE
 from motionlaw.tools.equation import compile_rhs, ordered_terms
 
 # Misfit below this share of the target's variance is rounding of the numbers in the table, and no evidence.
@@ -59,8 +59,14 @@ TRANSFORMS = {
     "cos y": Transform(sympy.acos, "cos({})", np.cos, np.sin, 0.0, np.pi, 0.8),
     "tan y": Transform(sympy.atan, "tan({})", np.tan, lambda y: np.cos(y) ** -2.0, -_RIGHT, _RIGHT, 0.8),
 }
+# What a free constant's worth of a formula costs in description length beside log(rows): some hundred thousand formulas
+# of about that many pieces are looked at, and the best of so many fits by luck.
+CHOICE = 5.0
 # The prior: what a piece of a formula costs beyond its constants, in free constants.
-COLUMN, FUNCTION, INNER_SUM, ODD_POWER = 0.25, 0.8, 0.1, 0.8
+COLUMN, FUNCTION, INNER_SUM, ODD_POWER, NUMBER = 0.25, 0.8, 0.1, 0.8, 0.5
+# What a root costs that is not square, and a number added to one bare column, or an exponential of it: few columns have
+# their natural scale as their unit.
+ODD_ROOT, BARE = 1.3, 0.5
 # An exponent that is no plain fraction is long odds in nature; this is what it costs beside its constant.
 FREE_POWER = 1.5
 POWERS = {1: 0.0, 2: 0.25, 3: 0.55, sympy.Rational(1, 2): 0.5, sympy.Rational(3, 2): 0.65}
@@ -158,14 +164,21 @@ def weight(node: sympy.Expr) -> float:
     """
     if node.is_Symbol:
         return 0.0 if node.name.startswith("_") else COLUMN
+    if node.is_Number:
+        return 0.0 if abs(node) == 1 else NUMBER
     if node.is_Pow:
         if not node.exp.is_Number:
             return weight(node.base) + weight(node.exp) + FREE_POWER
-        return weight(node.base) + POWERS.get(abs(node.exp), ODD_POWER) + (NEGATIVE if node.exp < 0 else 0.0)
+        odd = ODD_POWER if node.exp.is_Integer else ODD_ROOT
+        return weight(node.base) + POWERS.get(abs(node.exp), odd) + (NEGATIVE if node.exp < 0 else 0.0)
     parts = sum(map(weight, node.args))
     if node.is_Add:
-        return parts + INNER_SUM
-    return parts + (FUNCTION if node.is_Function else 0.0)
+        is_bare = len(node.free_symbols) == 1 and any(term.is_Number for term in node.args)
+        return parts + INNER_SUM + (BARE if is_bare else 0.0)
+    if not node.is_Function:
+        return parts
+    is_bare = len(node.free_symbols) == 1 and isinstance(node, (sympy.exp, sympy.cosh, sympy.tanh))
+    return parts + FUNCTION + (BARE if is_bare else 0.0)
 
 
 class _Curve:

@@ -125,9 +125,7 @@ def groups(pieces: Pieces, most: int, *, both_signs: bool) -> np.ndarray:
     found: list[tuple[float, np.ndarray]] = []
     reach = 1
     while reach <= 9:
-        found = [
-            (_cost(row, pieces.costs), row) for row in _all(plain, reach, len(pieces.costs), tuple(pieces.costs))
-        ]
+        found = [(_cost(row, pieces.costs), row) for row in _all(plain, reach, len(pieces.costs), tuple(pieces.costs))]
         if len(found) * (1 + both_signs) >= most:
             break
         reach += 1

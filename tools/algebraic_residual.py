@@ -17,6 +17,8 @@ from scipy.stats import rankdata
 BY_CHANCE = 0.02
 # It has no more features than this share of the rows.
 SHARE = 0.2
+# Fewer rows than this say nothing.
+FEWEST = 60
 
 
 def is_white(residual: np.ndarray, columns: Mapping[str, np.ndarray], predicted: np.ndarray) -> bool:
@@ -38,7 +40,7 @@ def is_white(residual: np.ndarray, columns: Mapping[str, np.ndarray], predicted:
             if len(listed) < SHARE * n:
                 listed.append(np.prod([ranks[k] for k in chosen], axis=0))
     features = np.column_stack(listed)
-    if features.shape[1] < 2 * len(ranks) or not np.all(np.isfinite(residual)):
+    if n < FEWEST or features.shape[1] < 2 * len(ranks) or not np.all(np.isfinite(residual)):
         return False
     basis, triangle = np.linalg.qr(features)
     sure = np.abs(np.diag(triangle)) > 1e-9 * np.abs(triangle[0, 0])

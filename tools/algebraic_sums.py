@@ -21,6 +21,8 @@ from motionlaw.tools.subsets import Worth, best_subsets, pool_of
 # Rows on which thousands of terms are screened; the few that pass are compared on all.
 SCREENED_ROWS = 250
 MOST_GROUPS, MOST_TERMS = 3000, 6
+# A noisy target is not taken for smaller than this share of its standard deviation where it gives weights.
+FAINT = 0.3
 # How many sums are handed on: the best, and the best of each number of terms.
 BEST, OF_EACH_SIZE = 8, 3
 # Growth rates and angular frequencies are scanned over these multiples of one over a column's range.
@@ -121,7 +123,12 @@ def _best(rates: np.ndarray, shapes: Callable[[float], list[np.ndarray]], centre
 
 
 def sum_formulas(
-    rows: Rows, terms: Terms, *, transform: str = "", in_front: Mapping[str, sympy.Rational] | None = None
+    rows: Rows,
+    terms: Terms,
+    *,
+    transform: str = "",
+    in_front: Mapping[str, sympy.Rational] | None = None,
+    about: np.ndarray | None = None,
 ) -> list[Formula]:
     """Sums of terms for the target or a transform of it, best first.
 
@@ -130,15 +137,22 @@ def sum_formulas(
         terms: What may be added, on the same rows.
         transform: What of the target is a sum; a power, if columns stand in front.
         in_front: Powers of columns that multiply the whole target.
+        about: A prediction of the target, about which its transform is taken to first order.
     """
     change = TRANSFORMS[transform]
     factor, before = _in_front(rows, in_front or {})
     with np.errstate(all="ignore"):
-        target = change.apply(rows.y / before)
-        weights = np.abs(before / change.slope(rows.y / before)) if transform else np.abs(before)
+        if about is None:
+            near = np.sign(rows.y) * np.maximum(np.abs(rows.y), FAINT * np.std(rows.y))
+            target, slope = change.apply(rows.y / before), change.slope(near / before)
+        else:
+            slope = change.slope(about / before)
+            target = change.apply(about / before) + slope * (rows.y - about) / before
+        weights = np.abs(before / slope)
+    inside = (rows.y >= change.low) & (rows.y <= change.high) if about is None else np.isfinite(about)
+    usable = np.isfinite(target) & np.isfinite(weights) & inside
     if rows.stderr is not None and not transform:
         weights = weights / rows.stderr
-    usable = np.isfinite(target) & np.isfinite(weights)
     if np.sum(usable) < max(5, 0.8 * len(target)):
         return []
     weights = np.minimum(weights / np.median(weights[usable]), 1e3)
