@@ -1,75 +1,29 @@
 """The grammar of candidate terms: what a law may be made of, and how plain each term is.
 
-A term is a product of pieces, each a plain function of one variable (a coordinate, a velocity, time, a distance).
-The prior is a probability: every piece has a price in nats, minus the logarithm of how likely a law is to hold it,
-and a term costs the sum of its pieces. So tens of thousands of terms can be listed, cheap ones first, and a strange
-one is believed only on evidence that pays for it. Columns are computed in bulk; a term becomes an expression only
-when somebody asks for it. Leaves out choosing among the terms (`subsets.py`).
+A term is a product of pieces (`pieces.py`) and costs the sum of their prices, so that tens of thousands of terms can
+be listed, cheap ones first, and a strange one is believed only on evidence that pays for it. Columns are computed in
+bulk; a term becomes an expression only when somebody asks for it. Leaves out choosing among the terms (`subsets.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import combinations
 
 import numpy as np
 import sympy
 
-from motionlaw.tools.equation import compile_rhs, parse
+from motionlaw.tools.equation import compile_rhs
+from motionlaw.tools.pieces import Piece, Variable, pieces_of
 
-# The one table of the prior, in nats. Pieces of a variable u; k is an inner constant that is fitted to the data.
-PIECES = {
-    "u": 1.0, "u^2": 2.0, "u^3": 2.0, "u^4": 4.0, "u^5": 4.0,
-    "abs(u)": 4.0, "abs(u)*u": 2.5, "abs(u)^3": 5.0, "sign(u)": 3.0,
-    "abs(u)^(1/2)": 5.0, "abs(u)^(1/3)": 5.0, "abs(u)^(2/3)": 6.0, "abs(u)^(3/2)": 5.0,
-    "sign(u)*abs(u)^(1/2)": 5.0, "sign(u)*abs(u)^(1/3)": 5.0, "sign(u)*abs(u)^(3/2)": 5.0,
-    "1/u": 3.0, "1/u^2": 3.0, "1/u^3": 4.0, "abs(u)^(-1/2)": 5.0,
-    "sin(u)": 3.0, "cos(u)": 3.5, "sin(2*u)": 5.0, "cos(2*u)": 5.0, "tanh(u)": 4.0, "atan(u)": 5.0,
-    "exp(u)": 5.0, "exp(-u)": 4.5, "exp(-abs(u))": 4.0, "exp(-u^2)": 4.5,
-    "log(abs(u))": 5.0, "log(1 + abs(u))": 4.5,
-    "1/(1 + abs(u))": 5.0, "1/(1 + u^2)": 4.5, "sqrt(1 + u^2)": 5.5,
-}  # fmt: skip
-# Angles turn round: their sines are the plain pieces.
-PIECES_OF_ANGLES = PIECES | {"sin(u)": 0.7, "cos(u)": 2.0, "sin(2*u)": 3.0, "cos(2*u)": 3.5, "u": 1.5}
-# What rubs or drags acts against the velocity, whichever way that points.
-PIECES_OF_VELOCITIES = PIECES | {"abs(u)*u": 2.0, "sign(u)": 2.0}
-PIECES_OF_TIME = {
-    "u": 3.0, "u^2": 5.0, "sin(u)": 2.5, "cos(u)": 2.5, "sin(2*u)": 3.5, "cos(2*u)": 3.5, "sin(3*u)": 4.0,
-    "cos(3*u)": 4.0, "sin(u/2)": 4.0, "cos(u/2)": 4.0, "exp(-u)": 5.0,
-}  # fmt: skip
-SHAPES = {
-    "sin(k*u)": 4.0, "cos(k*u)": 4.5, "tanh(k*u)": 4.5, "exp(-k*u)": 4.0, "exp(-k*abs(u))": 5.0, "exp(-k*u^2)": 5.0,
-    "log(1 + k*abs(u))": 5.0, "1/(k + abs(u))": 4.5, "1/(k + u^2)": 4.5, "1/(k + abs(u)^3)": 6.0,
-}  # fmt: skip
-SHAPES_OF_TIME = {"sin(k*u)": 3.0, "cos(k*u)": 3.0, "exp(-k*u)": 5.0}
-TERM, FACTOR = 1.0, 0.5  # every term, and every factor beyond the first
-OTHER = 0.5  # a piece of another coordinate than the one whose equation is sought
-# Terms dearer than this are not listed, nor more than so many.
-DEAREST, MOST_TERMS = 13.0, 20_000
-# Inner constants are scanned over these multiples of one over the variable's size, and refined later.
-SCAN = np.geomspace(0.25, 8.0, 9)
-MOST_FREQUENCIES = 200
-# A negative power's variable keeps this distance from zero, as a share of its usual size.
-POLE = 0.02
+TERM, FACTOR = 1.0, 0.5  # nats of every term, and of every factor beyond the first
+# Terms dearer than this are not listed, nor more than so many; those of time are kept plainer.
+DEAREST, DEAREST_OF_TIME, MOST_TERMS = 13.0, 9.0, 20_000
+# Powers that other pieces are multiplied by are cheaper than this.
+PLAIN = 3.5
 # Two terms whose columns differ by less than this, as a share, are one term on these data.
 SAME = 1e-9
-
-
-@dataclass(frozen=True)
-class Variable:
-    """What pieces are functions of.
-
-    Args:
-        expression: A symbol, or a combination of symbols such as a distance.
-        kind: ``"coordinate"``, ``"angle"``, ``"velocity"``, ``"time"`` or ``"plain"``.
-        surcharge: Nats added to each of its pieces.
-    """
-
-    expression: sympy.Expr
-    kind: str = "plain"
-    surcharge: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,134 +40,89 @@ class Candidates:
     """Candidate terms over given rows.
 
     Args:
-        pieces: Values of the pieces, shape (P, n); the last one is 1.
-        factors: For every term the pieces it is a product of, shape (F, 3).
+        pieces: What terms are products of, P of them.
+        values: Values of the pieces, shape (P + 1, n); the last row is 1.
+        factors: For every term the pieces it is a product of, shape (F, 3); P stands for no piece.
         costs: Nats, shape (F,), ascending.
-        parts: The pieces as terms of their own.
     """
 
-    pieces: np.ndarray
+    pieces: tuple[Piece, ...]
+    values: np.ndarray
     factors: np.ndarray
     costs: np.ndarray
-    parts: tuple[Term, ...]
 
     def __len__(self) -> int:
         return len(self.costs)
 
     def columns(self, terms: np.ndarray | slice = slice(None), rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Values of terms on rows, shape (F, n): one row of the result a term, so that they lie together in memory."""
-        values = np.ascontiguousarray(self.pieces[:, rows])
-        a, b, c = self.factors[terms].T
-        result = values[a]
-        _multiply(result, values, b, len(self.parts))
-        _multiply(result, values, c, len(self.parts))
+        used, places = np.unique(self.factors[terms], return_inverse=True)
+        values = self.values[used][:, rows]
+        first, *others = places.reshape(-1, 3).T
+        result = values[first]
+        for factor in others:
+            held = np.flatnonzero(used[factor] < len(self.pieces))
+            result[held] *= values[factor[held]]
         return result
+
+    def pieces_of(self, index: int) -> list[Piece]:
+        """The pieces that a candidate is a product of."""
+        return [self.pieces[k] for k in self.factors[index] if k < len(self.pieces)]
+
+    def constants_of(self, terms: Sequence[int]) -> dict[str, float]:
+        """Inner constants of candidates by name."""
+        return dict(piece.constant for index in terms for piece in self.pieces_of(index) if piece.constant)
 
     def term(self, index: int) -> Term:
         """A candidate as an expression."""
-        parts = [self.parts[k] for k in self.factors[index] if k < len(self.parts)]
-        constants = tuple(pair for part in parts for pair in part.constants)
-        return Term(sympy.Mul(*(part.expression for part in parts)), float(self.costs[index]), constants)
+        product = sympy.Mul(*(piece.expression for piece in self.pieces_of(index)))
+        return Term(product, float(self.costs[index]), tuple(self.constants_of([index]).items()))
+
+    def is_plain(self) -> np.ndarray:
+        """Whether each candidate is without inner constants, shape (F,)."""
+        has_constant = np.array([*(piece.constant is not None for piece in self.pieces), False])
+        return ~has_constant[self.factors].any(axis=1)
 
     def refined(
-        self, support: Sequence[int], constants: dict[str, float], inputs: dict[str, np.ndarray]
+        self, support: Sequence[int], constants: dict[str, float], columns: dict[Variable, np.ndarray]
     ) -> tuple[Candidates, tuple[int, ...]]:
         """The candidates and, at their end, some of them again with other inner constants.
 
         Args:
             support: Which.
             constants: New values by name; the names change so that old and new stay apart.
-            inputs: The data by column.
+            columns: The data by variable.
+
+        Returns:
+            The candidates and the places of the new ones.
         """
-        parts, pieces, rows = list(self.parts), [], []
-        place = {len(self.parts): len(self.parts)}
-        for index in support:
-            for k in self.factors[index]:
-                if k in place or not self.parts[k].constants:
-                    place.setdefault(int(k), int(k))
-                    continue
-                ((name, _),) = self.parts[k].constants
-                new = sympy.Symbol(f"{name}_{len(self)}")
-                part = replace(
-                    self.parts[k],
-                    expression=self.parts[k].expression.xreplace({sympy.Symbol(name): new}),
-                    constants=((new.name, constants[name]),),
-                )
-                place[int(k)] = len(parts)
-                parts.append(part)
-                pieces.append(_piece_values([part], inputs)[0])
-        one = len(self.parts)
-        shift = {k: v for k, v in place.items()} | {one: len(parts)}
-        old = np.where(self.factors == one, len(parts), self.factors)
-        rows = [[shift[int(k)] for k in self.factors[index]] for index in support]
-        values = np.vstack([self.pieces[:-1], *pieces, self.pieces[-1:]])
+        count, pieces, values = len(self.pieces), [], []
+        moved: dict[int, int] = {}
+        for k in np.unique(self.factors[list(support)]):
+            if k < count and (constant := self.pieces[k].constant):
+                moved[int(k)] = count + len(pieces)
+                name = f"{constant[0]}_{len(self)}"
+                pieces.append(replace(self.pieces[k], constant=(name, constants[constant[0]])))
+                values.append(pieces[-1].values(columns[pieces[-1].variable]))
+        one = count + len(pieces)
+        factors = np.where(self.factors == count, one, self.factors)
+        again = np.array([[moved.get(int(k), int(k)) for k in factors[index]] for index in support])
         found = Candidates(
-            values, np.vstack([old, rows]), np.concatenate([self.costs, self.costs[list(support)]]), tuple(parts)
+            (*self.pieces, *pieces),
+            np.vstack([self.values[:-1], *values, self.values[-1:]]),
+            np.vstack([factors, again]),
+            np.concatenate([self.costs, self.costs[list(support)]]),
         )
         return found, tuple(range(len(self), len(found)))
 
     def only(self, terms: np.ndarray) -> Candidates:
         """The candidates named, in their order."""
-        return Candidates(self.pieces, self.factors[terms], self.costs[terms], self.parts)
+        return replace(self, factors=self.factors[terms], costs=self.costs[terms])
 
 
-def _multiply(result: np.ndarray, values: np.ndarray, factor: np.ndarray, one: int) -> None:
-    rows = np.flatnonzero(factor < one)
-    result[rows] *= values[factor[rows]]
-
-
-@cache
-def _parsed(text: str) -> sympy.Expr:
-    return parse(text, variables=["u", "k"])
-
-
-def _tables(kind: str) -> tuple[dict[str, float], dict[str, float]]:
-    if kind == "time":
-        return PIECES_OF_TIME, SHAPES_OF_TIME
-    return {"angle": PIECES_OF_ANGLES, "velocity": PIECES_OF_VELOCITIES}.get(kind, PIECES), SHAPES
-
-
-def _scanned(text: str, kind: str, size: float, span: float) -> np.ndarray:
-    """Values at which an inner constant is tried: frequencies a quarter turn apart over the span, else scales."""
-    if kind == "time" and text.startswith(("sin", "cos")):
-        return np.arange(1, MOST_FREQUENCIES + 1) * np.pi / (2 * span)
-    if text.startswith("1/(k + u^2"):
-        return (size / SCAN) ** 2
-    if text.startswith("1/(k + abs(u)^3"):
-        return (size / SCAN) ** 3
-    if text.startswith("1/("):
-        return size / SCAN
-    if text.startswith("exp(-k*u^2"):
-        return (SCAN / size) ** 2
-    if text.startswith("exp(-k*u)"):
-        return np.concatenate((-SCAN, SCAN)) / size
-    return SCAN / size
-
-
-def _pieces_of(number: int, variable: Variable, values: np.ndarray) -> list[tuple[Term, bool]]:
-    """Pieces of one variable that have a value in every row, and whether each is a plain power."""
-    u, k = sympy.symbols("u k")
-    size, span = float(np.sqrt(np.mean(values**2))), float(np.ptp(values))
-    if not size > 0 or not span > 0:
-        return []
-    is_clear = float(np.min(np.abs(values))) > POLE * size
-    plain, shapes = _tables(variable.kind)
-    found = []
-    for text, price in plain.items():
-        if text in ("1/u", "1/u^2", "1/u^3", "abs(u)^(-1/2)", "log(abs(u))") and not is_clear:
-            continue
-        if text.startswith("exp") and size > 30:
-            continue
-        expression = _parsed(text).xreplace({u: variable.expression})
-        found.append((Term(expression, price + variable.surcharge), text in ("u", "u^2", "u^3", "u^4", "u^5")))
-    for text, price in shapes.items():
-        for place, value in enumerate(_scanned(text, variable.kind, size, span)):
-            # A sine and a cosine of one frequency are one wave: they share their constant.
-            family = list(shapes).index(text.replace("cos(", "sin("))
-            name = sympy.Symbol(f"k_{number}_{family}_{place}")
-            expression = _parsed(text).xreplace({u: variable.expression, k: name})
-            found.append((Term(expression, price + variable.surcharge, ((name.name, float(value)),)), False))
-    return found
+def variable_values(variables: Sequence[Variable], names: Sequence[str], values: np.ndarray) -> np.ndarray:
+    """Values of variables, shape (variables, n), from the columns of the data, shape (V, n)."""
+    return compile_rhs([variable.expression for variable in variables], list(names))(np.asarray(values, dtype=float))
 
 
 def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values: np.ndarray) -> Candidates:
@@ -234,44 +143,27 @@ def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values:
         >>> [str(terms.term(k).expression) for k in range(3)]
         ['1', 'sin(x)', 'x']
     """
-    inputs = dict(zip(names, values, strict=True))
-    own = compile_rhs([variable.expression for variable in variables], list(names))(np.asarray(values, dtype=float))
-    parts: list[Term] = []
-    of_variable: list[int] = []
-    powers: list[bool] = []
-    for number, (variable, column) in enumerate(zip(variables, own, strict=True)):
-        for part, is_power in _pieces_of(number, variable, column):
-            parts.append(part)
-            of_variable.append(number)
-            powers.append(is_power)
-    pieces = _piece_values(parts, inputs)
-    good = np.all(np.isfinite(pieces), axis=1) & (np.max(np.abs(pieces), axis=1) < 1e60)
-    parts = [part for part, keep in zip(parts, good, strict=True) if keep]
-    pieces = np.vstack([pieces[good], np.ones(pieces.shape[1])])
-    owner, is_power = np.array(of_variable, dtype=int)[good], np.array(powers, dtype=bool)[good]
-    prices = np.array([part.cost for part in parts])
-    is_scanned = np.array([bool(part.constants) for part in parts], dtype=bool)
-    is_time = np.array([variables[k].kind == "time" for k in owner], dtype=bool)
-    factors, costs = _products(prices, owner, is_power, is_scanned, is_time)
+    pieces: list[Piece] = []
+    every: list[np.ndarray] = []
+    for number, (variable, column) in enumerate(zip(variables, variable_values(variables, names, values), strict=True)):
+        found, of_found = pieces_of(variable, column, str(number))
+        pieces += found
+        every.append(of_found)
+    factors, costs = _products(pieces)
     order = np.argsort(costs, kind="stable")[:MOST_TERMS]
-    found = Candidates(pieces, factors[order], costs[order], tuple(parts))
-    return found.only(_distinct(found))
+    with_one = np.concatenate([*every, np.ones((1, np.shape(values)[1]))])
+    listed = Candidates(tuple(pieces), with_one, factors[order], costs[order])
+    return listed.only(_distinct(listed))
 
 
-def _piece_values(parts: Sequence[Term], inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """Values of the pieces, shape (P, n)."""
-    constants = sorted({pair for part in parts for pair in part.constants})
-    rows = len(next(iter(inputs.values())))
-    evaluate = compile_rhs([part.expression for part in parts], [*inputs, *(name for name, _ in constants)])
-    columns = [*inputs.values(), *(np.full(rows, value) for _, value in constants)]
-    with np.errstate(all="ignore"):
-        return np.array(np.broadcast_to(evaluate(np.array(columns)), (len(parts), rows)))
-
-
-def _products(
-    prices: np.ndarray, owner: np.ndarray, is_power: np.ndarray, is_scanned: np.ndarray, is_time: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _products(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
     """All products that are not too dear: pieces as factors, shape (F, 3), and their costs."""
+    prices = np.array([piece.cost for piece in pieces])
+    variables = {piece.variable: place for place, piece in enumerate(pieces)}
+    owner = np.array([variables[piece.variable] for piece in pieces], dtype=int)
+    is_power = np.array([piece.is_power for piece in pieces], dtype=bool)
+    is_scanned = np.array([piece.constant is not None for piece in pieces], dtype=bool)
+    is_time = np.array([piece.variable.kind == "time" for piece in pieces], dtype=bool)
     one, count = len(prices), len(prices)
     lists = [np.array([[one, one, one]]), np.column_stack([np.arange(count), np.full((count, 2), one)])]
     costs = [np.array([TERM]), TERM + prices]
@@ -279,11 +171,11 @@ def _products(
     is_own = owner[first] == owner[second]
     fits = np.where(is_own, is_power[first] ^ is_power[second], True)
     # Scanned pieces are many: they multiply plain powers only, and driving forces the first power only.
-    plain = is_power & (prices < 3.5)
+    plain = is_power & (prices < PLAIN)
     fits &= ~is_scanned[first] | plain[second]
     fits &= ~is_scanned[second] | plain[first]
     price = TERM + FACTOR + prices[first] + prices[second]
-    fits &= price <= np.where(is_time[first] | is_time[second], DEAREST - 4.0, DEAREST)
+    fits &= price <= np.where(is_time[first] | is_time[second], DEAREST_OF_TIME, DEAREST)
     first, second, price = first[fits], second[fits], price[fits]
     lists.append(np.column_stack([first, second, np.full(len(first), one)]))
     costs.append(price)
@@ -301,7 +193,7 @@ def _products(
 
 def _distinct(terms: Candidates) -> np.ndarray:
     """Indices of the cheapest of those that are equal on the rows up to a factor."""
-    rows = np.linspace(0, terms.pieces.shape[1] - 1, min(64, terms.pieces.shape[1])).astype(int)
+    rows = np.linspace(0, terms.values.shape[1] - 1, min(64, terms.values.shape[1])).astype(int)
     with np.errstate(all="ignore"):
         columns = terms.columns(rows=np.unique(rows))
         norms = np.linalg.norm(columns, axis=1)

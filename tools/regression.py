@@ -16,16 +16,17 @@ from itertools import combinations
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import Candidates, Term, Variable, candidate_terms
+from motionlaw.tools.candidates import Candidates, Term, candidate_terms, variable_values
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.inner import fit_inner_constants
+from motionlaw.tools.pieces import Variable
 from motionlaw.tools.subsets import EXACT, Worth, best_subsets, pool_of
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
 TIERS = (60, 150, 400)
 MOST_TERMS = 8
-# The search looks at no more rows than this, and the screening of all candidates at these.
-SEARCHED_ROWS, SCREENED_ROWS = 3000, 500
+# Rows that formulas are judged by, that the search looks at, and that all candidates are screened on.
+MOST_ROWS, SEARCHED_ROWS, SCREENED_ROWS = 20_000, 1500, 500
 # Rows that the data are taken for in the search for plain subsets; subsets of each search that are judged.
 TEMPERED, LISTED, JUDGED = 60, 20, 50
 # A weighted mean square below this is rounding; one below that may be, once the inner constants are right.
@@ -133,10 +134,7 @@ class _Rows:
     inputs: np.ndarray
     y: np.ndarray
 
-    def thinned(self, most: int, rng: np.random.Generator) -> _Rows:
-        if len(self.y) <= most:
-            return self
-        kept = np.sort(rng.permutation(len(self.y))[:most])
+    def only(self, kept: np.ndarray) -> _Rows:
         return _Rows(self.names, self.inputs[:, kept], self.y[kept])
 
 
@@ -181,13 +179,18 @@ def find_formula(
     rng = np.random.default_rng(seed)
     rows = _checked(columns, y)
     size = float(np.sqrt(np.mean(rows.y**2))) or 1.0
-    some = replace(rows, y=rows.y / size).thinned(SEARCHED_ROWS, rng)
+    some = replace(rows, y=rows.y / size).only(_some(len(rows.y), MOST_ROWS, rng))
     ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng).run()
     ranked = _distinct([each.scaled(size) for each in ranked if each.score - ranked[0].score < POSSIBLE])
     seconds = time.monotonic() - started
     return Regression(
         ranked[0], tuple(ranked[1:]), noise.constant * size, noise.share, seconds, was_cut=seconds > time_limit
     )
+
+
+def _some(count: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Indices of at most so many rows, ascending."""
+    return np.arange(count) if count <= most else np.sort(rng.permutation(count)[:most])
 
 
 def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray) -> _Rows:
@@ -215,9 +218,11 @@ class _Search:
     def run(self) -> tuple[list[Fitted], _Noise]:
         """Ranked formulas, best first, and the noise that they were judged by."""
         rows = self.rows
-        self.candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
-        has_constants = np.array([*(bool(part.constants) for part in self.candidates.parts), False])
-        self.plain = np.flatnonzero(~has_constants[self.candidates.factors].any(axis=1))
+        variables = variables_of(rows.names, self.kinds)
+        self.columns = dict(zip(variables, variable_values(variables, rows.names, rows.inputs), strict=True))
+        self.candidates = candidate_terms(variables, rows.names, rows.inputs)
+        self.looked = _some(len(rows.y), SEARCHED_ROWS, self.rng)
+        self.plain = np.flatnonzero(self.candidates.is_plain())
         found = self._supports(np.ones(len(rows.y)))
         even = _Noise()
         ranked = self._ranked(found, even)
@@ -244,14 +249,14 @@ class _Search:
 
     def _refined(self, found: set[tuple[int, ...]], noise: _Noise) -> set[tuple[int, ...]]:
         """The most promising choices with inner constants again, with those constants fitted."""
-        few = {support for support in found if 0 < len(self._constants_of(support)) <= MOST_INNER}
+        few = {support for support in found if 0 < len(self.candidates.constants_of(support)) <= MOST_INNER}
         by_size: dict[int, list[Fitted]] = {}
         for each in self._ranked(few, noise):
             by_size.setdefault(len(each.support), []).append(each)
         refined = set()
         for each in sorted((each for some in by_size.values() for each in some[:REFINED]), key=lambda each: each.score):
             support: tuple[int, ...] | None = each.support
-            while support and not self._late() and self._constants_of(support):
+            while support and not self._late() and self.candidates.constants_of(support):
                 longer = support
                 support = self._with_fitted_constants(support, noise)
                 refined.add(support)
@@ -265,32 +270,26 @@ class _Search:
         inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
         terms = [self.candidates.term(k) for k in support]
         constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
-        self.candidates, fresh = self.candidates.refined(support, constants, inputs)
-        return self._pruned(fresh, weights)
-
-    def _constants_of(self, support: tuple[int, ...]) -> set[str]:
-        """Names of the inner constants of a choice."""
-        pieces = {int(k) for k in self.candidates.factors[list(support)].ravel()} - {len(self.candidates.parts)}
-        return {name for k in pieces for name, _ in self.candidates.parts[k].constants}
+        self.candidates, fresh = self.candidates.refined(support, constants, self.columns)
+        return self._pruned(fresh, weights, slice(None))
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
 
     def _supports(self, weights: np.ndarray) -> set[tuple[int, ...]]:
         """Promising choices of candidates, from every tier and from the screening of all."""
-        n = len(self.rows.y)
-        target = weights * self.rows.y
         found: set[tuple[int, ...]] = set()
-        most = max(1, min(MOST_TERMS, n // 6))
+        most = max(1, min(MOST_TERMS, len(self.rows.y) // 6))
         for tier in TIERS:
             if self._late() and found:
                 return found
             found |= self._tier(self.plain[:tier], weights, most)
         if not self._late():
-            some = np.sort(self.rng.permutation(n)[:SCREENED_ROWS])
-            worth = Worth(self.candidates.costs, len(some), float(np.sum(target[some] ** 2)))
+            some = _some(len(self.rows.y), SCREENED_ROWS, self.rng)
+            target = weights[some] * self.rows.y[some]
+            worth = Worth(self.candidates.costs, len(some), float(target @ target))
             wide = self.candidates.columns(rows=some) * weights[some]
-            found |= self._tier(pool_of(wide, target[some], worth, most_terms=most), weights, most)
+            found |= self._tier(pool_of(wide, target, worth, most_terms=most), weights, most)
         return found
 
     def _tier(self, pool: np.ndarray, weights: np.ndarray, most: int) -> set[tuple[int, ...]]:
@@ -298,29 +297,32 @@ class _Search:
 
         What comes back is fitted and has lost the terms that earn less than they cost.
         """
-        columns, target = self.candidates.columns(pool) * weights, weights * self.rows.y
+        weights = weights[self.looked]
+        columns, target = self.candidates.columns(pool, self.looked) * weights, weights * self.rows.y[self.looked]
         found: set[tuple[int, ...]] = set()
         for independent in (len(target), TEMPERED):
             if independent <= len(target):
                 worth = Worth(self.candidates.costs[pool], independent, float(target @ target))
                 best = best_subsets(columns, target, worth, most_terms=most, kept=LISTED)
                 found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
-        return {self._pruned(support, weights) for support in sorted(found)}
+        return {self._pruned(support, weights, self.looked) for support in sorted(found)}
 
     def _ranked(self, supports: set[tuple[int, ...]], noise: _Noise) -> list[Fitted]:
         """The best choices judged by their own likelihood, best first; the measured values tell which are the best."""
-        weights = 1 / noise.shape(self.rows.y)
-        target = weights * self.rows.y
+        weights = 1 / noise.shape(self.rows.y[self.looked])
+        target = weights * self.rows.y[self.looked]
 
         def first_look(support: tuple[int, ...]) -> float:
-            return self._description(support, _triangle(self.candidates.columns(np.array(support)) * weights, target))
+            columns = self.candidates.columns(np.array(support), self.looked)
+            return self._description(support, _triangle(columns * weights, target))
 
         likely = sorted(sorted(supports), key=first_look)[:JUDGED]
         return sorted((self._judged(each, noise) for each in likely), key=lambda each: each.score)
 
-    def _pruned(self, support: tuple[int, ...], weights: np.ndarray) -> tuple[int, ...]:
+    def _pruned(self, support: tuple[int, ...], weights: np.ndarray, rows: np.ndarray | slice) -> tuple[int, ...]:
         """A choice without the terms that earn less than they cost."""
-        triangle = _triangle(self.candidates.columns(np.array(support)) * weights, weights * self.rows.y)
+        columns = self.candidates.columns(np.array(support), rows)
+        triangle = _triangle(columns * weights, weights * self.rows.y[rows])
         places = list(range(len(support)))
         best = self._description(support, triangle)
         while len(places) > 1:
@@ -344,7 +346,7 @@ class _Search:
 
     def _price(self, support: tuple[int, ...]) -> float:
         """Nats of the terms and of the digits of their inner constants."""
-        inner = len(self._constants_of(support))
+        inner = len(self.candidates.constants_of(support))
         return float(self.candidates.costs[list(support)].sum()) + 0.5 * inner * float(np.log(len(self.rows.y)))
 
     def _judged(self, support: tuple[int, ...], noise: _Noise) -> Fitted:

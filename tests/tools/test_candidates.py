@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import sympy
 
-from motionlaw.tools.candidates import MOST_TERMS, Variable, candidate_terms
+from motionlaw.tools.candidates import MOST_TERMS, candidate_terms
 from motionlaw.tools.equation import compile_rhs
+from motionlaw.tools.pieces import Variable
 
 RNG = np.random.default_rng(0)
 X, V, T = RNG.normal(size=200), RNG.normal(size=200), np.sort(RNG.uniform(0, 20, 200))
@@ -78,8 +79,7 @@ def test_refined_terms_stand_at_the_end_with_their_new_constants(terms):
     """Refining leaves the old candidates as they are and appends the same terms with other constants."""
     index = next(k for k in range(len(terms)) if terms.term(k).constants)
     (name, value), *_ = terms.term(index).constants
-    inputs = {"x": X, "v": V, "t": T}
-    more, (place,) = terms.refined((index,), {name: 2 * value}, inputs)
+    more, (place,) = terms.refined((index,), {name: 2 * value}, dict(zip(VARIABLES, (X, V, T), strict=True)))
     assert place == len(terms) and len(more) == len(terms) + 1
     assert more.term(place).constants[0][1] == pytest.approx(2 * value)
     np.testing.assert_array_equal(more.columns(np.arange(50)), terms.columns(np.arange(50)))
