@@ -15,7 +15,7 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.equation import compile_rhs
-from motionlaw.tools.pieces import Piece, Variable, pieces_of
+from motionlaw.tools.pieces import Term, Variable, pieces_of
 
 TERM, FACTOR = 1.0, 0.5  # nats of every term, and of every factor beyond the first
 # Terms dearer than this are not listed, nor more than so many; those of time are kept plainer.
@@ -27,29 +27,20 @@ SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Term:
-    """One candidate: an expression without its coefficient, its price in nats, its inner constants' first guesses."""
-
-    expression: sympy.Expr
-    cost: float
-    constants: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True)
 class Candidates:
     """Candidate terms over given rows.
 
     Args:
-        pieces: What terms are products of, P of them.
-        values: Values of the pieces, shape (P + 1, n); the last row is 1.
+        pieces: Values of the P pieces that terms are products of, shape (P + 1, n); the last row is 1.
         factors: For every term the pieces it is a product of, shape (F, 3); P stands for no piece.
         costs: Nats, shape (F,), ascending.
+        parts: The pieces.
     """
 
-    pieces: tuple[Piece, ...]
-    values: np.ndarray
+    pieces: np.ndarray
     factors: np.ndarray
     costs: np.ndarray
+    parts: tuple[Term, ...]
 
     def __len__(self) -> int:
         return len(self.costs)
@@ -57,61 +48,63 @@ class Candidates:
     def columns(self, terms: np.ndarray | slice = slice(None), rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Values of terms on rows, shape (F, n): one row of the result a term, so that they lie together in memory."""
         used, places = np.unique(self.factors[terms], return_inverse=True)
-        values = self.values[used][:, rows]
+        values = self.pieces[used][:, rows]
         first, *others = places.reshape(-1, 3).T
         result = values[first]
         for factor in others:
-            held = np.flatnonzero(used[factor] < len(self.pieces))
+            held = np.flatnonzero(used[factor] < len(self.parts))
             result[held] *= values[factor[held]]
         return result
 
-    def pieces_of(self, index: int) -> list[Piece]:
+    def parts_of(self, index: int) -> list[Term]:
         """The pieces that a candidate is a product of."""
-        return [self.pieces[k] for k in self.factors[index] if k < len(self.pieces)]
+        return [self.parts[k] for k in self.factors[index] if k < len(self.parts)]
 
     def constants_of(self, terms: Sequence[int]) -> dict[str, float]:
         """Inner constants of candidates by name."""
-        return dict(piece.constant for index in terms for piece in self.pieces_of(index) if piece.constant)
+        return dict(pair for index in terms for part in self.parts_of(index) for pair in part.constants)
 
     def term(self, index: int) -> Term:
         """A candidate as an expression."""
-        product = sympy.Mul(*(piece.expression for piece in self.pieces_of(index)))
+        product = sympy.Mul(*(part.expression for part in self.parts_of(index)))
         return Term(product, float(self.costs[index]), tuple(self.constants_of([index]).items()))
 
     def is_plain(self) -> np.ndarray:
         """Whether each candidate is without inner constants, shape (F,)."""
-        has_constant = np.array([*(piece.constant is not None for piece in self.pieces), False])
+        has_constant = np.array([*(bool(part.constants) for part in self.parts), False])
         return ~has_constant[self.factors].any(axis=1)
 
     def refined(
-        self, support: Sequence[int], constants: dict[str, float], columns: dict[Variable, np.ndarray]
+        self, support: Sequence[int], constants: dict[str, float], inputs: dict[str, np.ndarray]
     ) -> tuple[Candidates, tuple[int, ...]]:
         """The candidates and, at their end, some of them again with other inner constants.
 
         Args:
             support: Which.
             constants: New values by name; the names change so that old and new stay apart.
-            columns: The data by variable.
+            inputs: The data by column.
 
         Returns:
             The candidates and the places of the new ones.
         """
-        count, pieces, values = len(self.pieces), [], []
+        count, parts = len(self.parts), []
         moved: dict[int, int] = {}
         for k in np.unique(self.factors[list(support)]):
-            if k < count and (constant := self.pieces[k].constant):
-                moved[int(k)] = count + len(pieces)
-                name = f"{constant[0]}_{len(self)}"
-                pieces.append(replace(self.pieces[k], constant=(name, constants[constant[0]])))
-                values.append(pieces[-1].values(columns[pieces[-1].variable]))
-        one = count + len(pieces)
-        factors = np.where(self.factors == count, one, self.factors)
-        again = np.array([[moved.get(int(k), int(k)) for k in factors[index]] for index in support])
+            if k < count and self.parts[k].constants:
+                moved[int(k)] = count + len(parts)
+                names = {name: f"{name}_{len(self)}" for name, _ in self.parts[k].constants}
+                symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items()}
+                values = tuple((new, constants[old]) for old, new in names.items())
+                parts.append(
+                    replace(self.parts[k], expression=self.parts[k].expression.xreplace(symbols), constants=values)
+                )
+        one = count + len(parts)
+        again = np.array([[moved.get(int(k), one if k == count else int(k)) for k in self.factors[j]] for j in support])
         found = Candidates(
-            (*self.pieces, *pieces),
-            np.vstack([self.values[:-1], *values, self.values[-1:]]),
-            np.vstack([factors, again]),
+            np.vstack([self.pieces[:-1], _part_values(parts, inputs), self.pieces[-1:]]),
+            np.vstack([np.where(self.factors == count, one, self.factors), again]),
             np.concatenate([self.costs, self.costs[list(support)]]),
+            (*self.parts, *parts),
         )
         return found, tuple(range(len(self), len(found)))
 
@@ -120,9 +113,12 @@ class Candidates:
         return replace(self, factors=self.factors[terms], costs=self.costs[terms])
 
 
-def variable_values(variables: Sequence[Variable], names: Sequence[str], values: np.ndarray) -> np.ndarray:
-    """Values of variables, shape (variables, n), from the columns of the data, shape (V, n)."""
-    return compile_rhs([variable.expression for variable in variables], list(names))(np.asarray(values, dtype=float))
+def _part_values(parts: Sequence[Term], inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Values of pieces, shape (P, n)."""
+    numbers = {sympy.Symbol(name): sympy.Float(value) for part in parts for name, value in part.constants}
+    return compile_rhs([part.expression.xreplace(numbers) for part in parts], list(inputs))(
+        np.array([*inputs.values()])
+    )
 
 
 def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values: np.ndarray) -> Candidates:
@@ -143,27 +139,27 @@ def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values:
         >>> [str(terms.term(k).expression) for k in range(3)]
         ['1', 'sin(x)', 'x']
     """
-    pieces: list[Piece] = []
-    every: list[np.ndarray] = []
-    for number, (variable, column) in enumerate(zip(variables, variable_values(variables, names, values), strict=True)):
-        found, of_found = pieces_of(variable, column, str(number))
-        pieces += found
-        every.append(of_found)
-    factors, costs = _products(pieces)
+    own = compile_rhs([variable.expression for variable in variables], list(names))(np.asarray(values, dtype=float))
+    found = [
+        pieces_of(variable, column, str(k)) for k, (variable, column) in enumerate(zip(variables, own, strict=True))
+    ]
+    parts = [part for some, _, _ in found for part in some]
+    owner = np.repeat(np.arange(len(found)), [len(some) for some, _, _ in found])
+    is_power = np.array([flag for _, flags, _ in found for flag in flags], dtype=bool)
+    is_time = np.array([variables[k].kind == "time" for k in owner], dtype=bool)
+    factors, costs = _products(parts, owner, is_power, is_time)
     order = np.argsort(costs, kind="stable")[:MOST_TERMS]
-    with_one = np.concatenate([*every, np.ones((1, np.shape(values)[1]))])
-    listed = Candidates(tuple(pieces), with_one, factors[order], costs[order])
+    pieces = np.concatenate([*(each for _, _, each in found), np.ones((1, np.shape(values)[1]))])
+    listed = Candidates(pieces, factors[order], costs[order], tuple(parts))
     return listed.only(_distinct(listed))
 
 
-def _products(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
+def _products(
+    parts: Sequence[Term], owner: np.ndarray, is_power: np.ndarray, is_time: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """All products that are not too dear: pieces as factors, shape (F, 3), and their costs."""
-    prices = np.array([piece.cost for piece in pieces])
-    variables = {piece.variable: place for place, piece in enumerate(pieces)}
-    owner = np.array([variables[piece.variable] for piece in pieces], dtype=int)
-    is_power = np.array([piece.is_power for piece in pieces], dtype=bool)
-    is_scanned = np.array([piece.constant is not None for piece in pieces], dtype=bool)
-    is_time = np.array([piece.variable.kind == "time" for piece in pieces], dtype=bool)
+    prices = np.array([part.cost for part in parts])
+    is_scanned = np.array([bool(part.constants) for part in parts], dtype=bool)
     one, count = len(prices), len(prices)
     lists = [np.array([[one, one, one]]), np.column_stack([np.arange(count), np.full((count, 2), one)])]
     costs = [np.array([TERM]), TERM + prices]
@@ -193,7 +189,7 @@ def _products(pieces: Sequence[Piece]) -> tuple[np.ndarray, np.ndarray]:
 
 def _distinct(terms: Candidates) -> np.ndarray:
     """Indices of the cheapest of those that are equal on the rows up to a factor."""
-    rows = np.linspace(0, terms.values.shape[1] - 1, min(64, terms.values.shape[1])).astype(int)
+    rows = np.linspace(0, terms.pieces.shape[1] - 1, min(64, terms.pieces.shape[1])).astype(int)
     with np.errstate(all="ignore"):
         columns = terms.columns(rows=np.unique(rows))
         norms = np.linalg.norm(columns, axis=1)

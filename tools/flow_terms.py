@@ -14,8 +14,9 @@ from itertools import combinations
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import DEAREST, FACTOR, TERM, Candidates, Term, Variable, candidate_terms
+from motionlaw.tools.candidates import DEAREST, FACTOR, TERM, Candidates, candidate_terms
 from motionlaw.tools.equation import compile_rhs, parse
+from motionlaw.tools.pieces import Term, Variable
 
 # Nats for a piece of a difference of two coordinates, and of time.
 DIFFERENCE, TIME = 1.0, 3.0

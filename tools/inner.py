@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.optimize import least_squares
 
-from motionlaw.tools.candidates import Term
 from motionlaw.tools.equation import compile_rhs
+from motionlaw.tools.pieces import Term
 
 # Most evaluations of a formula in one fit.
 EVALUATIONS = 40

@@ -69,36 +69,18 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A function of one variable.
+class Term:
+    """A term or a piece of one: an expression without its coefficient, its price, its inner constants' first guesses.
 
     Args:
-        text: The function, from the tables.
-        variable: What it is a function of.
+        expression: In the data's symbols and the names of the constants.
         cost: Nats.
-        constant: Name and value of its inner constant, if it has one.
+        constants: Name and value of each.
     """
 
-    text: str
-    variable: Variable
+    expression: sympy.Expr
     cost: float
-    constant: tuple[str, float] | None = None
-
-    @property
-    def is_power(self) -> bool:
-        """Whether it is a plain power."""
-        return self.text in POWERS
-
-    @property
-    def expression(self) -> sympy.Expr:
-        """The piece in the data's symbols and the name of its constant."""
-        name = {} if self.constant is None else {sympy.Symbol("k"): sympy.Symbol(self.constant[0])}
-        return _parsed(self.text).xreplace({sympy.Symbol("u"): self.variable.expression, **name})
-
-    def values(self, column: np.ndarray) -> np.ndarray:
-        """Its values, shape (n,), where the variable has those of ``column``."""
-        constant = 0.0 if self.constant is None else self.constant[1]
-        return values_of(self.text, column, np.array([constant]))[0]
+    constants: tuple[tuple[str, float], ...] = ()
 
 
 @cache
@@ -111,12 +93,11 @@ def _compiled(text: str) -> Callable[[list[Any]], list[Any]]:
     return compile_rows([_parsed(text)], ["u", "k"])
 
 
-def values_of(text: str, column: np.ndarray, constants: np.ndarray) -> np.ndarray:
+def _values(text: str, column: np.ndarray, constants: np.ndarray) -> np.ndarray:
     """Values of a function from the tables, shape (K, n), for K values of its constant."""
     with np.errstate(all="ignore"):
-        return np.array(
-            np.broadcast_to(_compiled(text)([column, constants[:, None]])[0], (len(constants), len(column)))
-        )
+        found = _compiled(text)([column, constants[:, None]])[0]
+    return np.array(np.broadcast_to(found, (len(constants), len(column))))
 
 
 def _tables(kind: str) -> tuple[dict[str, float], dict[str, float]]:
@@ -142,7 +123,7 @@ def _scanned(text: str, kind: str, size: float, span: float) -> np.ndarray:
     return SCAN / size
 
 
-def pieces_of(variable: Variable, column: np.ndarray, label: str) -> tuple[list[Piece], np.ndarray]:
+def pieces_of(variable: Variable, column: np.ndarray, label: str) -> tuple[list[Term], list[bool], np.ndarray]:
     """Pieces of one variable that have a value in every row.
 
     Args:
@@ -151,29 +132,34 @@ def pieces_of(variable: Variable, column: np.ndarray, label: str) -> tuple[list[
         label: Tells its constants from those of other variables.
 
     Returns:
-        P pieces and their values, shape (P, n).
+        P pieces, whether each is a plain power, and their values, shape (P, n).
     """
     size, span = float(np.sqrt(np.mean(column**2))), float(np.ptp(column))
     if not size > 0 or not span > 0:
-        return [], np.zeros((0, len(column)))
+        return [], [], np.zeros((0, len(column)))
+    u, k = sympy.symbols("u k")
     is_clear = float(np.min(np.abs(column))) > POLE * size
     plain, shapes = _tables(variable.kind)
-    found: list[Piece] = []
+    found: list[Term] = []
+    is_power: list[bool] = []
     values: list[np.ndarray] = []
     for text, price in plain.items():
         if (text in POLES and not is_clear) or (text.startswith("exp") and size > LARGEST_EXPONENT):
             continue
-        found.append(Piece(text, variable, price + variable.surcharge))
-        values.append(values_of(text, column, np.zeros(1)))
+        found.append(Term(_parsed(text).xreplace({u: variable.expression}), price + variable.surcharge))
+        is_power.append(text in POWERS)
+        values.append(_values(text, column, np.zeros(1)))
     for text, price in shapes.items():
-        constants = _scanned(text, variable.kind, size, span)
         # A sine and a cosine of one frequency are one wave: they share their constant.
         family = list(shapes).index(text.replace("cos(", "sin("))
-        found += [
-            Piece(text, variable, price + variable.surcharge, (f"k_{label}_{family}_{place}", float(value)))
-            for place, value in enumerate(constants)
-        ]
-        values.append(values_of(text, column, constants))
+        constants = _scanned(text, variable.kind, size, span)
+        for place, value in enumerate(constants):
+            name = sympy.Symbol(f"k_{label}_{family}_{place}")
+            expression = _parsed(text).xreplace({u: variable.expression, k: name})
+            found.append(Term(expression, price + variable.surcharge, ((name.name, float(value)),)))
+        is_power += [False] * len(constants)
+        values.append(_values(text, column, constants))
     every = np.concatenate(values)
     good = np.all(np.isfinite(every), axis=1) & (np.max(np.abs(every), axis=1) < HUGE)
-    return [piece for piece, keep in zip(found, good, strict=True) if keep], every[good]
+    kept = np.flatnonzero(good)
+    return [found[k] for k in kept], [is_power[k] for k in kept], every[good]

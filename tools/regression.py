@@ -16,10 +16,10 @@ from itertools import combinations
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import Candidates, Term, candidate_terms, variable_values
+from motionlaw.tools.candidates import Candidates, candidate_terms
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.inner import fit_inner_constants
-from motionlaw.tools.pieces import Variable
+from motionlaw.tools.pieces import Term, Variable
 from motionlaw.tools.subsets import EXACT, Worth, best_subsets, pool_of
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
@@ -218,9 +218,7 @@ class _Search:
     def run(self) -> tuple[list[Fitted], _Noise]:
         """Ranked formulas, best first, and the noise that they were judged by."""
         rows = self.rows
-        variables = variables_of(rows.names, self.kinds)
-        self.columns = dict(zip(variables, variable_values(variables, rows.names, rows.inputs), strict=True))
-        self.candidates = candidate_terms(variables, rows.names, rows.inputs)
+        self.candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
         self.looked = _some(len(rows.y), SEARCHED_ROWS, self.rng)
         self.plain = np.flatnonzero(self.candidates.is_plain())
         found = self._supports(np.ones(len(rows.y)))
@@ -270,7 +268,7 @@ class _Search:
         inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
         terms = [self.candidates.term(k) for k in support]
         constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
-        self.candidates, fresh = self.candidates.refined(support, constants, self.columns)
+        self.candidates, fresh = self.candidates.refined(support, constants, inputs)
         return self._pruned(fresh, weights, slice(None))
 
     def _late(self) -> bool:

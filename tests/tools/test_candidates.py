@@ -79,7 +79,7 @@ def test_refined_terms_stand_at_the_end_with_their_new_constants(terms):
     """Refining leaves the old candidates as they are and appends the same terms with other constants."""
     index = next(k for k in range(len(terms)) if terms.term(k).constants)
     (name, value), *_ = terms.term(index).constants
-    more, (place,) = terms.refined((index,), {name: 2 * value}, dict(zip(VARIABLES, (X, V, T), strict=True)))
+    more, (place,) = terms.refined((index,), {name: 2 * value}, {"x": X, "v": V, "t": T})
     assert place == len(terms) and len(more) == len(terms) + 1
     assert more.term(place).constants[0][1] == pytest.approx(2 * value)
     np.testing.assert_array_equal(more.columns(np.arange(50)), terms.columns(np.arange(50)))
