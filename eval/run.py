@@ -107,9 +107,9 @@ def do_job(job: Job) -> tuple[Case, Answer, dict[str, Any], float, float]:
     """
     shown = corrupted(job.case, job.condition)
     clean = _judged(job)
-    cpu, started = _cpu_seconds(), time.perf_counter()
+    cpu, started = cpu_seconds(), time.perf_counter()
     answer = solve(shown, job.solver, time_limit=job.time_limit, seed=job.condition.seed)
-    cpu, seconds = _cpu_seconds() - cpu, time.perf_counter() - started
+    cpu, seconds = cpu_seconds() - cpu, time.perf_counter() - started
     return clean, answer, score_answer(clean, answer), cpu, seconds
 
 
@@ -118,7 +118,7 @@ def _judged(job: Job) -> Case:
     return corrupted(job.case, Condition(0.0, job.condition.noise_on, 1.0, job.condition.seed))
 
 
-def _cpu_seconds() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of this process and its finished children."""
     try:
         import resource
