@@ -38,6 +38,8 @@ LAWS: dict[str, Callable[[np.random.Generator], sympy.Expr]] = {
 T = np.arange(0.0, 12.0, 0.03)
 MOTION_NOISE, ROW_NOISE = 0.01, 0.05
 WITHIN = 1.96
+# How warnings about other laws begin.
+NAMES = ("The data cannot tell the law from", "Over the range seen")
 AMPLITUDES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -89,7 +91,8 @@ def _compared(answer: Answer, law: sympy.Expr) -> list[bool] | None:
 
 def coverage_table(repeats: int) -> str:
     """Markdown: share of the intervals that hold the truth, a line a law and kind of data."""
-    todo = [Repeat(law, n, kind) for kind in ("motion", "rows") for law in LAWS for n in range(-(-repeats // len(LAWS)))]
+    each = range(-(-repeats // len(LAWS)))
+    todo = [Repeat(law, number, kind) for kind in ("motion", "rows") for law in LAWS for number in each]
     found = dict(call_all([(covered, (repeat,)) for repeat in todo], seconds=120.0))
     lines = ["| data | law | right terms | intervals that hold the truth |", "| --- " * 4 + "|"]
     data = {
@@ -102,7 +105,9 @@ def coverage_table(repeats: int) -> str:
             right = [(k, found[k].value) for k in mine if found[k].value is not None]
             hits = [hit for _, values in right for hit in values]
             mean = clustered_mean(hits, [k for k, values in right for _ in values])
-            share = "–" if mean.mean is None else f"{100 * mean.mean:.1f} ± {100 * (mean.stderr or 0):.1f} % of {mean.n}"
+            share = "–"
+            if mean.mean is not None:
+                share = f"{100 * mean.mean:.1f} ± {100 * (mean.stderr or 0):.1f} % of {mean.n}"
             lines.append(f"| {data[kind]} | {law} | {len(right)}/{len(mine)} | {share} |")
     return "\n".join(lines) + "\n"
 
@@ -114,15 +119,16 @@ def swung(amplitude: float) -> tuple[str, list[str]]:
     noisy = states[:, 0] + MOTION_NOISE * np.std(states[:, 0]) * rng.normal(size=len(T))
     run = Trajectory("pendulum", T, ("x",), noisy[:, None])
     found = discover_law([run], settings=DiscoverySettings(order="2", time_limit=30.0))
-    named = [warning for warning in found.warnings if warning.startswith("The data cannot tell the law from")]
+    named = [warning for warning in found.warnings if warning.startswith(NAMES)]
     return found.law.get("v", found.reason), named
 
 
 def identifiability_table() -> str:
     """Markdown: what is found and what is named, an amplitude a line."""
     lines = ["| amplitude, rad | law found | named as no worse |", "| --- " * 3 + "|"]
-    for index, outcome in sorted(call_all([(swung, (a,)) for a in AMPLITUDES], seconds=120.0), key=lambda pair: pair[0]):
-        law, named = outcome.value or (outcome.message, [])
+    done = dict(call_all([(swung, (amplitude,)) for amplitude in AMPLITUDES], seconds=120.0))
+    for index in sorted(done):
+        law, named = done[index].value or (done[index].message, [])
         rivals = "; ".join(text.split(": ", 1)[1].rstrip(".") for text in named) or "nothing"
         lines.append(f"| {AMPLITUDES[index]:g} | {law} | {rivals} |".replace("||", "|"))
     return "\n".join(lines) + "\n"

@@ -2,15 +2,16 @@
 
     python benchmarks/realign.py [--data FOLDER] [--cases PO0,PO2] [--noise 0,0.05] [--time-limit 6] [--out FOLDER]
 
-The oscillators' true laws are made into the ansätze that a model might print: *right* (all terms, numbers off by a factor
-e^N(0, 1/2)), *partial* (half of its terms, rounded up, numbers off) and *wrong* (the law of the next case). Our SR² is
-`motionlaw.tools.realign_rows`. The published rule (VIPER-R1, 2508.17380: the residual of the ansatz as printed is
-always regressed, and the two are added) lives here only, whole and with one half mended at a time.
+The oscillators' true laws are made into the ansätze that a model might print: *right* (all terms, numbers off by a
+factor e^N(0, 1/2)), *partial* (half of its terms, rounded up, numbers off) and *wrong* (the law of the next case). Our
+SR² is `motionlaw.tools.realign_rows`. The published rule (VIPER-R1, 2508.17380: the residual of the ansatz as printed
+is always regressed, and the two are added) lives here only, whole and with one half mended at a time.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ VARIANTS: dict[str, tuple[str, Callable[[Trial, RowCase], Law]]] = {
 }
 
 
-def attempt(trial: Trial) -> dict[str, float | bool | None | str]:
+def attempt(trial: Trial) -> dict[str, float | bool | str | None]:
     """Runs one trial in its own process and scores it on clean rows."""
     noisy = corrupted(trial.case, trial.condition)
     started = cpu_seconds()
@@ -141,7 +142,8 @@ def table(found: list[tuple[Trial, dict]], time_limit: float) -> str:
             mine = [(t, s) for t, s in found if t.variant == variant and t.condition.noise == noise]
             names = [trial.case.name for trial, _ in mine]
             struct = clustered_mean([scores.get("s_struct") for _, scores in mine], names)
-            counts = [f"{sum(scores.get(key) is True for _, scores in mine)}/{len(mine)}" for key in ("is_exact", "s_acc")]
+            held = [sum(scores.get(key) is True for _, scores in mine) for key in ("is_exact", "s_acc")]
+            counts = [f"{count}/{len(mine)}" for count in held]
             error = median([scores.get("nmse_ood", float("inf")) for _, scores in mine])
             seconds = median([scores.get("cpu_s") for _, scores in mine])
             cells = [f"{100 * noise:g} %", variant, *counts, "–", f"{error:.2g}", "–"]
@@ -170,7 +172,8 @@ def main() -> None:
     for index, outcome in call_all([(attempt, (trial,)) for trial in todo], seconds=10 * options.time_limit + 60):
         found[index] = outcome.value or {}
         trial, said = todo[index], found[index].get("law", outcome.message)
-        print(f"{len(found)}/{len(todo)} {trial.case.name} {trial.condition.noise:g} {trial.variant}: {said}", flush=True)
+        which = f"{trial.case.name}, noise {trial.condition.noise:g}, {trial.variant}"
+        print(f"[{len(found)}/{len(todo)}] {which}: {said}", file=sys.stderr, flush=True)
     text = table([(todo[k], found[k]) for k in sorted(found)], options.time_limit)
     print(text)
     if options.out:

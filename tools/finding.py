@@ -12,7 +12,7 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.contest import Rival, fit_rival, without_trifles
-from motionlaw.tools.doubts import near_rivals, unseen_drag
+from motionlaw.tools.doubts import look_alikes, near_rivals, unseen_drag
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.equation import format_expr, ordered_terms
 from motionlaw.tools.law import Alternative, Discovery, Hypothesis, Regime, Term
@@ -113,6 +113,7 @@ def reported(trajectories: Sequence[Trajectory], contest: Contest) -> Discovery:
         warnings=tuple(
             contest.warnings
             + near_rivals(contest.ranked, winner)
+            + look_alikes(final, evidence, known=contest.ranked, is_joined=contest.is_joined)
             + unseen_drag(final, evidence, is_joined=contest.is_joined)
         ),
         engine=winner.source,
