@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from motionlaw.tools.contest import FLOOR, Rival, compete, fit_rival, is_chaotic, rank, validate
 from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
 from motionlaw.tools.errors import UserError
@@ -29,6 +31,9 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
+# A law follows the motion to its noise up to this reduced chi-square; a motion turns back that goes at least this share
+# of its highest speed the other way.
+TO_THE_NOISE, TURNED = 1.5, 0.1
 Progress = Callable[[str], None]
 OnBest = Callable[[Contest], None]
 
@@ -167,6 +172,18 @@ def _given(regime: Regime, laws: dict[float, dict[str, str]]) -> Regime:
     return replace(regime, law=mine[0]) if mine and not regime.law else regime
 
 
+def _is_no_flow(contest: Contest) -> bool:
+    """Whether laws of first order need not be sought: on a line such a law never turns back, unless time drives it.
+
+    Where the motion turns back and a law of second order follows it to its noise, nothing is left for one that does.
+    """
+    runs = contest.evidence.runs
+    if any(run.states.shape[1] != 2 for run in runs) or contest.ranked[0].fit.reduced_chi2 > TO_THE_NOISE:
+        return False
+    velocity = np.concatenate([run.states[:, 1] for run in runs])
+    return bool(min(velocity.max(), -velocity.min()) > TURNED * np.abs(velocity).max())
+
+
 def _why_no_runs(evidence: Evidence) -> str:
     if evidence.runs:
         return ""
@@ -187,8 +204,10 @@ class _Search:
     def run(self, evidence: Evidence, *, is_quick: bool = False) -> Contest:
         """Lets laws of all orders in question compete on the evidence; in a quick run the plain and known laws only."""
         contest = Contest(evidence, warnings=list(evidence.warnings))
-        orders = {"1": (1,), "2": (2,), "auto": (2,) if self.has_velocity_meaning else (1, 2)}[self.settings.order]
+        orders = {"1": (1,), "2": (2,), "auto": (2,) if self.has_velocity_meaning else (2, 1)}[self.settings.order]
         for order in orders:
+            if order == 1 and contest.ranked and _is_no_flow(contest):
+                break
             self._enter(contest, order, is_quick)
         self._settle(contest)
         return contest
@@ -219,6 +238,8 @@ class _Search:
         ranked = rank_first_order(found, evidence)
         # Laws of second order are scored on a common footing with them.
         contest.ranked = rank([*contest.ranked, *ranked]) if contest.ranked else ranked
+        if any(rival.model.order == 2 for rival in contest.ranked) and time.monotonic() < self.deadline:
+            contest.ranked = validate(contest.ranked, evidence, is_joined=contest.is_joined)
         if time.monotonic() > self.deadline:
             self._say_cut(contest)
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from motionlaw.tools import discovery
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
@@ -196,3 +197,19 @@ def test_units_of_length_and_time_change_the_law_as_physics_says(length, shift, 
     law = parse(found.law["v"], variables=["x", "v", "t"])
     x_symbol = next(symbol for symbol in law.free_symbols if symbol.name == "x")
     assert float(-law.coeff(x_symbol, 1) * slow**2) == pytest.approx(4.0025, rel=1e-2)
+
+
+def test_no_law_of_first_order_is_sought_where_the_motion_turns_back(monkeypatch):
+    """On a line a law of first order never turns back: an oscillation that a law of second order explains needs none."""
+    monkeypatch.setattr(discovery, "searched_first_order", lambda *_, **__: pytest.fail("sought in vain"))
+    swing = played(lambda x, v, t: -4 * x - 0.3 * v, [1, 0], noise=0.01)
+    assert discover_law([swing], has_velocity_meaning=False).order == 2
+
+
+def test_a_decay_may_be_of_first_order():
+    """What never turns back may obey a law of first order, and is asked."""
+    t = np.linspace(0, 6, 200)
+    x = 2 * np.exp(-0.7 * t) + 0.002 * np.random.default_rng(0).normal(size=200)
+    found = discover_law([Trajectory("decay", t, ("c",), x[:, None])], has_velocity_meaning=False)
+    assert found.order == 1
+    assert found.terms[0].coefficient == pytest.approx(-0.7, rel=0.02)
