@@ -231,7 +231,11 @@ class _Search:
     def _enter_first_order(self, contest: Contest) -> None:
         """Lets first-order laws compete, found or proposed, and merges them with those before."""
         evidence = contest.evidence
-        found = searched_first_order(evidence, deadline=self.deadline) if "search" in self.settings.sr else []
+        found: list[Rival] = []
+        if "search" in self.settings.sr:
+            found = searched_first_order(
+                evidence, deadline=self.deadline, on_best=lambda rival: self._lead(contest, rival)
+            )
         others = self._proposed(contest, 1)
         contest.proposed += others
         found += [fit_rival(rival, evidence, whole=evidence.is_short, deadline=self.deadline) for rival in others]
@@ -242,6 +246,10 @@ class _Search:
             contest.ranked = validate(contest.ranked, evidence, is_joined=contest.is_joined)
         if time.monotonic() > self.deadline:
             self._say_cut(contest)
+
+    def _lead(self, contest: Contest, rival: Rival) -> None:
+        if self.on_best is not None:
+            self.on_best(replace(contest, ranked=[rival]))
 
     def _say_cut(self, contest: Contest) -> None:
         if not contest.was_cut:
@@ -306,7 +314,7 @@ class _Search:
     def _settle(self, contest: Contest) -> None:
         """Chooses the structure of short runs on all of their rows: without the tail too little would be left."""
         rows = contest.evidence.rows
-        if rows >= SHORT or not contest.ranked:
+        if rows >= SHORT or not contest.ranked or contest.evidence.is_short:
             return
         by_key = {rival.key: rival for rival in contest.ranked[:MOST_SETTLED]}
         whole = [fit_rival(rival, contest.evidence, whole=True) for rival in by_key.values()]

@@ -30,7 +30,7 @@ from motionlaw.tools.shooting import TrajectoryFit, correlation_length
 from motionlaw.tools.smoothing import common_noise, smooth_curves
 
 # Steps of the fit; a path that moves by less than SETTLED of the spread obeys the law.
-MOST_STEPS, SETTLED = 14, 1e-5
+MOST_STEPS, SETTLED = 25, 1e-5
 # Steps after which a fit that promises too little is given up.
 HOPE = 3
 # A single step moves the path by no more than this share of the spread: beyond it the law is not linear.

@@ -6,15 +6,15 @@ poor first state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from motionlaw.tools.contest import CHOICE, Rival, fit_rival
-from motionlaw.tools.flow import FLOOR
+from motionlaw.tools.flow import FLOOR, trajectory_fit
 from motionlaw.tools.flow_evidence import flow_of
-from motionlaw.tools.flow_search import search_flow
+from motionlaw.tools.flow_search import FlowLaw, price_of, search_flow
 from motionlaw.tools.observe import Evidence
 
 # Rows of all runs that the search for the terms looks at; fits see all.
@@ -23,17 +23,32 @@ SEARCHED_ROWS = 400
 MOST_FITTED = 6
 
 
-def searched_first_order(evidence: Evidence, *, deadline: float) -> list[Rival]:
-    """First-order laws from the structure search, fitted and ranked."""
+def searched_first_order(
+    evidence: Evidence, *, deadline: float, on_best: Callable[[Rival], None] | None = None
+) -> list[Rival]:
+    """First-order laws from the structure search, fitted.
+
+    Args:
+        evidence: The data.
+        deadline: `time.monotonic` value after which the best so far are returned.
+        on_best: Called with every law that takes the lead.
+    """
+
+    def rival_of(law: FlowLaw) -> Rival:
+        cost = _cost(price_of(law.choices), len(law.fit.model.values), evidence)
+        return Rival(model=law.fit.model, cost=cost, source="search")
+
+    def lead(law: FlowLaw) -> None:
+        if on_best is not None:
+            on_best(replace(rival_of(law), fit=trajectory_fit(law.fit)))
+
     few = flow_of(evidence, whole=evidence.is_short, most_rows=SEARCHED_ROWS)
-    laws = search_flow(few, deadline=deadline)[:MOST_FITTED]
-    rivals = []
-    for law in laws:
-        if np.isfinite(law.score):
-            price = sum(choice.price for choice in law.choices)
-            rival = Rival(model=law.fit.model, cost=_cost(price, len(law.fit.model.values), evidence), source="search")
-            rivals.append(fit_rival(rival, evidence, whole=evidence.is_short, deadline=deadline))
-    return rivals
+    laws = search_flow(few, deadline=deadline, on_best=lead)[:MOST_FITTED]
+    return [
+        fit_rival(rival_of(law), evidence, whole=evidence.is_short, deadline=deadline)
+        for law in laws
+        if np.isfinite(law.score)
+    ]
 
 
 def _cost(nats: float, constants: int, evidence: Evidence) -> float:

@@ -23,13 +23,16 @@ def flow_of(evidence: Evidence, *, whole: bool, most_rows: int | None = None) ->
     """
     rows = [np.arange(len(run.trajectory.t) if whole else run.rows_fitted) for run in evidence.runs]
     step = 1 if most_rows is None else max(1, int(np.ceil(sum(map(len, rows)) / most_rows)))
-    runs = [(run, each[::step]) for run, each in zip(evidence.runs, rows, strict=True)]
-    return make_flow(
-        evidence.coordinates,
-        [run.trajectory.t[each] for run, each in runs],
-        [run.trajectory.position[each] for run, each in runs],
-        [run.row_noise[each] for run, each in runs],
-    )
+    known: dict[tuple[bool, int], Flow] = evidence.__dict__.setdefault("_flows", {})  # many laws are fitted to each
+    if (whole, step) not in known:
+        runs = [(run, each[::step]) for run, each in zip(evidence.runs, rows, strict=True)]
+        known[whole, step] = make_flow(
+            evidence.coordinates,
+            [run.trajectory.t[each] for run, each in runs],
+            [run.trajectory.position[each] for run, each in runs],
+            [run.row_noise[each] for run, each in runs],
+        )
+    return known[whole, step]
 
 
 def fit_first_order(

@@ -17,9 +17,11 @@ import numpy as np
 
 from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.flow import FLOOR, Linearised
-from motionlaw.tools.flow_terms import Item, items_of, part_values
+from motionlaw.tools.flow_terms import Item, items_of, lonely_powers, part_values
 from motionlaw.tools.subsets import Subset, Worth, best_subsets, pool_of
 
+# Nats of a term that stands in another equation already, and of a power without the coordinate itself beside it.
+SHARED, LONELY = 1.0, 0.7
 # Subsets of every size that are fitted with all care, and how many shapes one may hold.
 LISTED, MOST_SHAPED = 10, 2
 # Scanned shapes are set beside up to so many of the plainest terms; pairs that are kept for each base, and fitted for
@@ -47,11 +49,6 @@ class Choice:
         """Text that is equal for equal structures."""
         return "+".join(sorted(item.key for item in self.items))
 
-    @property
-    def price(self) -> float:
-        """Nats of its terms."""
-        return sum(item.price for item in self.items)
-
 
 class Regression:
     """The regression of one equation about the present paths.
@@ -62,10 +59,18 @@ class Regression:
         others: Whitened responses of the other equations' terms, shape (T·D, M).
         wanted: Whitened positions without any force, shape (T·D,).
         is_coupled: Whether deviations of one coordinate reach the others.
+        shared: Terms of the other equations: what leaves one quantity often enters another, so they are cheap here.
     """
 
     def __init__(
-        self, about: Linearised, target: int, others: np.ndarray, wanted: np.ndarray, is_coupled: bool
+        self,
+        about: Linearised,
+        target: int,
+        others: np.ndarray,
+        wanted: np.ndarray,
+        *,
+        is_coupled: bool,
+        shared: Sequence[Item] = (),
     ) -> None:
         names = about.flow.names
         rows = slice(None) if is_coupled else slice(target, None, len(names))
@@ -77,7 +82,12 @@ class Regression:
         self.wanted = wanted[rows] - basis @ (basis.T @ wanted[rows])
         self.nodes = about.flow.nodes()
         self.inputs = (*names, "t")
+        self.shared = {item.key: item for item in shared}
         self._columns: dict[str, np.ndarray] = {}
+
+    def price(self, item: Item) -> float:
+        """Nats of an item in this equation."""
+        return min(item.price, SHARED) if item.key in self.shared else item.price
 
     def worth(self, prices: np.ndarray) -> Worth:
         """How choices are compared."""
@@ -119,7 +129,8 @@ class Regression:
             values = self._next(best, blocks_of_best, names, damping)
         if not np.isfinite(least):
             return best
-        score = self.worth(np.zeros(0)).score(least, best.price, len(items) + len(names))
+        price = sum(self.price(item) for item in items) + LONELY * lonely_powers(items)
+        score = self.worth(np.zeros(0)).score(least, price, len(items) + len(names))
         return replace(best, score=float(score))
 
     def _misfit(self, blocks: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
@@ -157,9 +168,15 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
     columns = plain.columns() @ regression.operator.T
     norms = np.linalg.norm(columns, axis=1)
     usable = np.flatnonzero(np.isfinite(norms) & (norms > 1e-9))
+    if not len(usable) or not np.all(np.isfinite(regression.wanted)):
+        return []
     worth = regression.worth(plain.costs[usable])
     pool = usable[pool_of(columns[usable], regression.wanted, worth, most_terms=most_terms)]
     items, columns = items_of(plain, pool), columns[pool]
+    extra = [s for key, s in regression.shared.items() if not s.constants and key not in {i.key for i in items}]
+    if extra:
+        columns = np.vstack([columns, *(regression.columns(item, {}) for item in extra)])
+        items = items + extra
     subsets = best_subsets(columns, regression.wanted, _worth_of(regression, items), most_terms=most_terms, kept=3000)
     found: dict[str, Choice] = {}
     _enter(regression, items, subsets, found, deadline)
@@ -177,7 +194,9 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
 
 def _worth_of(regression: Regression, items: Sequence[Item]) -> Worth:
     constants = np.array([len(item.constants) for item in items])
-    return regression.worth(np.array([item.price for item in items]) + 0.5 * np.log(len(regression.wanted)) * constants)
+    return regression.worth(
+        np.array([regression.price(item) for item in items]) + 0.5 * np.log(len(regression.wanted)) * constants
+    )
 
 
 def _enter(
@@ -213,7 +232,7 @@ def _shaped(
         Shapes with the constants that fit.
     """
     scanned = items_of(shapes, np.arange(len(shapes)))
-    plainest = sorted(items, key=lambda item: item.price)[:PLAINEST]
+    plainest = sorted(items, key=regression.price)[:PLAINEST]
     pairs = _pairs(regression, plainest, scanned, shape_responses(regression, shapes))
     taken: dict[str, int] = {}
     fresh: dict[tuple[str, ...], Item] = {}
@@ -247,7 +266,7 @@ def _pairs(
     moment = np.einsum("msr,r->sm", shapes, regression.wanted)
     gram, sides, total = columns @ columns.T, columns @ regression.wanted, float(regression.wanted @ regression.wanted)
     each = 0.5 * np.log(max(len(regression.wanted), 3))
-    prices = np.array([item.price + each * len(item.constants) for item in scanned])
+    prices = np.array([regression.price(item) + each * len(item.constants) for item in scanned])
     worth = regression.worth(prices)
     best = []
     for count in range(LARGEST_BASE + 1):
@@ -259,7 +278,9 @@ def _pairs(
             rest = moment - part @ (inverse @ sides[chosen])
             left = total - float(sides[chosen] @ inverse @ sides[chosen])
             misfits, moves = _beside(outside, rest, left)
-            scores = np.asarray(worth.score(misfits, prices + sum(plainest[k].price for k in base), count + 1))
+            scores = np.asarray(
+                worth.score(misfits, prices + sum(regression.price(plainest[k]) for k in base), count + 1)
+            )
             few = np.argpartition(scores, min(KEPT_PAIRS, len(scores) - 1))[:KEPT_PAIRS]
             best += [(float(scores[k]), base, int(k), moves[k]) for k in few]
     return sorted(best, key=lambda pair: pair[0])

@@ -10,7 +10,7 @@ Source: quasi-linearisation after Bellman & Kalaba (1965), here with the structu
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,8 +18,8 @@ import sympy
 
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.flow import FLOOR, Flow, FlowFit, Linearised, fit_flow, linearised, rates_of, slopes_of
-from motionlaw.tools.flow_regression import Choice, Regression, choices_of
-from motionlaw.tools.flow_terms import rounded, terms_of
+from motionlaw.tools.flow_regression import LONELY, SHARED, Choice, Regression, choices_of
+from motionlaw.tools.flow_terms import Item, lonely_powers, rounded, terms_of
 
 # Largest choices for one equation: of plain terms, and of all.
 MOST_PLAIN_TERMS, MOST_TERMS = 8, 6
@@ -36,6 +36,8 @@ HOPELESS = 30.0
 PLAINER = 4.0
 # Choices of each equation that whole laws are made of.
 TRIED = 4
+# Times that all equations have their turn.
+SWEEPS = 2
 # A law nearer to the data than this many times the noise leads the path.
 NEAR = 3.0
 
@@ -79,16 +81,26 @@ def with_constants(law: Model, choices: Sequence[Choice]) -> tuple[Choice, ...]:
     return tuple(found)
 
 
+def price_of(choices: Sequence[Choice]) -> float:
+    """Nats of a law's terms; one that stands in several equations is paid for once, and little more for each other."""
+    prices: dict[str, float] = {}
+    for choice in choices:
+        for item in choice.items:
+            known = prices.get(item.key)
+            prices[item.key] = item.price if known is None else known + min(item.price, SHARED)
+    return sum(prices.values()) + LONELY * sum(lonely_powers(choice.items) for choice in choices)
+
+
 def fitted_law(flow: Flow, choices: Sequence[Choice], deadline: float, *, least: float = np.inf) -> FlowLaw:
     """Fits a whole law and scores it; the fit is given up where the score will not come near ``least``."""
     count = sum(each.size for each in flow.position)
     model = model_of_choices(flow.names, choices)
-    price = sum(choice.price for choice in choices) + 0.5 * len(model.values) * np.log(count)
+    price = price_of(choices) + 0.5 * len(model.values) * np.log(count)
     hopeless = count * np.exp(min(2 * (least + HOPELESS - price) / count, 50.0))
     fit = fit_flow(flow, model, deadline=deadline, hopeless_chi2=float(hopeless))
     score = np.inf
     if np.isfinite(fit.chi2) and fit.has_settled:
-        score = 0.5 * count * np.log(fit.chi2 / count + FLOOR) + sum(choice.price for choice in choices)
+        score = 0.5 * count * np.log(fit.chi2 / count + FLOOR) + price_of(choices)
         score += 0.5 * (len(fit.model.values) + fit.first_states) * np.log(count)
     return FlowLaw(with_constants(fit.model, choices), fit, float(score))
 
@@ -108,13 +120,15 @@ class FlowSearch:
     Args:
         flow: The measured runs with smooth paths.
         deadline: `time.monotonic` value after which the best so far are returned.
+        on_best: Called with every law that takes the lead.
     """
 
-    def __init__(self, flow: Flow, deadline: float) -> None:
-        self.flow, self.deadline = flow, deadline
+    def __init__(self, flow: Flow, deadline: float, on_best: Callable[[FlowLaw], None] | None = None) -> None:
+        self.flow, self.deadline, self.on_best = flow, deadline, on_best
         self.laws: dict[str, FlowLaw] = {}
         self.best: FlowLaw | None = None
         self.count = sum(each.size for each in flow.position)
+        self.smooth_chi2 = float(np.sum(linearised(flow, None).apart() ** 2))
 
     def run(self) -> list[FlowLaw]:
         """Finds laws, best first."""
@@ -137,9 +151,18 @@ class FlowSearch:
 
     def _is_perfect(self) -> bool:
         """Whether even a perfect fit could not pay for a dearer law."""
+        return self._gain_to(0.0) < WORTH_GOING_ON
+
+    def _is_as_good_as_any(self) -> bool:
+        """Whether even a law that fits as well as the smooth path, free as that is, could not pay for a dearer term."""
+        return self._gain_to(self.smooth_chi2) < WORTH_GOING_ON
+
+    def _gain_to(self, chi2: float) -> float:
+        """Nats that the best law would gain with a chi-squared."""
         if self.best is None:
-            return False
-        return bool(0.5 * self.count * np.log1p(self.best.fit.chi2 / self.count / FLOOR) < WORTH_GOING_ON)
+            return np.inf
+        now, then = (each / self.count + FLOOR for each in (self.best.fit.chi2, chi2))
+        return 0.5 * self.count * float(np.log(now / then))
 
     def _is_plain(self, target: int, tier: float) -> bool:
         """Whether an equation is so plain that no law with a dearer term could be plainer."""
@@ -147,32 +170,39 @@ class FlowSearch:
         if choice is None:
             return False
         each = 0.5 * np.log(self.count)
-        return choice.price + each * (len(choice.items) + len(choice.constants)) < tier + each + PLAINER
+        return price_of([choice]) + each * (len(choice.items) + len(choice.constants)) < tier + each + PLAINER
 
     def _is_open(self, tier: float) -> bool:
         """Whether terms of the next tier could make a better law."""
-        return not self._is_perfect() or not all(self._is_plain(d, tier) for d in range(len(self.flow.names)))
+        return not self._is_as_good_as_any() or not all(self._is_plain(d, tier) for d in range(len(self.flow.names)))
 
     def _round(self, cheapest: float, tier: float) -> None:
         """Searches every equation about the best law's path and lets whole laws compete."""
         near = self._near()
         flow, law = (near.fit.flow, near.fit.model) if near else (self.flow, None)
         about = linearised(flow, law)
-        has_time = tier > TIERS[0] and not self._is_perfect()
+        has_time = tier > TIERS[0] and not self._is_as_good_as_any()
         candidates = terms_of(flow.names, about.flow.nodes(), has_time=has_time)
         candidates = candidates.only(np.flatnonzero(candidates.costs <= tier))
         rates = about.rates()
         wanted = about.apart() + about.of_rates(rates)
         shortlists: list[list[Choice]] = []
         for target in range(len(flow.names)):
-            if self.best is not None and self._is_perfect() and self._is_plain(target, cheapest):
-                shortlists.append([self.best.choices[target]])
+            if self._is_as_good_as_any() and self._is_plain(target, cheapest):
+                shortlists.append([self.best.choices[target]] if self.best else [])
                 continue
             others = self._others(about, near, target)
-            regression = Regression(about, target, others, wanted, law is not None)
+            shared = self._shared(target)
+            regression = Regression(about, target, others, wanted, is_coupled=law is not None, shared=shared)
             most = MOST_PLAIN_TERMS if tier == TIERS[0] else MOST_TERMS
             shortlists.append(choices_of(regression, candidates, most, self.deadline))
         self._descend(flow, shortlists, is_near=near is not None)
+
+    def _shared(self, target: int) -> list[Item]:
+        """Terms of the best law's other equations, but for those that are cheap anyway."""
+        choices = self.best.choices if self.best is not None else ()
+        items = [item for d, choice in enumerate(choices) if d != target for item in choice.items]
+        return [item for item in items if item.price > SHARED]
 
     def _others(self, about: Linearised, near: FlowLaw | None, target: int) -> np.ndarray:
         """Responses of the other equations' terms, and of their inner constants."""
@@ -194,20 +224,28 @@ class FlowSearch:
         leader = self._tried(flow, [choices[0] for choices in shortlists])
         if self.best is not None and self.best.score <= leader.score:
             leader = self.best
-        for target, choices in enumerate(shortlists):
-            for choice in choices[:TRIED] if is_near else _champions(choices):
-                if self._is_late():
-                    break
-                changed = list(leader.choices)
-                changed[target] = choice
-                law = self._tried(flow, changed)
-                if law.score < leader.score:
-                    leader = law
+        for _ in range(SWEEPS):
+            before = leader
+            for target, choices in enumerate(shortlists):
+                for choice in choices[:TRIED] if is_near else _champions(choices):
+                    if self._is_late():
+                        break
+                    changed = list(leader.choices)
+                    changed[target] = choice
+                    law = self._tried(flow, changed)
+                    if law.score < leader.score:
+                        leader = law
+            if leader is before:
+                break
+        before = self.best
         self.best = self._rounded(flow, self._thinned(flow, leader)) if np.isfinite(leader.score) else None
+        if self.on_best is not None and self.best is not None and self.best is not before:
+            self.on_best(self.best)
 
     def _thinned(self, flow: Flow, law: FlowLaw) -> FlowLaw:
         """Drops terms from a whole law, the smallest first, as long as that makes it better."""
-        for target, place in sorted(self._shares(law), key=lambda pair: self._shares(law)[pair]):
+        shares = self._shares(law)
+        for target, place in sorted(shares, key=shares.__getitem__):
             choice = law.choices[target]
             if self._is_late() or len(choice.items) < 2:
                 continue
@@ -217,7 +255,7 @@ class FlowSearch:
             shorter = replace(choice, items=items, coefficients=coefficients, constants=constants)
             trial = self._tried(flow, [shorter if d == target else c for d, c in enumerate(law.choices)])
             # Without it the law still fits to the noise: such a term is the data's own error.
-            is_trifle = self._shares(law)[target, place] < TRIFLE and trial.fit.chi2 < self.count
+            is_trifle = shares[target, place] < TRIFLE and trial.fit.chi2 < self.count
             if trial.score < law.score or (is_trifle and np.isfinite(trial.score)):
                 return self._thinned(flow, trial)
         return law
@@ -257,11 +295,12 @@ class FlowSearch:
         return self.laws[key]
 
 
-def search_flow(flow: Flow, *, deadline: float) -> list[FlowLaw]:
+def search_flow(flow: Flow, *, deadline: float, on_best: Callable[[FlowLaw], None] | None = None) -> list[FlowLaw]:
     """Finds first-order laws, best first.
 
     Args:
         flow: The measured runs with smooth paths.
         deadline: `time.monotonic` value after which the best so far are returned.
+        on_best: Called with every law that takes the lead.
     """
-    return FlowSearch(flow, deadline).run()
+    return FlowSearch(flow, deadline, on_best).run()

@@ -20,9 +20,12 @@ from motionlaw.tools.pieces import Term, Variable
 
 # Nats for a piece of a difference of two coordinates, and of time.
 DIFFERENCE, TIME = 1.0, 3.0
-# Nats of a monomial: at least, for every degree, for every further coordinate. Rates of first order are mostly sums of
-# such: growth, decay, mass action, normal forms.
-MONOMIAL = (1.0, 0.6, 0.3)
+# Nats of a monomial by its degree, and what they are less for every further coordinate in it. Rates of first order are
+# mostly sums of such: growth, decay, mass action, normal forms. A source that never changes is rarer than decay.
+MONOMIALS = np.array([2.0, 1.3, 2.4, 3.2, 4.5, 5.5])
+MIXED = 0.2
+# Nats added to a term with a free scale that does not saturate (sin(k*x), exp(-k*x), …), and to roots and logarithms.
+FREE_SCALE, ROOT = 1.5, 1.0
 # Couplings by a difference u of two coordinates, in nats.
 COUPLINGS = {"sin(u)": 3.0, "cos(u)": 4.0, "tanh(u)": 4.5, "abs(u)*u": 4.5, "exp(-u)": 5.5, "abs(u)": 5.5}
 # Nats of a Hill function and of a logistic curve, and where their two constants are tried.
@@ -90,6 +93,16 @@ def items_of(candidates: Candidates, chosen: np.ndarray) -> list[Item]:
     return [Item(tuple(parts[k] for k in candidates.factors[j] if k < one), float(candidates.costs[j])) for j in chosen]
 
 
+def lonely_powers(items: Sequence[Item]) -> int:
+    """Number of powers of a coordinate among terms that do not hold the coordinate itself.
+
+    Source: marginality after Nelder (1977): a square is rarely meant where the plain term is missing.
+    """
+    keys = {item.key for item in items}
+    alone = [item.parts[0].expression for item in items if len(item.parts) == 1]
+    return sum(1 < _degree(part) < 9 and str(part.base) not in keys for part in alone)
+
+
 def terms_of(names: Sequence[str], nodes: np.ndarray, *, has_time: bool) -> Candidates:
     """Candidate terms on the nodes: those of the grammar, couplings by differences, saturations and thresholds.
 
@@ -103,13 +116,20 @@ def terms_of(names: Sequence[str], nodes: np.ndarray, *, has_time: bool) -> Cand
         variables.append(Variable(sympy.Symbol("t"), "time", TIME))
     found = with_saturations(candidate_terms(variables, [*names, "t"], nodes), names, nodes)
     degrees = np.array([_degree(part.expression) for part in found.parts] + [0])[found.factors]
-    is_monomial = np.all(degrees < 9, axis=1)
     size, count = degrees.sum(axis=1), np.count_nonzero(degrees, axis=1)
-    costs = np.where(
-        is_monomial, MONOMIAL[0] + MONOMIAL[1] * size + MONOMIAL[2] * np.maximum(count - 1, 0), found.costs
-    )
+    monomials = MONOMIALS[np.minimum(size, len(MONOMIALS) - 1)] - MIXED * np.maximum(count - 1, 0)
+    added = np.array([_surcharge(part) for part in found.parts] + [0.0])[found.factors].sum(axis=1)
+    costs = np.where(size < len(MONOMIALS), monomials, found.costs + added)
     order = np.argsort(costs, kind="stable")
     return Candidates(found.pieces, found.factors[order], costs[order], found.parts)
+
+
+def _surcharge(part: Term) -> float:
+    """What a part costs more in a rate of first order than in the grammar."""
+    if part.constants:
+        return 0.0 if _is_denominator(part) or len(part.constants) > 1 else FREE_SCALE
+    power = part.expression.as_base_exp()[1]
+    return ROOT if part.expression.has(sympy.log) or (power.is_Rational and not power.is_Integer) else 0.0
 
 
 def _degree(part: sympy.Expr) -> int:

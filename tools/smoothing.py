@@ -22,7 +22,7 @@ MOST_ROWS_OF_SPLINE = 400
 DEGREE, ROUGHNESS = 5, 3  # the penalty is the integral of the squared third derivative
 STIFFNESSES = np.geomspace(1e-12, 1e8, 81)
 # Noise that grows with the position: its constant part as a share of the position's root mean square.
-CONSTANT_PARTS = (0.03, 0.1, 0.3, 1.0)
+CONSTANT_PARTS = (0.05, 0.3, 1.0)
 # Noise is never believed to be less than this share of the spread: files and simulations are no finer.
 LEAST_NOISE = 2e-4
 # Nats that a dependence of the noise must gain to be believed.
@@ -106,6 +106,7 @@ class _Fitted:
     fitted: np.ndarray
     sigma: np.ndarray
     cost: float
+    is_log: bool = False
 
 
 class _Spline:
@@ -116,10 +117,11 @@ class _Spline:
         self.u = np.clip(self.clock(t), 0.0, 1.0)
         self.knots = make_interp_spline(self.u, np.zeros(len(t)), k=DEGREE).t
         self.basis = BSpline.design_matrix(self.u, self.knots, DEGREE).toarray()
-        self.roughness = _roughness(self.knots, len(t))
+        coefficients = np.linalg.inv(self.basis)  # from values at the rows
+        self.roughness = coefficients.T @ _roughness(self.knots, len(t)) @ coefficients
 
     def best_fit(self, values: np.ndarray) -> _Fitted:
-        """Fits one coordinate, with equal noise in all rows or noise that grows with the position: the likelier."""
+        """Fits one coordinate, or its logarithm, with equal noise in all rows or one that grows with the position."""
         best = equal = self._fit(values, np.ones(len(values)))
         is_uneven = False
         size = float(np.sqrt(np.mean(best.fitted**2)))
@@ -129,16 +131,24 @@ class _Spline:
             is_close = np.sum((values - trial.fitted) ** 2) < 2 * np.sum((values - equal.fitted) ** 2)
             if is_close and trial.cost + (0.0 if is_uneven else UNEVEN) < best.cost:
                 best, is_uneven = trial, True
+        if np.min(values) > 0:
+            # A positive quantity may vary by factors: its logarithm then bends evenly, and its noise is a share of it.
+            logarithm = self._fit(np.log(values), np.ones(len(values)))
+            free = 1 - ROUGHNESS / len(values)
+            cost = logarithm.cost + free * float(np.sum(np.log(values)))
+            if cost + UNEVEN < best.cost:
+                fitted = np.exp(logarithm.fitted)
+                best = _Fitted(fitted, logarithm.sigma * fitted, cost, is_log=True)
         return best
 
     def curve(self, best: _Fitted) -> Curve:
         """The curve of a fit, as a function of time."""
-        coefficients = np.linalg.solve(self.basis, best.fitted)
+        coefficients = np.linalg.solve(self.basis, np.log(best.fitted) if best.is_log else best.fitted)
         derivatives = [BSpline(self.knots, coefficients, DEGREE)]
         for _ in range(2):
             derivatives.append(derivatives[-1].derivative())
 
-        def at(times: np.ndarray, order: int) -> np.ndarray:
+        def plain(times: np.ndarray, order: int) -> np.ndarray:
             u = np.clip(self.clock(times), 0.0, 1.0)
             if order == 0:
                 return derivatives[0](u)
@@ -147,12 +157,18 @@ class _Spline:
                 return derivatives[1](u) * first
             return derivatives[2](u) * first**2 + derivatives[1](u) * self.clock(times, 2)
 
-        return Curve(at, best.sigma)
+        def exponential(times: np.ndarray, order: int) -> np.ndarray:
+            value = np.exp(plain(times, 0))
+            if order == 0:
+                return value
+            rate = plain(times, 1)
+            return value * (rate if order == 1 else rate**2 + plain(times, 2))
+
+        return Curve(exponential if best.is_log else plain, best.sigma)
 
     def _fit(self, values: np.ndarray, shape: np.ndarray) -> _Fitted:
         """The likeliest curve for noise of a given shape."""
-        scaled = np.linalg.solve(self.basis, np.diag(shape))  # from whitened values to coefficients
-        bending, modes = np.linalg.eigh(scaled.T @ self.roughness @ scaled)
+        bending, modes = np.linalg.eigh(shape[:, None] * self.roughness * shape)
         bending = np.maximum(bending, 0.0)
         bending[:ROUGHNESS] = 0.0
         bending /= bending[-1]

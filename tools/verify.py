@@ -26,6 +26,8 @@ WEAK_NMSE = 0.1
 NOISE_ALLOWED = 1.5
 # A path whose mean squared displacement grows slower than time to this power is diffusion, not motion under a force.
 DIFFUSIVE_EXPONENT = 1.4
+# A first-order law that leaves no more than this in units of the noise explains the path.
+EXPLAINED_CHI2 = 2.0
 # Seconds of a forecast for chaotic runs, in characteristic times.
 FORECAST_TIME_SCALES = 0.5
 
@@ -202,8 +204,10 @@ def why_no_motion(trajectories: Sequence[Trajectory]) -> str:
     return ""
 
 
-def why_diffusion(evidence: Evidence, check: Check) -> str:
+def why_diffusion(evidence: Evidence, rival: Rival, check: Check) -> str:
     """Says that the path is diffusion where it is and no law explains it, or returns an empty string."""
+    if rival.model.order == 1 and rival.fit.reduced_chi2 < EXPLAINED_CHI2:
+        return ""  # a motion that comes to rest spreads no faster than kicks do, but the law leaves only noise of it
     exponents, weights = [], []
     for run in evidence.runs:
         if len(run.trajectory.t) >= 40:
@@ -228,7 +232,7 @@ def why_diffusion(evidence: Evidence, check: Check) -> str:
 
 def verdict(evidence: Evidence, rival: Rival, check: Check) -> tuple[str, str]:
     """Status (``ok``, ``weak`` or ``refused``) of a law and the reason."""
-    diffusion = why_diffusion(evidence, check)
+    diffusion = why_diffusion(evidence, rival, check)
     if diffusion:
         return "refused", diffusion
     if check.nmse_fit is None or check.nmse_fit - NOISE_ALLOWED * check.noise_share > REFUSED_NMSE:
