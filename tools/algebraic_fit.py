@@ -17,6 +17,8 @@ from scipy.optimize import least_squares
 from motionlaw.tools.contest import IDLE
 from motionlaw.tools.equation import compile_rhs, ordered_terms
 
+# Scatter under proportional noise may exceed that under constant noise so many times, for a target of both signs.
+WORSE = 1.5
 # Misfit below this share of the target's variance is rounding of the numbers in the table, and no evidence.
 ROUNDING = 1e-20
 # Proportional noise does not shrink below this share of the target's size.
@@ -212,7 +214,11 @@ class _Curve:
         inputs[len(self._columns) :] = points.T[:, :, None]
         result = self._evaluate(inputs)[0]
         with np.errstate(all="ignore"):
-            slopes = (result[1 : count + 1] - result[count + 1 :]) / (2 * steps[:, None])
+            above, below = result[1 : count + 1], result[count + 1 :]
+            slopes = (above - below) / (2 * steps[:, None])
+            at_edge = ~np.isfinite(slopes)  # e.g. of an arc sine: from the side that has a value
+            one_sided = np.where(np.isfinite(above), above - result[0], result[0] - below) / steps[:, None]
+            slopes = np.where(at_edge, one_sided, slopes)
         return result[0], slopes.T
 
 
@@ -276,6 +282,9 @@ def fit_formula(formula: Formula, rows: Rows, *, noises: Sequence[str] | None = 
             values = None if sizes is None else _solve(curve, values, rows.y, sizes)
         if values is not None:
             trial = _judged(formula, curve, values, rows, sizes, noise)
+            # Where the target changes sign its share is no measure of noise if large rows could fit far better.
+            if noise == "proportional" and not has_one_sign and trial.noise_std > WORSE * best.noise_std:
+                continue
             best = min(best, trial, key=lambda each: each.misfit)
     return best
 

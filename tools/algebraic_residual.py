@@ -1,6 +1,7 @@
 """Whether what a law leaves of a table is white: no smooth function of the columns explains any of it.
 
-A flexible regression on the residual stands for all laws that were not tried. Leaves out time series, whose whiteness
+A flexible regression on the residual stands for all laws that were not tried, and so does the likeness of neighbouring
+rows (von Neumann's ratio over nearest neighbours). Leaves out time series, whose whiteness
 is another matter (`noise`).
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from itertools import combinations_with_replacement
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.stats import f as f_distribution
 from scipy.stats import rankdata
 
@@ -19,6 +21,8 @@ BY_CHANCE = 0.02
 SHARE = 0.2
 # Fewer rows than this say nothing.
 FEWEST = 60
+# Neighbours are alike if the mean square of their differences is so many errors below that of strangers.
+ALIKE = 3.0
 
 
 def is_white(residual: np.ndarray, columns: Mapping[str, np.ndarray], predicted: np.ndarray) -> bool:
@@ -48,7 +52,17 @@ def is_white(residual: np.ndarray, columns: Mapping[str, np.ndarray], predicted:
     count = int(np.sum(sure))
     total = float(residual @ residual)
     left = total - float(explained @ explained)
-    if left <= 0:
+    if left <= 0 or _is_smooth(residual, np.column_stack(ranks[:-1])):
         return False
     ratio = (total - left) / count / (left / (n - count))
     return bool(f_distribution.sf(ratio, count, n - count) > BY_CHANCE)
+
+
+def _is_smooth(residual: np.ndarray, places: np.ndarray) -> bool:
+    """Whether rows that lie close together have residuals more alike than chance gives."""
+    _, nearest = cKDTree(places).query(places, k=2)
+    steps = (residual - residual[nearest[:, 1]]) ** 2
+    centred = (residual - residual.mean()) ** 2
+    ratio = float(np.mean(steps) / (2 * np.mean(centred)))
+    error = float(np.std(steps / (2 * np.mean(centred)) - centred / np.mean(centred)) / np.sqrt(len(residual)))
+    return ratio < 1 - ALIKE * error

@@ -18,6 +18,7 @@ from motionlaw.tools.algebraic_fit import TRANSFORMS, Formula, Rows
 from motionlaw.tools.algebraic_groups import Pieces, pieces_of
 from motionlaw.tools.algebraic_loosen import loosened
 from motionlaw.tools.algebraic_powers import multiplying_columns
+from motionlaw.tools.algebraic_separable import separable_formulas
 from motionlaw.tools.algebraic_sums import sum_formulas, terms_of
 
 # A target that runs over more than this (in natural logarithms, one standard deviation) may have relative noise.
@@ -26,6 +27,8 @@ WIDE = 1.0
 MANY = 4000
 # This share of the rows may lie outside the range in which a transform has one way back.
 STRAY = 0.03
+# A product of shapes that leaves this share of what was left before ends the search.
+SEPARATED = 0.1
 # A target that runs over less than this is no angle whose sine would differ from it, and no logarithm.
 ANGLE = 0.5
 
@@ -71,6 +74,12 @@ def formula_families(
     families = [plain, pieces_of(rows, inner, angles=True), pieces_of(rows, inner, angles=True, differences=True)]
     if (best := leader()) and best.is_settled:
         yield from _about(rows, families[:1], inner, in_front, best.predicted, late)
+        if (best := leader()) and best.is_settled:
+            return
+    left = float(np.mean((rows.y - best.predicted) ** 2)) if best else rows.spread
+    products = separable_formulas(rows, left, late)
+    yield products
+    if products and (best := leader()) and np.mean((rows.y - best.predicted) ** 2) < SEPARATED * left:
         return
     for pieces in families[1:]:
         yield factor_formulas(rows, pieces, late=late)
