@@ -76,7 +76,7 @@ FORMS = {
         lambda z: _log_size(np.tanh(z)), np.tanh, sympy.tanh, (1.0,), (0.3, 1.0, 2.0), cost=0.8, most_cost=6.0
     ),
     "log": Form(
-        lambda z: _log_size(np.log(np.abs(z))), np.log, sympy.log, (1.0,), (3.0, 10.0, 100.0),
+        lambda z: _log_size(np.log(np.abs(z))), np.log, sympy.log, (1.0,), (),
         cost=0.8, most_cost=4.0, inverses=False,
     ),
     "sin": Form(
