@@ -192,6 +192,23 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
     return sorted(found.values(), key=lambda choice: choice.score)
 
 
+def choice_with(regression: Regression, item: Item, choices: Sequence[Choice]) -> Choice:
+    """The best choice that holds a term, beside up to two plain terms that other choices hold.
+
+    Args:
+        regression: The regression; the term is taken as shared with another equation.
+        item: The term, its inner constants as they were found there.
+        choices: Choices for this equation.
+    """
+    plain = {each.key: each for choice in choices for each in choice.items if not each.constants and each != item}
+    plainest = sorted(plain.values(), key=lambda each: each.price)[:PLAINEST]
+    regression.shared[item.key] = item
+    bases = (base for count in range(3) for base in combinations(plainest, count))
+    trials = (regression.fitted((*base, item), item.constants, steps=1) for base in bases)
+    best = min(trials, key=lambda choice: choice.score)
+    return regression.fitted(best.items, best.constants, steps=12)
+
+
 def _worth_of(regression: Regression, items: Sequence[Item]) -> Worth:
     constants = np.array([len(item.constants) for item in items])
     return regression.worth(

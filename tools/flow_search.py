@@ -18,7 +18,7 @@ import sympy
 
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.flow import FLOOR, Flow, FlowFit, Linearised, fit_flow, linearised, rates_of, slopes_of
-from motionlaw.tools.flow_regression import LONELY, SHARED, Choice, Regression, choices_of
+from motionlaw.tools.flow_regression import LONELY, SHARED, Choice, Regression, choice_with, choices_of
 from motionlaw.tools.flow_terms import Item, lonely_powers, rounded, terms_of
 
 # Largest choices for one equation: of plain terms, and of all.
@@ -38,6 +38,8 @@ PLAINER = 4.0
 TRIED = 4
 # Times that all equations have their turn.
 SWEEPS = 2
+# Terms dearer than this many nats are tried in two equations at once, so many of them.
+DEAR, MOST_EXCHANGED = 4.0, 6
 # A law nearer to the data than this many times the noise leads the path.
 NEAR = 3.0
 
@@ -187,6 +189,7 @@ class FlowSearch:
         rates = about.rates()
         wanted = about.apart() + about.of_rates(rates)
         shortlists: list[list[Choice]] = []
+        regressions: dict[int, Regression] = {}
         for target in range(len(flow.names)):
             if self._is_as_good_as_any() and self._is_plain(target, cheapest):
                 shortlists.append([self.best.choices[target]] if self.best else [])
@@ -196,7 +199,38 @@ class FlowSearch:
             regression = Regression(about, target, others, wanted, is_coupled=law is not None, shared=shared)
             most = MOST_PLAIN_TERMS if tier == TIERS[0] else MOST_TERMS
             shortlists.append(choices_of(regression, candidates, most, self.deadline))
+            regressions[target] = regression
         self._descend(flow, shortlists, is_near=near is not None)
+        self._exchange(flow, regressions, shortlists)
+
+    def _exchange(self, flow: Flow, regressions: dict[int, Regression], shortlists: Sequence[Sequence[Choice]]) -> None:
+        """Lets a dear term that one equation would like enter another at once: a flow between two quantities.
+
+        About the path of a wrong law neither equation alone may be the better for it.
+        """
+        if self.best is None:
+            return
+        liked: dict[str, tuple[int, Choice, Item]] = {}
+        for source in regressions:
+            for choice in shortlists[source][:TRIED]:
+                for item in choice.items:
+                    if item.price > DEAR:
+                        kept = item.with_constants({name: choice.constants[name] for name in item.constants})
+                        liked.setdefault(item.key, (source, choice, kept))
+        leader = self.best
+        for source, choice, item in list(liked.values())[:MOST_EXCHANGED]:
+            for target, regression in regressions.items():
+                if target == source or self._is_late():
+                    continue
+                changed = list(leader.choices)
+                changed[source] = choice
+                changed[target] = choice_with(regression, item, shortlists[target])
+                law = self._tried(flow, changed)
+                leader = law if law.score < leader.score else leader
+        if leader is not self.best:
+            self.best = self._rounded(flow, self._thinned(flow, leader))
+            if self.on_best is not None:
+                self.on_best(self.best)
 
     def _shared(self, target: int) -> list[Item]:
         """Terms of the best law's other equations, but for those that are cheap anyway."""
