@@ -31,9 +31,8 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
-# A law follows the motion to its noise up to this reduced chi-square; a motion turns back that goes at least this share
-# of its highest speed the other way.
-TO_THE_NOISE, TURNED = 1.5, 0.1
+# A motion turns back that goes at least this share of its highest speed the other way.
+TURNED = 0.1
 Progress = Callable[[str], None]
 OnBest = Callable[[Contest], None]
 
@@ -172,13 +171,13 @@ def _given(regime: Regime, laws: dict[float, dict[str, str]]) -> Regime:
     return replace(regime, law=mine[0]) if mine and not regime.law else regime
 
 
-def _is_no_flow(contest: Contest) -> bool:
+def _is_no_flow(evidence: Evidence) -> bool:
     """Whether laws of first order need not be sought: on a line such a law never turns back, unless time drives it.
 
-    Where the motion turns back and a law of second order follows it to its noise, nothing is left for one that does.
+    A law that time drives must be asked for with ``order="1"``: with enough of time in it one fits any motion.
     """
-    runs = contest.evidence.runs
-    if any(run.states.shape[1] != 2 for run in runs) or contest.ranked[0].fit.reduced_chi2 > TO_THE_NOISE:
+    runs = evidence.runs
+    if any(run.states.shape[1] != 2 for run in runs):
         return False
     velocity = np.concatenate([run.states[:, 1] for run in runs])
     return bool(min(velocity.max(), -velocity.min()) > TURNED * np.abs(velocity).max())
@@ -206,7 +205,7 @@ class _Search:
         contest = Contest(evidence, warnings=list(evidence.warnings))
         orders = {"1": (1,), "2": (2,), "auto": (2,) if self.has_velocity_meaning else (2, 1)}[self.settings.order]
         for order in orders:
-            if order == 1 and contest.ranked and _is_no_flow(contest):
+            if order == 1 and contest.ranked and _is_no_flow(evidence):
                 break
             self._enter(contest, order, is_quick)
         self._settle(contest)
