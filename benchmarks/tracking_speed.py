@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -99,14 +98,26 @@ def trackpy_locate(frames: list[np.ndarray]) -> int:
     return len(frames)
 
 
-def frames_per_second(job: Callable[[], int], repeat: int) -> float:
-    """Returns the median rate over a few runs."""
-    rates = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        count = job()
-        rates.append(count / (time.perf_counter() - start))
-    return statistics.median(rates)
+def frames_per_second(job: Callable[[], int]) -> float:
+    """Returns the rate of one run."""
+    start = time.perf_counter()
+    count = job()
+    return count / (time.perf_counter() - start)
+
+
+def in_turn(jobs: list[Callable[[], int]], repeat: int) -> np.ndarray:
+    """Times jobs one after the other, several rounds, so that other load meets all of them alike.
+
+    Returns:
+        Frames per second of wall time, and per second of CPU time of all threads, shape (repeat, jobs, 2).
+    """
+    rates = np.empty((repeat, len(jobs), 2))
+    for turn in range(repeat):
+        for number, job in enumerate(jobs):
+            wall, cpu = time.perf_counter(), time.process_time()
+            count = job()
+            rates[turn, number] = count / (time.perf_counter() - wall), count / (time.process_time() - cpu)
+    return rates
 
 
 def row(path: str, repeat: int) -> str:
@@ -115,28 +126,29 @@ def row(path: str, repeat: int) -> str:
 
     info = probe(path)
     click = track_video(path, objects=1).tracks[0]  # warms the caches up, and says where a subject is
-    decoded = frames_per_second(lambda: decode(path), repeat)
-    plain = frames_per_second(lambda: decode(path, "SLICE"), repeat)
-
     def tracked() -> int:
         track_video(path)
         return info.frame_count
 
-    ours = frames_per_second(tracked, repeat)
+    rates = in_turn([lambda: decode(path), lambda: decode(path, "SLICE"), tracked], repeat)
+    decoded, plain, ours = np.median(rates[..., 0], axis=0)
+    ratios = np.median(rates[:, 2:] / rates[:, :2], axis=0)  # of the same round
     few = grey_frames(path, PEER_FRAMES)
     k = int(np.argmax(np.isfinite(click.xyxy[:, 0])))
     x1, y1, x2, y2 = (int(value) for value in click.xyxy[k])
-    peers = [frames_per_second(lambda: lucas_kanade(path), 1)]
+    peers = [frames_per_second(lambda: lucas_kanade(path))]
     has_mil = hasattr(cv2, "TrackerMIL_create")
     peers.append(
-        frames_per_second(lambda: mil(few, (max(x1, 0), max(y1, 0), x2 - x1, y2 - y1)), 1) if has_mil else float("nan")
+        frames_per_second(lambda: mil(few, (max(x1, 0), max(y1, 0), x2 - x1, y2 - y1))) if has_mil else float("nan")
     )
-    peers.append(frames_per_second(lambda: trackpy_locate(few[:10]), 1))
+    peers.append(frames_per_second(lambda: trackpy_locate(few[:10])))
     cells = [f"{info.width}x{info.height}", f"{info.frame_count}", f"{decoded:.0f}", f"{plain:.0f}", f"{ours:.0f}"]
     cells += [
-        f"{ours / decoded:.2f}",
-        f"{ours / plain:.2f}",
+        f"{ratios[0, 0]:.2f}",
+        f"{ratios[1, 0]:.2f}",
+        f"{ratios[0, 1]:.2f}",
         f"{ours / info.fps:.1f}",
+        f"{np.median(rates[:, 2, 1]) / info.fps:.1f}",
         *(f"{rate:.0f}" for rate in peers),
     ]
     return f"| {'/'.join(Path(path).parts[-2:])} | " + " | ".join(cells) + " |"
@@ -186,7 +198,9 @@ def main() -> None:
     options = parser.parse_args()
     root = Path(os.environ.get("MOTIONLAW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     videos = options.videos or [str(root / clip) for clip in CLIPS if (root / clip).exists()]
-    print("Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and as PyAV comes (`SLICE`).")
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    print(f"{os.cpu_count()} cores{load}. Frames per second, median; decoding alone with all threads (PyAV `AUTO`) and")
+    print("as PyAV comes (`SLICE`). CPU time counts all threads: other load does not change it much.")
     print("MIL and trackpy are timed on frames already decoded.\n")
     names = (
         "clip",
@@ -197,7 +211,9 @@ def main() -> None:
         "tracking",
         "ratio",
         "ratio to default",
+        "ratio in CPU time",
         "x real time",
+        "x real time, one core",
     )
     names += ("OpenCV LK, 1 point", "OpenCV MIL", "trackpy.locate")
     print("| " + " | ".join(names) + " |\n|" + " --- |" * len(names))
