@@ -27,6 +27,8 @@ NOISE_FLOOR = 1e-4
 # Points marked in pictures err together by more than they scatter: lens, perspective, the edge of a patch.
 NOISE_FLOOR_OF_POINTS = 2e-3
 NOISE_FLOOR_OF_VIDEO = 1e-2
+# Share of that below which a change is no event: a picture at rest creeps a little while its coding settles.
+STILL_SHARE = 0.03
 FEWEST_ROWS = 4
 # Below this many rows the terms of a first-order law are chosen on all of them.
 FEW_ROWS_OF_FLOW = 100
@@ -259,8 +261,10 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
             warnings.append(f"{trajectory.name} has only {len(trajectory.t)} usable rows and was left out.")
             continue
         noise = noise_std(trajectory.t, trajectory.position)
-        happened = find_events(trajectory.t, trajectory.position, noise_std=noise)
-        stretches = find_regimes(trajectory.t, trajectory.position, noise_std=noise, events=happened)
+        spread = float(np.max(np.std(trajectory.position, axis=0)))
+        still = np.maximum(noise, noise_floor * STILL_SHARE * spread)
+        happened = find_events(trajectory.t, trajectory.position, noise_std=still)
+        stretches = find_regimes(trajectory.t, trajectory.position, noise_std=still, events=happened)
         events += happened
         for stretch in stretches:
             rows = slice(stretch.start, stretch.stop)

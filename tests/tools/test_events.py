@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from motionlaw.tools import events
+from motionlaw.tools.observe import NOISE_FLOOR_OF_VIDEO, gather_evidence
 from motionlaw.tools.trajectory import Trajectory
 
 FPS = 60.0
@@ -170,3 +171,15 @@ def test_steady_part_of_a_handled_record(shared_data) -> None:
     table = pd.read_csv(shared_data / "phone_pendulum" / "long_theta15.csv").to_numpy()
     rows = events.steady_oscillation(table[:, 0], table[:, 1])
     assert rows is not None and rows.start <= 1000 and rows.stop >= 1400
+
+
+def test_a_film_that_creeps_while_its_coding_settles_is_at_rest() -> None:
+    """A drift of a few noises, far below what tracking can be trusted to, is no motion before the release."""
+    t = np.arange(240) / 30
+    fall = np.where(t > 3, -0.5 * 120 * (t - 3) ** 2, 0.0)
+    creep = 0.15 * np.exp(-t / 0.3)
+    x = fall + creep + 0.03 * np.random.default_rng(0).normal(size=240)
+    run = Trajectory("cart", t, ("x",), x[:, None], units=("px",))
+    evidence = gather_evidence([run], noise_floor=NOISE_FLOOR_OF_VIDEO)
+    assert [regime.kind for regime in evidence.regimes] == ["rest", "motion"]
+    assert evidence.regimes[0].t_end == pytest.approx(3.0, abs=0.15)
