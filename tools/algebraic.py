@@ -29,6 +29,7 @@ from motionlaw.tools.algebraic_fit import (
 from motionlaw.tools.algebraic_residual import is_white
 from motionlaw.tools.algebraic_search import Leader, formula_families
 from motionlaw.tools.algebraic_table import StaticTable, read_static
+from motionlaw.tools.algebraic_units import foreign_cost, known_dimensions
 from motionlaw.tools.discovery import SHORT, DiscoverySettings
 from motionlaw.tools.doubts import POSSIBLE
 from motionlaw.tools.equation import coefficient_unit, compile_rhs, format_expr, parse
@@ -151,6 +152,8 @@ def _contest(
 
     if len(rows.y) > MOST_ROWS:
         rows = rows.only(np.sort(rng.permutation(len(rows.y))[:MOST_ROWS]))
+    dimensions = known_dimensions(table.units)
+    rows = replace(rows, dimensions=dimensions)
     outsiders: list[Formula] = []
     for engine in (name for name in settings.sr if name != "search"):
         limit = max(1.0, (deadline - time.monotonic()) / len(settings.sr))
@@ -167,10 +170,13 @@ def _contest(
     for number, family in enumerate(formula_families(rows, is_late, leader)):
         if number and "search" not in settings.sr:
             break  # the constant is always there to be beaten
-        for formula in family:
+        for proposed in family:
             if is_late() and len(fitted) > 1:
                 return rank(fitted, rows), True, outsiders
-            if formula.key not in tried:
+            formula = proposed
+            if dimensions is not None and number:
+                formula = replace(formula, foreign=foreign_cost(formula, table.target, dimensions))
+            if formula.key not in tried and np.isfinite(formula.foreign):
                 tried.add(formula.key)
                 fitted.append(fit_formula(formula, rows))
         if is_late():

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -92,7 +93,7 @@ class _Problem:
         """Description length of factors with whatever exponents fit best."""
         return float(self.score(self.left(factors), sum(factor.cost for factor in factors)))
 
-    def score(self, left: float | np.ndarray, cost: float | np.ndarray) -> float | np.ndarray:
+    def score(self, left: Any, cost: Any) -> Any:
         """Description length in nats of what is left and what it costs."""
         floor = 1e-22 * float(self.rest @ self.rest) + 1e-300
         return len(self.rest) * np.log(left + floor) + 2 * self.price * cost
@@ -108,7 +109,7 @@ def _problem(rows: Rows, pieces: Pieces, names: Sequence[str], goal: Goal) -> _P
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(kept)), bases]) * weights[:, None])
     rest = goal.values[few] * weights
     rest = rest - basis @ (basis.T @ rest)
-    part = Pieces(pieces.expressions, pieces.columns, pieces.values[kept], pieces.costs)
+    part = replace(pieces, values=pieces.values[kept])
     return _Problem(part, weights, basis, rest, 0.5 * (np.log(len(rows.y)) + CHOICE))
 
 
@@ -138,6 +139,8 @@ def _blocks(
             part = indices[start : start + width]
             values = problem.pieces.of(listed[part])
             scans = _scans(form, values)
+            if not form.is_exponential and name != "piece":  # a bare group in a function must be a pure number
+                scans[: len(form.exact), ~problem.pieces.are_numbers(listed[part])] = np.nan
             with np.errstate(all="ignore"):
                 logs = form.log(values[:, None, :] * scans[None]).reshape(len(values), -1)
             count = len(form.exact)

@@ -8,7 +8,7 @@ explains the formula's own misfit better. Leaves out where formulas come from (`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sympy
@@ -66,9 +66,9 @@ TRANSFORMS = {
 CHOICE = 5.0
 # The prior: what a piece of a formula costs beyond its constants, in free constants.
 COLUMN, FUNCTION, INNER_SUM, ODD_POWER, NUMBER = 0.25, 0.8, 0.1, 0.8, 0.5
-# What a root costs that is not square, and a number added to one bare column, or an exponential of it: few columns have
+# What a third root costs (a fourth root twice that), and a number added to one bare column, or an exponential of it: few columns have
 # their natural scale as their unit.
-ODD_ROOT, BARE = 1.3, 0.5
+ODD_ROOT, BARE = 1.2, 0.5
 # An exponent that is no plain fraction is long odds in nature; this is what it costs beside its constant.
 FREE_POWER = 1.5
 POWERS = {1: 0.0, 2: 0.25, 3: 0.55, sympy.Rational(1, 2): 0.5, sympy.Rational(3, 2): 0.65}
@@ -91,11 +91,13 @@ class Rows:
         columns: The predictors by name, each of shape (n,).
         y: The target, shape (n,).
         stderr: Stated standard errors of the target, shape (n,), or ``None``.
+        dimensions: Vectors of dimensions of the columns, ``None`` unless those of all are known.
     """
 
     columns: dict[str, np.ndarray]
     y: np.ndarray
     stderr: np.ndarray | None = None
+    dimensions: Mapping[str, np.ndarray] | None = None
 
     @property
     def spread(self) -> float:
@@ -105,7 +107,8 @@ class Rows:
     def only(self, chosen: np.ndarray) -> Rows:
         """The rows of a mask or list of indices."""
         columns = {name: values[chosen] for name, values in self.columns.items()}
-        return Rows(columns, self.y[chosen], None if self.stderr is None else self.stderr[chosen])
+        stderr = None if self.stderr is None else self.stderr[chosen]
+        return Rows(columns, self.y[chosen], stderr, self.dimensions)
 
 
 @dataclass(frozen=True)
@@ -121,17 +124,20 @@ class Formula:
         misfit: -2·log-likelihood up to a constant that all formulas share, infinite before the fit.
         noise_std: Scatter of the rows about the formula, in the target's unit.
         noise: ``"constant"``, ``"proportional"`` (to y) or ``"stated"``.
+        score: Description length, lower is better; infinite before `rank`.
+        foreign: What units cost it, in free constants (`algebraic_units`).
     """
 
     inside: sympy.Expr
     values: Mapping[str, float]
     transform: str = ""
     source: str = "search"
-    stderr: Mapping[str, float] | None = None
+    stderr: Mapping[str, float] = field(default_factory=dict)
     misfit: float = np.inf
     noise_std: float = np.nan
     noise: str = "constant"
     score: float = np.inf
+    foreign: float = 0.0
 
     @property
     def outside(self) -> sympy.Expr:
@@ -149,7 +155,7 @@ class Formula:
     def cost(self) -> float:
         """How exotic the formula is, in free constants."""
         terms = sympy.Add.make_args(self.inside)
-        return len(self.values) + sum(map(weight, terms)) + TRANSFORMS[self.transform].cost
+        return len(self.values) + sum(map(weight, terms)) + TRANSFORMS[self.transform].cost + self.foreign
 
     def expression(self) -> sympy.Expr:
         """The target as an expression in the columns alone."""
@@ -171,7 +177,8 @@ def weight(node: sympy.Expr) -> float:
     if node.is_Pow:
         if not node.exp.is_Number:
             return weight(node.base) + weight(node.exp) + FREE_POWER
-        odd = ODD_POWER if node.exp.is_Integer else ODD_ROOT
+        root = node.exp.q if node.exp.is_Rational else 4
+        odd = ODD_POWER if root <= 2 else ODD_ROOT * (root - 2)
         return weight(node.base) + POWERS.get(abs(node.exp), odd) + (NEGATIVE if node.exp < 0 else 0.0)
     parts = sum(map(weight, node.args))
     if node.is_Add:
@@ -280,7 +287,7 @@ def fit_formula(formula: Formula, rows: Rows, *, noises: Sequence[str] | None = 
             predicted = curve.at(values)[0]
             sizes = _shape(predicted) if np.all(np.sign(predicted) == np.sign(rows.y)) or not has_one_sign else None
             values = None if sizes is None else _solve(curve, values, rows.y, sizes)
-        if values is not None:
+        if values is not None and sizes is not None:
             trial = _judged(formula, curve, values, rows, sizes, noise)
             # Where the target changes sign its share is no measure of noise if large rows could fit far better.
             if noise == "proportional" and not has_one_sign and trial.noise_std > WORSE * best.noise_std:
@@ -389,7 +396,7 @@ def _tie(formula: Formula, first: str, second: str) -> int:
 
 def linear_terms(formula: Formula) -> list[tuple[str, sympy.Expr]]:
     """The constants that multiply a term of ``inside``, each with its term, in the order in which they are printed."""
-    found = []
+    found: list[tuple[str, sympy.Expr]] = []
     for term in ordered_terms(formula.inside):
         symbols = [factor for factor in sympy.Mul.make_args(term) if factor.is_Symbol]
         names = [symbol.name for symbol in symbols if symbol.name.startswith("_c")]

@@ -7,7 +7,7 @@ Leaves out what is done with them: sums (`algebraic_sums`) and factors (`algebra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -36,12 +36,20 @@ class Pieces:
         columns: How many of them are columns.
         values: Values, shape (n, P).
         costs: How many columns a piece counts for, shape (P,).
+        dimensions: Dimensions of the pieces, shape (P, D), if they are known.
     """
 
     expressions: tuple[sympy.Expr, ...]
     columns: int
     values: np.ndarray
     costs: np.ndarray
+    dimensions: np.ndarray | None = None
+
+    def are_numbers(self, powers: np.ndarray) -> np.ndarray:
+        """Whether groups may be pure numbers, shape (G, P) -> (G,)."""
+        if self.dimensions is None:
+            return np.ones(len(powers), dtype=bool)
+        return ~np.any(np.abs(powers @ self.dimensions) > 1e-9, axis=1)
 
     def of(self, powers: np.ndarray) -> np.ndarray:
         """Values of groups given by their exponents, shape (G, P) -> (n, G); NaN where a root is of a negative."""
@@ -106,8 +114,26 @@ def pieces_of(rows: Rows, names: Sequence[str], *, angles: bool = False, differe
         if a in turning and b in turning:
             expressions += [sympy.cos(a - b), sympy.sin(a - b)]
             costs += [2.0 + PIECE] * 2
+    dimensions = None
+    if rows.dimensions is not None:
+        expressions, costs, dimensions = _like_with_like(expressions, costs, rows.dimensions)
     values = compile_rhs(expressions, list(rows.columns))(np.array(list(rows.columns.values()))).T
-    return Pieces(tuple(expressions), len(symbols), values, np.array(costs))
+    return Pieces(tuple(expressions), len(symbols), values, np.array(costs), dimensions)
+
+
+def _like_with_like(
+    expressions: list[sympy.Expr], costs: list[float], dimensions: Mapping[str, np.ndarray]
+) -> tuple[list[sympy.Expr], list[float], np.ndarray]:
+    """The pieces that mix no dimensions, with theirs."""
+    kept, vectors = [], []
+    for place, expression in enumerate(expressions):
+        own = [dimensions[symbol.name] for symbol in expression.free_symbols]
+        if any(np.any(each != own[0]) for each in own) or (expression.is_Function and np.any(own[0])):
+            continue
+        kept.append(place)
+        vectors.append(own[0])
+    width = len(next(iter(dimensions.values())))
+    return [expressions[k] for k in kept], [costs[k] for k in kept], np.array(vectors).reshape(-1, width)
 
 
 def groups(pieces: Pieces, most: int, *, both_signs: bool) -> np.ndarray:

@@ -102,7 +102,7 @@ def _product(
     """A set of factors with its exponents, the surest rounded first; ``None`` where they make no law."""
     kept = np.flatnonzero(goal.rows)
     few = np.linspace(0, len(kept) - 1, min(len(kept), MOST_ROWS)).astype(int)
-    part = Pieces(pieces.expressions, pieces.columns, pieces.values[kept[few]], pieces.costs)
+    part = replace(pieces, values=pieces.values[kept[few]])
     with np.errstate(all="ignore"):
         logs = [FORMS[factor.form].log(factor.k * part.of(np.array([factor.powers]))) for factor in factors]
     matrix = np.column_stack([np.ones(len(few)), bases[kept[few]], *logs]) * goal.weights[few, None]

@@ -9,7 +9,7 @@ Source: backfitting after Friedman & Stuetzle (1981), with products in place of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -192,7 +192,7 @@ def _valued(names: tuple[str, ...], point: np.ndarray, x: np.ndarray) -> np.ndar
     return result
 
 
-def _formula(rows: Rows, names: list[str], chosen: tuple[_Match, ...]) -> Formula:
+def _formula(rows: Rows, names: list[str], chosen: Sequence[_Match]) -> Formula:
     """The product of the columns' shapes with named constants."""
     values: dict[str, float] = {"_c1": 1.0}
     parts: list[sympy.Expr] = [sympy.Symbol("_c1")]
@@ -201,7 +201,8 @@ def _formula(rows: Rows, names: list[str], chosen: tuple[_Match, ...]) -> Formul
         size = size * _valued(match.names, match.constants, rows.columns[name])
         place = 0
         for number, shape_name in enumerate(match.names):
-            shape, numbers = SHAPES[shape_name], []
+            shape = SHAPES[shape_name]
+            numbers: list[sympy.Expr] = []
             for value in match.constants[place : place + SHAPES[shape_name].constants]:
                 constant = f"_k{column}{'ab'[number]}{len(numbers)}"
                 if shape_name == "power" and abs(value - round(value)) < 0.05 and round(value):

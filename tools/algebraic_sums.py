@@ -7,8 +7,9 @@ Leaves out choosing among subsets (`subsets`) and the fit to y itself (`algebrai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import sympy
@@ -95,18 +96,34 @@ def _lone(rows: Rows, pieces: Pieces) -> list[tuple[sympy.Expr, dict[str, float]
             found += [(sympy.exp(-(x**2)), {}), (sympy.tanh(x), {})]
         rate, omega = f"_k{index}e", f"_k{index}w"
         both = np.concatenate((-RATES, RATES)) / span
-        best = _best(both, lambda r, v=values: [np.exp(r * (v - v.mean()))], centred)
+        best = _best(both, partial(_growth, values), centred)
         found.append((sympy.exp(sympy.Symbol(rate) * x), {rate: best}))
-        best = _best(TURNS / span, lambda r, v=values: [np.sin(r * v), np.cos(r * v)], centred)
+        best = _best(TURNS / span, partial(_turns, values), centred)
         found += [(function(sympy.Symbol(omega) * x), {omega: best}) for function in (sympy.sin, sympy.cos)]
         if np.min(values) >= 0:
             half = f"_k{index}s"
-            best = _best(RATES * np.median(values) / 2, lambda r, v=values: [1 / (r + v)], centred)
+            best = _best(RATES * np.median(values) / 2, partial(_saturation, values), centred)
             found.append((1 / (sympy.Symbol(half) + x), {half: best}))
             power = f"_p{index}s"
-            best = _best(np.array([0.2, 0.35, 0.7, 1.4, 2.5, 4.0]), lambda r, v=values: [v**r], centred)
+            best = _best(np.array([0.2, 0.35, 0.7, 1.4, 2.5, 4.0]), partial(_power, values), centred)
             found.append((x ** sympy.Symbol(power), {power: best}))
     return found
+
+
+def _growth(values: np.ndarray, rate: float) -> list[np.ndarray]:
+    return [np.exp(rate * (values - values.mean()))]
+
+
+def _turns(values: np.ndarray, rate: float) -> list[np.ndarray]:
+    return [np.sin(rate * values), np.cos(rate * values)]
+
+
+def _saturation(values: np.ndarray, half: float) -> list[np.ndarray]:
+    return [1 / (half + values)]
+
+
+def _power(values: np.ndarray, power: float) -> list[np.ndarray]:
+    return [values**power]
 
 
 def _best(rates: np.ndarray, shapes: Callable[[float], list[np.ndarray]], centred: np.ndarray) -> float:
@@ -183,7 +200,7 @@ def _in_front(rows: Rows, powers: Mapping[str, sympy.Rational]) -> tuple[sympy.E
 
 
 def _formula(
-    terms: Terms, chosen: Sequence[int], columns: np.ndarray, goal: np.ndarray, transform: str, factor: sympy.Expr
+    terms: Terms, chosen: np.ndarray, columns: np.ndarray, goal: np.ndarray, transform: str, factor: sympy.Expr
 ) -> Formula:
     """A sum of terms with named constants."""
     scale = np.maximum(np.linalg.norm(columns, axis=1), 1e-300)

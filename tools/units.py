@@ -15,21 +15,30 @@ import sympy
 
 from motionlaw.tools.errors import UserError
 
-# Powers of length, time, mass and image length. Pixels are no metres until a scale says so.
-_LENGTH, _TIME, _MASS, _IMAGE = (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)
-_NONE = (0, 0, 0, 0)
-_DIMENSIONS: dict[str, tuple[int, int, int, int]] = {
+# Powers of length, time, mass, image length, current, temperature, amount. Pixels are no metres until a scale says so.
+_LENGTH, _TIME, _MASS, _IMAGE, _CURRENT, _HEAT, _AMOUNT = (tuple(int(i == k) for i in range(7)) for k in range(7))
+_NONE = (0,) * 7
+_DIMENSIONS: dict[str, tuple[int, ...]] = {
     "m": _LENGTH, "km": _LENGTH, "cm": _LENGTH, "mm": _LENGTH, "um": _LENGTH, "nm": _LENGTH,
-    "in": _LENGTH, "ft": _LENGTH,
-    "s": _TIME, "ms": _TIME, "us": _TIME, "min": _TIME, "h": _TIME, "Hz": (0, -1, 0, 0),
+    "in": _LENGTH, "ft": _LENGTH, "AU": _LENGTH, "pc": _LENGTH, "kpc": _LENGTH, "Mpc": _LENGTH,
+    "s": _TIME, "ms": _TIME, "us": _TIME, "min": _TIME, "h": _TIME, "d": _TIME, "yr": _TIME,
+    "Hz": (0, -1, 0, 0, 0, 0, 0), "kHz": (0, -1, 0, 0, 0, 0, 0),
     "kg": _MASS, "g": _MASS, "mg": _MASS,
-    "N": (1, -2, 1, 0), "J": (2, -2, 1, 0), "W": (2, -3, 1, 0), "Pa": (-1, -2, 1, 0),
+    "N": (1, -2, 1, 0, 0, 0, 0), "kN": (1, -2, 1, 0, 0, 0, 0), "mN": (1, -2, 1, 0, 0, 0, 0),
+    "J": (2, -2, 1, 0, 0, 0, 0), "kJ": (2, -2, 1, 0, 0, 0, 0), "eV": (2, -2, 1, 0, 0, 0, 0),
+    "W": (2, -3, 1, 0, 0, 0, 0), "kW": (2, -3, 1, 0, 0, 0, 0),
+    "Pa": (-1, -2, 1, 0, 0, 0, 0), "kPa": (-1, -2, 1, 0, 0, 0, 0), "bar": (-1, -2, 1, 0, 0, 0, 0),
+    "L": (3, 0, 0, 0, 0, 0, 0), "mL": (3, 0, 0, 0, 0, 0, 0),
+    "A": _CURRENT, "mA": _CURRENT, "C": (0, 1, 0, 0, 1, 0, 0),
+    "V": (2, -3, 1, 0, -1, 0, 0), "mV": (2, -3, 1, 0, -1, 0, 0),
+    "ohm": (2, -3, 1, 0, -2, 0, 0), "F": (-2, 4, -1, 0, 2, 0, 0), "H": (2, -2, 1, 0, -2, 0, 0),
+    "T": (0, -2, 1, 0, -1, 0, 0), "K": _HEAT, "mol": _AMOUNT,
     "px": _IMAGE, "rad": _NONE, "deg": _NONE, "1": _NONE,
 }  # fmt: skip
 _ALIASES = {"pixel": "px", "pixels": "px", "°": "deg", "sec": "s", "second": "s", "metre": "m", "meter": "m"}
-_ALIASES |= {"µm": "um", "μm": "um"}
+_ALIASES |= {"µm": "um", "μm": "um", "Ω": "ohm", "Ohm": "ohm", "day": "d", "days": "d", "year": "yr", "years": "yr"}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-zµμ°]+|1)|(?P<power>\^|\*\*)\s*(?P<exponent>[+-]?\d+|\([+-]?\d+(?:/\d+)?\))|(?P<sign>[*/·()]))"
+    r"\s*(?:(?P<name>[A-Za-zµμ°Ω]+|1)|(?P<power>\^|\*\*)\s*(?P<exponent>[+-]?\d+|\([+-]?\d+(?:/\d+)?\))|(?P<sign>[*/·()]))"
 )
 _SUPERSCRIPTS = str.maketrans({"²": "^2", "³": "^3", "⁻": "-"})
 
@@ -51,8 +60,8 @@ class Unit:
 
     @property
     def dimension(self) -> tuple[Fraction, ...]:
-        """Powers of length, time, mass and image length."""
-        total = [Fraction(0)] * 4
+        """Powers of length, time, mass, image length, current, temperature and amount."""
+        total = [Fraction(0)] * len(_NONE)
         for name, power in self.powers:
             for index, part in enumerate(_DIMENSIONS[name]):
                 total[index] += part * power
