@@ -66,8 +66,8 @@ TRANSFORMS = {
 CHOICE = 5.0
 # The prior: what a piece of a formula costs beyond its constants, in free constants.
 COLUMN, FUNCTION, INNER_SUM, ODD_POWER, NUMBER = 0.25, 0.8, 0.1, 0.8, 0.5
-# What a third root costs (a fourth root twice that), and a number added to one bare column, or an exponential of it: few columns have
-# their natural scale as their unit.
+# What a third root costs (a fourth root twice that), and a number added to one bare column, or an exponential of it:
+# few columns have their natural scale as their unit.
 ODD_ROOT, BARE = 1.2, 0.5
 # An exponent that is no plain fraction is long odds in nature; this is what it costs beside its constant.
 FREE_POWER = 1.5
