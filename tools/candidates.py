@@ -87,7 +87,8 @@ class Candidates:
         Returns:
             The candidates and the places of the new ones.
         """
-        count, parts = len(self.parts), []
+        count = len(self.parts)
+        parts: list[Term] = []
         moved: dict[int, int] = {}
         for k in np.unique(self.factors[list(support)]):
             if k < count and self.parts[k].constants:
@@ -146,7 +147,7 @@ def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values:
     parts = [part for some, _, _ in found for part in some]
     owner = np.repeat(np.arange(len(found)), [len(some) for some, _, _ in found])
     is_power = np.array([flag for _, flags, _ in found for flag in flags], dtype=bool)
-    is_time = np.array([variables[k].kind == "time" for k in owner], dtype=bool)
+    is_time = np.array([variables[k].kind == "time" for k in owner.tolist()], dtype=bool)
     factors, costs = _products(parts, owner, is_power, is_time)
     order = np.argsort(costs, kind="stable")[:MOST_TERMS]
     pieces = np.concatenate([*(each for _, _, each in found), np.ones((1, np.shape(values)[1]))])

@@ -271,9 +271,9 @@ class FlowSearch:
                         leader = law
             if leader is before:
                 break
-        before = self.best
+        best_before = self.best
         self.best = self._rounded(flow, self._thinned(flow, leader)) if np.isfinite(leader.score) else None
-        if self.on_best is not None and self.best is not None and self.best is not before:
+        if self.on_best is not None and self.best is not None and self.best is not best_before:
             self.on_best(self.best)
 
     def _thinned(self, flow: Flow, law: FlowLaw) -> FlowLaw:

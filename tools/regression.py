@@ -391,7 +391,8 @@ def _distinct(ranked: Sequence[Fitted]) -> list[Fitted]:
 
 def _triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left."""
-    return np.linalg.qr(np.column_stack([columns.T, target]), mode="r")
+    triangle: np.ndarray = np.asarray(np.linalg.qr(np.column_stack([columns.T, target]), mode="r"))
+    return triangle
 
 
 def _solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

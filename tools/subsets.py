@@ -140,7 +140,8 @@ def _best(scores: np.ndarray, level: _Level, count: int, seen: set[tuple[int, ..
     most = min(4 * count + 20, flat.size)
     nearest = np.argpartition(flat, most - 1)[:most] if most < flat.size else np.arange(flat.size)
     nearest = nearest[np.argsort(flat[nearest], kind="stable")]
-    parents, chosen = [], []
+    parents: list[int] = []
+    chosen: list[int] = []
     for index in nearest:
         if not np.isfinite(flat[index]) or len(parents) == count:
             break
