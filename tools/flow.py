@@ -277,6 +277,8 @@ def fit_flow(
         if step is None:
             return best
         moved, values, largest, chi2, count = step
+        if not (np.all(np.isfinite(values)) and np.isfinite(chi2)):
+            return best
         model = model.with_values(values)
         flow = moved
         if largest < 1.0 or chi2 < best.chi2:

@@ -62,7 +62,7 @@ def rank_first_order(rivals: Sequence[Rival], evidence: Evidence) -> list[Rival]
     each = np.log(max(evidence.values_fitted, 3))
     scored: dict[str, Rival] = {}
     for rival in rivals:
-        if not np.isfinite(rival.fit.chi2):
+        if not (np.isfinite(rival.fit.chi2) and np.all(np.isfinite(rival.model.values))):
             continue
         misfit = rival.fit.chi2 / rival.fit.count + FLOOR
         score = float(rival.fit.count * np.log(misfit) + (each + CHOICE) * rival.cost)

@@ -116,7 +116,7 @@ class Regression:
         for _ in range(steps if names else 1):
             blocks = [self.columns(item, values) for item in items]
             misfit, solution = self._misfit(blocks)
-            if misfit < least:
+            if misfit < least and all(np.isfinite(list(values.values()))):
                 is_settled = least - misfit < 1e-3 * misfit
                 best = replace(best, coefficients=solution, constants=dict(values))
                 least, blocks_of_best, damping = misfit, blocks, damping / 5

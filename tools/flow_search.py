@@ -142,7 +142,9 @@ class FlowSearch:
                     break
             if self._is_late() or not self._is_open(tier):
                 break
-        return sorted(self.laws.values(), key=lambda law: law.score)
+        # Laws that score better than the best hold trifles, which were taken from it.
+        least = self.best.score if self.best is not None else -np.inf
+        return sorted((law for law in self.laws.values() if law.score >= least), key=lambda law: law.score)
 
     def _near(self) -> FlowLaw | None:
         """The best law if it is near enough to the data to lead the path."""

@@ -22,10 +22,11 @@ from motionlaw.tools.pieces import Term, Variable
 DIFFERENCE, TIME = 1.0, 3.0
 # Nats of a monomial by its degree, and what they are less for every further coordinate in it. Rates of first order are
 # mostly sums of such: growth, decay, mass action, normal forms. A source that never changes is rarer than decay.
-MONOMIALS = np.array([2.0, 1.3, 2.4, 3.2, 4.5, 5.5])
+MONOMIALS = np.array([2.4, 1.3, 2.4, 3.2, 4.5, 5.5])
 MIXED = 0.2
-# Nats added to a term with a free scale that does not saturate (sin(k*x), exp(-k*x), …), and to roots and logarithms.
-FREE_SCALE, ROOT = 1.5, 1.0
+# Nats added to a term with a free scale that does not saturate (sin(k*x), exp(-k*x), …), to roots, logarithms and
+# exponentials, and to a cosine: a turning coordinate is at rest at zero more often than a quarter turn from it.
+FREE_SCALE, CURVED, COSINE = 1.5, 1.0, 1.5
 # Couplings by a difference u of two coordinates, in nats.
 COUPLINGS = {"sin(u)": 3.0, "cos(u)": 4.0, "tanh(u)": 4.5, "abs(u)*u": 4.5, "exp(-u)": 5.5, "abs(u)": 5.5}
 # Nats of a Hill function and of a logistic curve, and where their two constants are tried.
@@ -128,8 +129,11 @@ def _surcharge(part: Term) -> float:
     """What a part costs more in a rate of first order than in the grammar."""
     if part.constants:
         return 0.0 if _is_denominator(part) or len(part.constants) > 1 else FREE_SCALE
+    if part.expression.func is sympy.cos:
+        return COSINE
     power = part.expression.as_base_exp()[1]
-    return ROOT if part.expression.has(sympy.log) or (power.is_Rational and not power.is_Integer) else 0.0
+    is_root = bool(power.is_Rational and not power.is_Integer)
+    return CURVED if is_root or part.expression.has(sympy.log, sympy.exp) else 0.0
 
 
 def _degree(part: sympy.Expr) -> int:
