@@ -87,7 +87,7 @@ def call_all(
             while waiting or running:
                 while waiting and len(running) < workers:
                     index, (function, arguments) = waiting.pop()
-                    running.append(_start(index, function, arguments, Path(folder) / f"{index}.txt", seconds))
+                    _start(running, index, function, arguments, Path(folder) / f"{index}.txt", seconds)
                 patience = max(0.0, min(each.deadline for each in running) - time.monotonic())
                 ready = wait([each.connection for each in running], timeout=patience)
                 over = [e for e in running if e.connection in ready or time.monotonic() > e.deadline]
@@ -100,15 +100,21 @@ def call_all(
 
 
 def _start(
-    index: int, function: Callable[..., Any], arguments: tuple[Any, ...], log: Path, seconds: float
-) -> _Running:
+    running: list[_Running],
+    index: int,
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    log: Path,
+    seconds: float,
+) -> None:
+    """Starts a child and puts it on the list, first of all: Ctrl-C at any moment must find it there."""
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(target=_child, args=(theirs, str(log), seconds, function, arguments))
     sys.stdout.flush()  # a forked child must not print what its parent has not yet
     sys.stderr.flush()
+    running.append(_Running(index, process, ours, log, time.monotonic() + seconds))
     process.start()
     theirs.close()  # so that the end of the child is the end of the pipe
-    return _Running(index, process, ours, log, time.monotonic() + seconds)
 
 
 def _child(
@@ -149,8 +155,9 @@ _TOO_LATE, _DIED = object(), object()
 def _kill(each: _Running, *, is_done: bool = False) -> None:
     if is_done:
         each.process.join(1.0)
-    each.process.kill()
-    each.process.join()
+    if each.process.pid is not None:  # else Ctrl-C came before it was started
+        each.process.kill()
+        each.process.join()
     each.connection.close()
 
 
