@@ -21,6 +21,7 @@ from motionlaw.tools.flow_contest import rank_first_order, searched_first_order
 from motionlaw.tools.hypotheses import catalogue_rivals, engine_rivals, proposed_rivals, searched_rivals
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
+from motionlaw.tools.rate_search import rate_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -260,7 +261,9 @@ class _Search:
     def _rivals(self, contest: Contest, order: int) -> list[Rival]:
         """Hypotheses from all engines asked for, the catalogue, and whoever proposed any."""
         evidence = contest.evidence
-        own = catalogue_rivals(evidence, order=order) + searched_rivals(evidence, order=order)
+        own, is_exact = rate_rivals(evidence, deadline=self.deadline, seed=self.settings.seed)
+        if not is_exact:
+            own += catalogue_rivals(evidence, order=order) + searched_rivals(evidence, order=order)
         return (own if "search" in self.settings.sr else []) + self._proposed(contest, order)
 
     def _proposed(self, contest: Contest, order: int) -> list[Rival]:

@@ -128,14 +128,16 @@ class _Noise:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of the search: inputs by name, and the target."""
+    """The rows of the search: inputs by name, the target, its errors up to a factor (1 if not known)."""
 
     names: tuple[str, ...]
     inputs: np.ndarray
     y: np.ndarray
+    errors: np.ndarray
+    has_known_errors: bool
 
     def only(self, kept: np.ndarray) -> _Rows:
-        return _Rows(self.names, self.inputs[:, kept], self.y[kept])
+        return replace(self, inputs=self.inputs[:, kept], y=self.y[kept], errors=self.errors[kept])
 
 
 def variables_of(names: Sequence[str], kinds: Mapping[str, str]) -> list[Variable]:
@@ -160,6 +162,9 @@ def find_formula(
     y: np.ndarray,
     *,
     kinds: Mapping[str, str] | None = None,
+    stderr: np.ndarray | None = None,
+    independent: float | None = None,
+    floor: float = EXACT,
     time_limit: float = 10.0,
     seed: int = 0,
 ) -> Regression:
@@ -169,6 +174,11 @@ def find_formula(
         columns: Inputs by name, each of shape (n,).
         y: The target, shape (n,).
         kinds: ``"coordinate"``, ``"angle"``, ``"velocity"``, ``"time"`` or ``"plain"`` by column.
+        stderr: Standard errors of the target up to a common factor, shape (n,), where they are known; the noise is
+            then not modelled, which is quicker.
+        independent: Number of independent rows, where neighbouring rows err together; all if not given.
+        floor: Mean square misfit, as a share of the target's, that is no further evidence: what the target's own
+            errors may be.
         time_limit: Seconds; the best formula so far comes back.
         seed: Chooses the rows that are looked at where there are many.
 
@@ -177,10 +187,11 @@ def find_formula(
     """
     started = time.monotonic()
     rng = np.random.default_rng(seed)
-    rows = _checked(columns, y)
+    rows = _checked(columns, y, stderr)
     size = float(np.sqrt(np.mean(rows.y**2))) or 1.0
     some = replace(rows, y=rows.y / size).only(_some(len(rows.y), MOST_ROWS, rng))
-    ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng).run()
+    share = 1.0 if independent is None else min(1.0, independent / len(rows.y))
+    ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng, share, floor).run()
     ranked = _distinct([each.scaled(size) for each in ranked if each.score - ranked[0].score < POSSIBLE])
     seconds = time.monotonic() - started
     return Regression(
@@ -193,7 +204,7 @@ def _some(count: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(count) if count <= most else np.sort(rng.permutation(count)[:most])
 
 
-def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray) -> _Rows:
+def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray, stderr: np.ndarray | None) -> _Rows:
     if not columns:
         raise UserError("columns must hold at least one input, got none.")
     target = np.asarray(y, dtype=float)
@@ -203,7 +214,8 @@ def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray) -> _Rows:
     good = np.isfinite(target) & np.isfinite(inputs).all(axis=0)
     if good.sum() < 8:
         raise UserError(f"A formula needs at least 8 complete rows, got {int(good.sum())}.")
-    return _Rows(tuple(columns), inputs[:, good], target[good])
+    errors = np.ones_like(target) if stderr is None else stderr / np.exp(np.mean(np.log(stderr)))
+    return _Rows(tuple(columns), inputs[:, good], target[good], errors[good], stderr is not None)
 
 
 @dataclass
@@ -214,6 +226,8 @@ class _Search:
     kinds: dict[str, str]
     deadline: float
     rng: np.random.Generator
+    independent_share: float
+    floor: float
 
     def run(self) -> tuple[list[Fitted], _Noise]:
         """Ranked formulas, best first, and the noise that they were judged by."""
@@ -221,13 +235,13 @@ class _Search:
         self.candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
         self.looked = _some(len(rows.y), SEARCHED_ROWS, self.rng)
         self.plain = np.flatnonzero(self.candidates.is_plain())
-        found = self._supports(np.ones(len(rows.y)))
+        found = self._supports(1 / rows.errors)
         even = _Noise()
         ranked = self._ranked(found, even)
-        if NOISE_FREE < ranked[0].misfit < NEARLY:
+        if NOISE_FREE < ranked[0].misfit < NEARLY or rows.has_known_errors:
             found |= self._refined(found, even)
             ranked = self._ranked(found, even)
-        if ranked[0].misfit < NOISE_FREE or self._late():
+        if ranked[0].misfit < NOISE_FREE or rows.has_known_errors or self._late():
             return ranked, _Noise(float(np.sqrt(ranked[0].misfit)))
         # Where the noise is a share of the value, the measured values stand in for the true ones at first, since a
         # poor formula is poorest where they are small.
@@ -264,12 +278,16 @@ class _Search:
 
     def _with_fitted_constants(self, support: tuple[int, ...], noise: _Noise) -> tuple[int, ...]:
         """A choice with its inner constants fitted, without the terms that are idle then."""
-        weights = 1 / noise.shape(self._values(self._judged(support, noise)))
+        weights = 1 / (noise.shape(self._values(self._judged(support, noise))) * self.rows.errors)
         inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
         terms = [self.candidates.term(k) for k in support]
         constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
         self.candidates, fresh = self.candidates.refined(support, constants, inputs)
         return self._pruned(fresh, weights, slice(None))
+
+    def _independent(self) -> float:
+        """Number of independent rows."""
+        return self.independent_share * len(self.rows.y)
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -285,7 +303,7 @@ class _Search:
         if not self._late():
             some = _some(len(self.rows.y), SCREENED_ROWS, self.rng)
             target = weights[some] * self.rows.y[some]
-            worth = Worth(self.candidates.costs, len(some), float(target @ target))
+            worth = Worth(self.candidates.costs, len(some), float(target @ target), self.floor)
             wide = self.candidates.columns(rows=some) * weights[some]
             found |= self._tier(pool_of(wide, target, worth, most_terms=most), weights, most)
         return found
@@ -298,16 +316,16 @@ class _Search:
         weights = weights[self.looked]
         columns, target = self.candidates.columns(pool, self.looked) * weights, weights * self.rows.y[self.looked]
         found: set[tuple[int, ...]] = set()
-        for independent in (len(target), TEMPERED):
+        for independent in (self.independent_share * len(target), TEMPERED):
             if independent <= len(target):
-                worth = Worth(self.candidates.costs[pool], independent, float(target @ target))
+                worth = Worth(self.candidates.costs[pool], independent, float(target @ target), self.floor)
                 best = best_subsets(columns, target, worth, most_terms=most, kept=LISTED)
                 found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
         return {self._pruned(support, weights, self.looked) for support in sorted(found)}
 
     def _ranked(self, supports: set[tuple[int, ...]], noise: _Noise) -> list[Fitted]:
         """The best choices judged by their own likelihood, best first; the measured values tell which are the best."""
-        weights = 1 / noise.shape(self.rows.y[self.looked])
+        weights = 1 / (noise.shape(self.rows.y) * self.rows.errors)[self.looked]
         target = weights * self.rows.y[self.looked]
 
         def first_look(support: tuple[int, ...]) -> float:
@@ -338,29 +356,31 @@ class _Search:
 
     def _description(self, support: tuple[int, ...], triangle: np.ndarray) -> float:
         """Nats of the misfit and the terms, for noise of one size."""
-        n, total = len(self.rows.y), float(triangle[:, -1] @ triangle[:, -1])
+        n, total = self._independent(), float(triangle[:, -1] @ triangle[:, -1])
         misfit = float(triangle[-1, -1] ** 2) / total
-        return 0.5 * n * float(np.log(misfit + EXACT)) + self._price(support) + 0.5 * len(support) * float(np.log(n))
+        return (
+            0.5 * n * float(np.log(misfit + self.floor)) + self._price(support) + 0.5 * len(support) * float(np.log(n))
+        )
 
     def _price(self, support: tuple[int, ...]) -> float:
         """Nats of the terms and of the digits of their inner constants."""
         inner = len(self.candidates.constants_of(support))
-        return float(self.candidates.costs[list(support)].sum()) + 0.5 * inner * float(np.log(len(self.rows.y)))
+        return float(self.candidates.costs[list(support)].sum()) + 0.5 * inner * float(np.log(self._independent()))
 
     def _judged(self, support: tuple[int, ...], noise: _Noise) -> Fitted:
         """A choice fitted with weights from its own values, and its description length."""
         y, n, k = self.rows.y, len(self.rows.y), len(support)
         columns = self.candidates.columns(np.array(support))
-        shape = noise.shape(y)
+        shape = noise.shape(y) * self.rows.errors
         for _ in range(REWEIGHED if noise.share else 1):
             triangle = _triangle(columns / shape, y / shape)
             solution, inverse = _solved(triangle)
-            shape = noise.shape(solution @ columns)
+            shape = noise.shape(solution @ columns) * self.rows.errors
         rest = (y - solution @ columns) / shape
         variance = float(np.mean(rest**2))
-        least = EXACT * float(np.mean((y / shape) ** 2))
-        score = float(np.sum(np.log(shape))) + 0.5 * n * float(np.log(variance + least)) + self._price(support)
-        score += 0.5 * k * float(np.log(n))
+        least = self.floor * float(np.mean((y / shape) ** 2))
+        nats = float(np.sum(np.log(shape))) + 0.5 * n * float(np.log(variance + least))
+        score = self.independent_share * nats + self._price(support) + 0.5 * k * float(np.log(self._independent()))
         errors = np.sqrt(np.sum(inverse**2, axis=1) * variance * n / max(1, n - k))
         return Fitted(self.candidates, support, solution, errors, variance, score)
 

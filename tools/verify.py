@@ -22,6 +22,8 @@ from motionlaw.tools.trajectory import Trajectory
 # Above this share of the variance left unexplained in the tail, a law does not hold.
 REFUSED_NMSE = 0.5
 WEAK_NMSE = 0.1
+# Constants whose fit was still moving are good enough where the law misses the tail by less than this.
+SETTLED_NMSE = 1e-4
 # Errors in the tail are no fault of the law up to this many times what the measurement noise alone would give.
 NOISE_ALLOWED = 1.5
 # A path whose mean squared displacement grows slower than time to this power is diffusion, not motion under a force.
@@ -247,6 +249,6 @@ def verdict(evidence: Evidence, rival: Rival, check: Check) -> tuple[str, str]:
         )
     if beyond_noise > WEAK_NMSE:
         return "weak", f"On unseen data the law misses by {check.nmse_holdout:.2g} of the variance."
-    if rival.fit.status != "ok":
+    if rival.fit.status != "ok" and check.nmse_holdout > SETTLED_NMSE:
         return "weak", f"The fit of the constants {rival.fit.status}."
     return "ok", ""

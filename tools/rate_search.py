@@ -1,0 +1,136 @@
+"""Second-order laws from estimated accelerations: the row search on smooth states, for the contest to judge.
+
+Where positions are clean, their second derivative is known well enough to be searched like a column of a table, with
+the whole grammar of terms. Leaves out noisy runs' safer weak form (`search.py`) and the choice among rivals.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.contest import CHOICE, Rival
+from motionlaw.tools.dynamics import Model, velocity_names
+from motionlaw.tools.motion import noise_std
+from motionlaw.tools.observe import Evidence, Run
+from motionlaw.tools.regression import NOISE_FREE, Fitted, Regression, find_formula
+
+# Derivatives at the ends of a run are the poorest: so many rows are left out.
+ENDS = 4
+FEWEST_ROWS = 40
+# An acceleration whose error is a larger share of it than this is left to the weak form.
+NOISIEST = 0.3
+# Neighbouring accelerations err together: so many of them are independent in one characteristic time.
+INDEPENDENT = 20.0
+# Smoothing is no better than this, as a share of the mean square.
+FLOOR = 1e-10
+# Formulas of each coordinate that laws are made of.
+TRIED = 5
+
+
+def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[list[Rival], bool]:
+    """Laws whose right-hand sides follow the accelerations.
+
+    Args:
+        evidence: The data.
+        deadline: `time.monotonic` value; a search under way comes back with the best so far.
+        seed: Chooses rows where there are many.
+
+    Returns:
+        Rivals, the best formula of every coordinate first (none where the accelerations are too uncertain), and whether
+        that one gives measured accelerations to rounding, so that no other law need be tried.
+    """
+    names = (*evidence.coordinates, *velocity_names(evidence.coordinates))
+    lists = [_formulas(evidence, target, names, deadline, seed) for target in range(len(evidence.coordinates))]
+    if not all(lists):
+        return [], False
+    if all(formulas[0].misfit < NOISE_FREE for formulas in lists):
+        return [_rival([formulas[0] for formulas in lists], evidence)], True
+    picks = [[formulas[0] for formulas in lists]]
+    for target, formulas in enumerate(lists):
+        picks += [[*picks[0][:target], other, *picks[0][target + 1 :]] for other in formulas[1:TRIED]]
+    return [_rival(pick, evidence) for pick in picks], False
+
+
+def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: float, seed: int) -> list[Fitted]:
+    """Formulas for one coordinate's acceleration, best first."""
+    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2]
+    parts = [slice(ENDS, run.rows_fitted - ENDS) for run in runs]
+    if sum(part.stop - part.start for part in parts) < FEWEST_ROWS:
+        return []
+
+    def joined(columns: Sequence[np.ndarray]) -> np.ndarray:
+        return np.concatenate([column[part] for column, part in zip(columns, parts, strict=True)])
+
+    width = len(evidence.coordinates)
+    t = joined([run.trajectory.t for run in runs])
+    angles = zip(names[:width], evidence.is_angle, strict=True)
+    kinds = {name: "angle" if is_angle else "coordinate" for name, is_angle in angles}
+    kinds |= dict.fromkeys(names[width:], "velocity") | {"t": "time"}
+
+    def search(states: np.ndarray, y: np.ndarray, **how: Any) -> Regression:
+        columns = dict(zip((*names, "t"), [*states.T, t], strict=True))
+        limit = max(0.1, (deadline - time.monotonic()) / (width + 1))
+        return find_formula(columns, y, kinds=kinds, seed=seed, time_limit=limit, **how)
+
+    states = joined([run.states for run in runs])
+    if all(run.trajectory.acceleration is not None for run in runs):
+        measured = joined([run.trajectory.acceleration for run in runs])[:, target]
+        exact = search(joined([_measured_states(run) for run in runs]), measured, stderr=np.ones_like(measured))
+        if exact.best.misfit < NOISE_FREE:
+            return [exact.best]
+        if _is_cleaner(runs, target):
+            found = search(states, measured)
+            return [found.best, *found.alternatives]
+    y = joined([run.acceleration[:, target] for run in runs])
+    errors = joined([run.acceleration_stderr[:, target] for run in runs])
+    if np.median(errors) > NOISIEST * np.std(y):
+        return []
+    span = sum(run.trajectory.t[part][-1] - run.trajectory.t[part][0] for run, part in zip(runs, parts, strict=True))
+    found = search(
+        states,
+        y,
+        # Smoothing errs together over neighbouring rows, so its own errors say little about single rows.
+        stderr=np.maximum(errors, np.median(errors)),
+        independent=min(len(y), INDEPENDENT * span / evidence.time_scale_s),
+        floor=FLOOR,
+    )
+    return [found.best, *found.alternatives]
+
+
+def _measured_states(run: Run) -> np.ndarray:
+    """The states as the file has them, where it has them, shape (T, 2·D): what is exact must not be smoothed."""
+    velocity = run.trajectory.velocity
+    width = run.trajectory.position.shape[1]
+    return np.hstack([run.trajectory.position, run.states[:, width:] if velocity is None else velocity])
+
+
+def _is_cleaner(runs: Sequence[Run], target: int) -> bool:
+    """Whether the file's own accelerations are cleaner than ours."""
+    noises = [noise_std(run.trajectory.t, run.trajectory.acceleration[:, [target]])[0] for run in runs]
+    return all(noise <= np.median(run.acceleration_stderr[:, target]) for noise, run in zip(noises, runs, strict=True))
+
+
+def _rival(pick: Sequence[Fitted], evidence: Evidence) -> Rival:
+    """One formula for every coordinate as a law with named constants."""
+    equations, outer, inner, price = [], [], [], 0.0
+    for fitted in pick:
+        terms = []
+        renamed = {}
+        for name, value in fitted.candidates.constants_of(fitted.support).items():
+            inner.append(value)
+            renamed[sympy.Symbol(name)] = sympy.Symbol(f"k_{len(inner)}")
+        for coefficient, term in zip(fitted.coefficients, fitted.terms, strict=True):
+            outer.append(float(coefficient))
+            terms.append(sympy.Symbol(f"c_{len(outer)}") * term.expression.xreplace(renamed))
+            price += term.cost
+        equations.append(sympy.Add(*terms))
+    names = (*(f"c_{k + 1}" for k in range(len(outer))), *(f"k_{k + 1}" for k in range(len(inner))))
+    model = Model(2, evidence.coordinates, tuple(equations), names, np.array([*outer, *inner]))
+    each = np.log(max(evidence.rows, 3))
+    cost = (2 * price + each * len(names)) / (each + CHOICE)
+    return Rival(model=model, cost=float(cost), source="search")
