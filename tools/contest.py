@@ -28,6 +28,8 @@ CHOICE = 2.0
 MOST_SEGMENTS = 60
 # Runge-Kutta steps in one characteristic time.
 STEPS_PER_TIME_SCALE = 40
+# As many more where the law jumps and the rows are precise.
+STEPS_FOR_JUMPS = 8
 # Rows with less noise than this share of the spread get a step each: chaos magnifies what coarse steps get wrong.
 PRECISE = 1e-3
 # A run whose segments fit this much better apart than joined is not followed by any single first state.
@@ -76,13 +78,14 @@ class Rival:
         )
 
 
-def longest_step(evidence: Evidence) -> float:
-    """Runge-Kutta step for the evidence, seconds."""
+def longest_step(evidence: Evidence, model: Model) -> float:
+    """Runge-Kutta step for a law on the evidence, seconds: finer for rows with little noise, finest where it jumps."""
     step = evidence.time_scale_s / STEPS_PER_TIME_SCALE
     shares = [run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300) for run in evidence.runs]
     if np.min(shares) > PRECISE:
         return step
-    return min(step, float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs]))))
+    step = min(step, float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs]))))
+    return step / STEPS_FOR_JUMPS if any(equation.has(sympy.sign) for equation in model.equations) else step
 
 
 def fit_rival(
@@ -102,7 +105,7 @@ def fit_rival(
     fit_law = partial(
         fit_trajectories,
         runs=runs,
-        longest_step=longest_step(evidence),
+        longest_step=longest_step(evidence, rival.model),
         segment_rows=_segment_rows(runs, evidence.time_scale_s),
         is_joined=is_joined,
         deadline=deadline,
@@ -272,7 +275,10 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
         for run, cut, first in zip(evidence.runs, shorter.runs, trial.fit.first_states, strict=True):
             rows_ahead = slice(cut.rows_fitted, run.rows_fitted)
             path = simulate(
-                trial.model, run.trajectory.t[: run.rows_fitted], first, longest_step=longest_step(evidence)
+                trial.model,
+                run.trajectory.t[: run.rows_fitted],
+                first,
+                longest_step=longest_step(evidence, trial.model),
             )
             ahead = path[rows_ahead, : len(evidence.coordinates)]
             total += float(np.sum(((run.trajectory.position[rows_ahead] - ahead) / run.noise_std) ** 2))

@@ -20,8 +20,8 @@ from motionlaw.tools.pieces import Term
 EVALUATIONS = 40
 # Rows of the first pass.
 FEW_ROWS = 300
-# A constant that would have to change by more than this factor belongs to another start.
-FARTHEST = 6.0
+# A constant that would have to change by more than this factor belongs to another start; a steeper curve is a step.
+FARTHEST = 2.0
 
 
 def fit_inner_constants(

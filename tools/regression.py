@@ -9,7 +9,7 @@ the logarithm of the rows for each constant. Leaves out derivatives, trajectorie
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -39,8 +39,9 @@ PROXY, RATIOS = 1e-3, np.geomspace(1e-9, 10.0, 51)
 LEAST_SHAPE = 1e-10
 # Nats of a function of a difference or a distance beyond those of the function.
 DIFFERENCE, DISTANCE = 1.0, 1.5
-# Choices whose inner constants are fitted, and the most constants that are fitted at once.
-REFINED, MOST_INNER = 2, 3
+# Choices of each size whose inner constants are fitted (more of few terms: they look poorest before), and the most
+# constants that are fitted at once.
+REFINED, REFINED_OF_FEW, FEW, MOST_INNER = 2, 8, 3, 3
 # Rivals within this many nats of the best are alternatives.
 POSSIBLE = 12.0
 
@@ -261,13 +262,14 @@ class _Search:
 
     def _refined(self, found: set[tuple[int, ...]], noise: _Noise) -> set[tuple[int, ...]]:
         """The most promising choices with inner constants again, with those constants fitted."""
-        few = {support for support in found if 0 < len(self.candidates.constants_of(support)) <= MOST_INNER}
-        by_size: dict[int, list[Fitted]] = {}
-        for each in self._ranked(few, noise):
-            by_size.setdefault(len(each.support), []).append(each)
+        by_size: dict[int, list[tuple[int, ...]]] = {}
+        look = self._first_look(noise)
+        for each in sorted(sorted(found), key=look):
+            if 0 < len(self.candidates.constants_of(each)) <= MOST_INNER:
+                by_size.setdefault(len(each), []).append(each)
         refined = set()
-        for each in sorted((each for some in by_size.values() for each in some[:REFINED]), key=lambda each: each.score):
-            support: tuple[int, ...] | None = each.support
+        chosen = [each for size, some in by_size.items() for each in some[: REFINED_OF_FEW if size <= FEW else REFINED]]
+        for support in sorted(chosen, key=look):
             while support and not self._late() and self.candidates.constants_of(support):
                 longer = support
                 support = self._with_fitted_constants(support, noise)
@@ -325,15 +327,19 @@ class _Search:
 
     def _ranked(self, supports: set[tuple[int, ...]], noise: _Noise) -> list[Fitted]:
         """The best choices judged by their own likelihood, best first; the measured values tell which are the best."""
+        likely = sorted(sorted(supports), key=self._first_look(noise))[:JUDGED]
+        return sorted((self._judged(each, noise) for each in likely), key=lambda each: each.score)
+
+    def _first_look(self, noise: _Noise) -> Callable[[tuple[int, ...]], float]:
+        """The description length of choices with the measured values standing in for the true ones in the noise."""
         weights = 1 / (noise.shape(self.rows.y) * self.rows.errors)[self.looked]
         target = weights * self.rows.y[self.looked]
 
-        def first_look(support: tuple[int, ...]) -> float:
+        def look(support: tuple[int, ...]) -> float:
             columns = self.candidates.columns(np.array(support), self.looked)
             return self._description(support, _triangle(columns * weights, target))
 
-        likely = sorted(sorted(supports), key=first_look)[:JUDGED]
-        return sorted((self._judged(each, noise) for each in likely), key=lambda each: each.score)
+        return look
 
     def _pruned(self, support: tuple[int, ...], weights: np.ndarray, rows: np.ndarray | slice) -> tuple[int, ...]:
         """A choice without the terms that earn less than they cost."""

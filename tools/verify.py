@@ -86,7 +86,7 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
         is_joined: ``False`` for chaotic runs: then the law is started anew from smoothed states within the
             tail and judged by short forecasts.
     """
-    step = longest_step(evidence)
+    step = longest_step(evidence, rival.model)
     fits, tails, fit_spread, tail_spread, tail_noise, predictions, span = [], [], [], [], [], [], 0.0
     for index, run in enumerate(evidence.runs):
         if is_joined:

@@ -1,0 +1,58 @@
+"""Second-order laws sought in accelerations."""
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from motionlaw.tools.discovery import DiscoverySettings, discover_law
+from motionlaw.tools.equation import canonical_terms, parse
+from motionlaw.tools.observe import gather_evidence
+from motionlaw.tools.rate_search import rate_rivals
+from motionlaw.tools.trajectory import Trajectory
+
+T = np.linspace(0, 20, 2000)
+
+
+def _law(x, v, t):
+    return -2 * x * np.exp(-np.abs(x)) - 0.2 * v * np.abs(v)
+
+
+def _played(acceleration):
+    return solve_ivp(
+        lambda t, s: [s[1], acceleration(s[0], s[1], t)], (0, 20), [1.5, 0], t_eval=T, rtol=1e-10, atol=1e-12
+    ).y
+
+
+def test_terms_of_the_whole_grammar_come_out_of_positions_alone():
+    """A spring that slackens far out, which no plain library holds, is found from clean positions."""
+    x, _ = _played(_law)
+    found = discover_law([Trajectory("run", T, ("x",), x[:, None])])
+    assert found.status == "ok"
+    terms = canonical_terms(parse(found.law["v"]))
+    assert set(terms) == {"x*exp(-abs(x))", "v*abs(v)"}
+    assert terms["x*exp(-abs(x))"] == pytest.approx(-2, rel=1e-3)
+
+
+def test_noise_on_a_measured_acceleration_does_not_hide_the_law():
+    """Five per cent noise on the acceleration column: positions and velocities still tell the law."""
+    x, v = _played(_law)
+    a = _law(x, v, T) * (1 + 0.05 * np.random.default_rng(0).normal(size=len(T)))
+    run = Trajectory("run", T, ("x",), x[:, None], velocity=v[:, None], acceleration=a[:, None])
+    found = discover_law([run], settings=DiscoverySettings(order="2"))
+    assert set(canonical_terms(parse(found.law["v"]))) == {"x*exp(-abs(x))", "v*abs(v)"}
+
+
+def test_exact_measured_accelerations_end_the_search():
+    """Where a law gives the measured accelerations to rounding, it is the only rival."""
+    x, v = _played(_law)
+    run = Trajectory("run", T, ("x",), x[:, None], velocity=v[:, None], acceleration=_law(x, v, T)[:, None])
+    rivals, is_exact = rate_rivals(gather_evidence([run]), deadline=np.inf)
+    assert is_exact and len(rivals) == 1
+
+
+def test_uncertain_accelerations_are_left_to_the_weak_form():
+    """Five per cent noise on positions leaves no acceleration worth searching."""
+    x, _ = _played(_law)
+    noisy = x[::20] + 0.3 * np.random.default_rng(0).normal(size=100)
+    run = Trajectory("run", T[::20], ("x",), noisy[:, None])
+    assert rate_rivals(gather_evidence([run]), deadline=np.inf) == ([], False)
