@@ -50,9 +50,8 @@ def test_exact_measured_accelerations_end_the_search():
     assert is_exact and len(rivals) == 1
 
 
-def test_uncertain_accelerations_are_left_to_the_weak_form():
-    """Five per cent noise on positions leaves no acceleration worth searching."""
+def test_few_rows_are_left_to_the_weak_form():
+    """Thirty rows are too few for a search among thousands of terms."""
     x, _ = _played(_law)
-    noisy = x[::20] + 0.3 * np.random.default_rng(0).normal(size=100)
-    run = Trajectory("run", T[::20], ("x",), noisy[:, None])
+    run = Trajectory("run", T[:300:10], ("x",), x[:300:10, None])
     assert rate_rivals(gather_evidence([run]), deadline=np.inf) == ([], False)
