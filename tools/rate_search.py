@@ -78,12 +78,13 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
         return find_formula(columns, y, kinds=kinds, seed=seed, time_limit=limit, **how)
 
     states = joined([run.states for run in runs])
-    if all(run.trajectory.acceleration is not None for run in runs):
-        measured = joined([run.trajectory.acceleration for run in runs])[:, target]
+    given = [run.trajectory.acceleration for run in runs if run.trajectory.acceleration is not None]
+    if len(given) == len(runs):
+        measured = joined(given)[:, target]
         exact = search(joined([_measured_states(run) for run in runs]), measured, stderr=np.ones_like(measured))
         if exact.best.misfit < NOISE_FREE:
             return [exact.best]
-        if _is_cleaner(runs, target):
+        if _is_cleaner(runs, given, target):
             found = search(states, measured)
             return [found.best, *found.alternatives]
     y = joined([run.acceleration[:, target] for run in runs])
@@ -109,10 +110,12 @@ def _measured_states(run: Run) -> np.ndarray:
     return np.hstack([run.trajectory.position, run.states[:, width:] if velocity is None else velocity])
 
 
-def _is_cleaner(runs: Sequence[Run], target: int) -> bool:
+def _is_cleaner(runs: Sequence[Run], given: Sequence[np.ndarray], target: int) -> bool:
     """Whether the file's own accelerations are cleaner than ours."""
-    noises = [noise_std(run.trajectory.t, run.trajectory.acceleration[:, [target]])[0] for run in runs]
-    return all(noise <= np.median(run.acceleration_stderr[:, target]) for noise, run in zip(noises, runs, strict=True))
+    return all(
+        noise_std(run.trajectory.t, column[:, [target]])[0] <= np.median(run.acceleration_stderr[:, target])
+        for run, column in zip(runs, given, strict=True)
+    )
 
 
 def _rival(pick: Sequence[Fitted], evidence: Evidence) -> Rival:
