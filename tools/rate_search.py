@@ -22,6 +22,9 @@ from motionlaw.tools.regression import NOISE_FREE, Fitted, Regression, find_form
 # Derivatives at the ends of a run are the poorest: so many rows are left out.
 ENDS = 4
 FEWEST_ROWS = 40
+# Positions with more noise than this share of their spread are left to the weak form, and so are films and clicked
+# points, whose errors are no smaller: what they err together looks like strange forces.
+CLEAN = 1e-3
 # An acceleration whose error is a larger share of it than this is left to the weak form.
 NOISIEST = 0.3
 # Neighbouring accelerations err together: so many of them are independent in one characteristic time.
@@ -58,9 +61,9 @@ def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[
 
 def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: float, seed: int) -> list[Fitted]:
     """Formulas for one coordinate's acceleration, best first."""
-    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2]
+    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2 and _is_clean(run)]
     parts = [slice(ENDS, run.rows_fitted - ENDS) for run in runs]
-    if sum(part.stop - part.start for part in parts) < FEWEST_ROWS:
+    if len(runs) < len(evidence.runs) or sum(part.stop - part.start for part in parts) < FEWEST_ROWS:
         return []
 
     def joined(columns: Sequence[np.ndarray]) -> np.ndarray:
@@ -101,6 +104,12 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
         floor=FLOOR,
     )
     return [found.best, *found.alternatives]
+
+
+def _is_clean(run: Run) -> bool:
+    """Whether the positions have next to no noise, or the file has accelerations of its own."""
+    share = run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300)
+    return run.trajectory.acceleration is not None or bool(np.all(share <= CLEAN))
 
 
 def _measured_states(run: Run) -> np.ndarray:

@@ -55,3 +55,10 @@ def test_few_rows_are_left_to_the_weak_form():
     x, _ = _played(_law)
     run = Trajectory("run", T[:300:10], ("x",), x[:300:10, None])
     assert rate_rivals(gather_evidence([run]), deadline=np.inf) == ([], False)
+
+
+def test_noisy_positions_are_left_to_the_weak_form():
+    """One per cent noise, as films have, brings no search of accelerations."""
+    x, _ = _played(_law)
+    noisy = x + 0.01 * np.random.default_rng(0).normal(size=len(x))
+    assert rate_rivals(gather_evidence([Trajectory("run", T, ("x",), noisy[:, None])]), deadline=np.inf) == ([], False)
