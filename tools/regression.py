@@ -17,6 +17,7 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.candidates import Candidates, candidate_terms
+from motionlaw.tools.equation import compile_rhs
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.inner import fit_inner_constants
 from motionlaw.tools.pieces import Term, Variable
@@ -25,8 +26,9 @@ from motionlaw.tools.subsets import EXACT, Worth, best_subsets, pool_of
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
 TIERS = (60, 150, 400)
 MOST_TERMS = 8
-# Rows that formulas are judged by, that the search looks at, and that all candidates are screened on.
-MOST_ROWS, SEARCHED_ROWS, SCREENED_ROWS = 20_000, 1500, 500
+# Rows that formulas are judged by, that the search looks at, and that all candidates are screened on; the coefficients
+# of the best come from all rows.
+MOST_ROWS, SEARCHED_ROWS, SCREENED_ROWS = 6_000, 1500, 500
 # Rows that the data are taken for in the search for plain subsets; subsets of each search that are judged.
 TEMPERED, LISTED, JUDGED = 60, 20, 50
 # A weighted mean square below this is rounding; one below that may be, once the inner constants are right.
@@ -190,10 +192,14 @@ def find_formula(
     rng = np.random.default_rng(seed)
     rows = _checked(columns, y, stderr)
     size = float(np.sqrt(np.mean(rows.y**2))) or 1.0
-    some = replace(rows, y=rows.y / size).only(_some(len(rows.y), MOST_ROWS, rng))
+    rows = replace(rows, y=rows.y / size)
     share = 1.0 if independent is None else min(1.0, independent / len(rows.y))
+    some = rows.only(_some(len(rows.y), MOST_ROWS, rng))
     ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng, share, floor).run()
-    ranked = _distinct([each.scaled(size) for each in ranked if each.score - ranked[0].score < POSSIBLE])
+    ranked = _distinct([each for each in ranked if each.score - ranked[0].score < POSSIBLE])
+    if len(rows.y) > MOST_ROWS:
+        ranked[0] = _refitted(ranked[0], rows, noise)
+    ranked = [each.scaled(size) for each in ranked]
     seconds = time.monotonic() - started
     return Regression(
         ranked[0], tuple(ranked[1:]), noise.constant * size, noise.share, seconds, was_cut=seconds > time_limit
@@ -413,6 +419,24 @@ def _distinct(ranked: Sequence[Fitted]) -> list[Fitted]:
         ]
         found.setdefault(tuple(sorted(map(str, blank))), each)
     return list(found.values())
+
+
+def _refitted(fitted: Fitted, rows: _Rows, noise: _Noise) -> Fitted:
+    """The coefficients from all rows, a part of them at a time; inner constants stay as they are."""
+    numbers = {sympy.Symbol(name): sympy.Float(value) for t in fitted.terms for name, value in t.constants}
+    evaluate = compile_rhs([term.expression.xreplace(numbers) for term in fitted.terms], list(rows.names))
+    k, n = len(fitted.support), len(rows.y)
+    triangle = np.zeros((0, k + 1))
+    for start in range(0, n, MOST_ROWS):
+        part = rows.only(np.arange(start, min(start + MOST_ROWS, n)))
+        columns = evaluate(part.inputs)
+        shape = noise.shape(fitted.coefficients @ columns) * part.errors
+        both = np.vstack([triangle, np.column_stack([(columns / shape).T, part.y / shape])])
+        triangle = np.linalg.qr(both, mode="r")
+    solution, inverse = _solved(triangle)
+    misfit = float(triangle[-1, -1] ** 2) / n
+    errors = np.sqrt(np.sum(inverse**2, axis=1) * misfit * n / max(1, n - k))
+    return replace(fitted, coefficients=solution, stderr=errors, misfit=misfit)
 
 
 def _triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -96,6 +96,18 @@ def test_the_same_seed_gives_the_same_formula():
     assert first.expression == second.expression
 
 
+def test_a_hundred_thousand_rows_all_count():
+    """Coefficients come from all rows: their errors are those of a fit to all, and cover the truth."""
+    rng = np.random.default_rng(0)
+    x, v = rng.normal(size=(2, 100_000))
+    y = -2 * x - 0.3 * v + 0.1 * rng.normal(size=100_000)
+    best = find_formula({"x": x, "v": v}, y, kinds=KINDS).best
+    named = {str(term.expression): k for k, term in enumerate(best.terms)}
+    assert set(named) == {"x", "v"}
+    assert best.stderr[named["x"]] == pytest.approx(0.1 / np.sqrt(100_000), rel=0.02)
+    assert abs(best.coefficients[named["x"]] + 2) < 4 * best.stderr[named["x"]]
+
+
 def test_rivals_that_the_data_cannot_tell_apart_are_listed():
     """At small amplitude sin(x) and x - x^3/6 are rivals."""
     rng = np.random.default_rng(0)
