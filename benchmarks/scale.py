@@ -131,21 +131,26 @@ def table(points: list[Point]) -> str:
 
 def draw(points: list[Point], path: Path) -> None:
     """A panel a series, both axes logarithmic, with the fitted power."""
+    from matplotlib.ticker import NullFormatter
+
     from motionlaw.tools.figure_style import DATA, LAW, Figure, save, styled
 
     @styled
     def drawn() -> Figure:
-        figure = Figure(figsize=(7.0, 2.3), layout="constrained")
+        figure = Figure(figsize=(10.0, 2.8), layout="constrained")
         for index, (series, (_, _, what)) in enumerate(SERIES.items(), start=1):
             mine = sorted((p for p in points if p.series == series), key=lambda p: p.size)
             axes = figure.add_subplot(1, len(SERIES), index)
             sizes, seconds = np.array([p.size for p in mine], float), np.array([p.cpu_s for p in mine])
-            axes.loglog(sizes, seconds, "o", color=DATA)
+            axes.loglog(sizes, seconds, "o", color=DATA, markersize=4)
             if len(mine) > 1:
                 power = exponent(mine)
                 middle = np.exp(np.mean(np.log(seconds)) + power * (np.log(sizes) - np.mean(np.log(sizes))))
                 axes.loglog(sizes, middle, color=LAW)
                 axes.set_title(f"exponent {power:.2f}")
+            for axis in (axes.xaxis, axes.yaxis):  # the style writes no mathematics
+                axis.set_major_formatter(lambda value, _: f"{value:g}")
+                axis.set_minor_formatter(NullFormatter())
             axes.set_xlabel(what)
             if index == 1:
                 axes.set_ylabel("CPU, s")

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from commands import interruptible
 
 from motionlaw.cli import run
 from motionlaw.tools.errors import UserError
@@ -65,7 +66,7 @@ def test_a_user_error_is_one_sentence_and_a_bug_keeps_its_traceback(capsys):
 def test_ctrl_c_stops_with_130(tmp_path):
     """An interrupted command says that it stopped, without a traceback."""
     line = [sys.executable, "-m", "motionlaw", "demo", "--out", "demo"]
-    running = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    running = interruptible(line, cwd=tmp_path)
     deadline = time.monotonic() + 60
     while not (tmp_path / "demo").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -3,13 +3,13 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
 from cases import write_oscillator
+from commands import interruptible
 
 from motionlaw.eval import run as runner
 from motionlaw.eval.command import eval_command
@@ -163,7 +163,7 @@ def test_ctrl_c_keeps_what_is_done(data, tmp_path):
         write_oscillator(data, f"PO{100 + number}")
     line = [sys.executable, "-m", "motionlaw", "eval", "oscillators", "--data", str(data), "--solvers", "sindy"]
     line += ["--out", str(tmp_path / "out")]
-    running = subprocess.Popen(line, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    running = interruptible(line)
     log, deadline = tmp_path / "out" / "run.jsonl", time.monotonic() + 120
     while time.monotonic() < deadline and (not log.exists() or len(log.read_text().splitlines()) < 3):
         time.sleep(0.1)
