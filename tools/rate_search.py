@@ -84,6 +84,8 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
     given = [run.trajectory.acceleration for run in runs if run.trajectory.acceleration is not None]
     if len(given) == len(runs):
         measured = joined(given)[:, target]
+        if not np.any(measured):
+            return []  # no force at all: the plain laws say so
         exact = search(joined([_measured_states(run) for run in runs]), measured, stderr=np.ones_like(measured))
         if exact.best.misfit < NOISE_FREE:
             return [exact.best]
@@ -92,7 +94,7 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
             return [found.best, *found.alternatives]
     y = joined([run.acceleration[:, target] for run in runs])
     errors = joined([run.acceleration_stderr[:, target] for run in runs])
-    if np.median(errors) > NOISIEST * np.std(y):
+    if not 0 < np.median(errors) <= NOISIEST * np.std(y):
         return []
     span = sum(run.trajectory.t[part][-1] - run.trajectory.t[part][0] for run, part in zip(runs, parts, strict=True))
     found = search(

@@ -186,7 +186,8 @@ def find_formula(
         seed: Chooses the rows that are looked at where there are many.
 
     Raises:
-        UserError: There are no columns, too few rows, or lengths differ.
+        UserError: There are no columns, too few rows, lengths differ, ``y`` is zero throughout, or errors are not
+            positive.
     """
     started = time.monotonic()
     rng = np.random.default_rng(seed)
@@ -221,6 +222,10 @@ def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray, stderr: np.ndarra
     good = np.isfinite(target) & np.isfinite(inputs).all(axis=0)
     if good.sum() < 8:
         raise UserError(f"A formula needs at least 8 complete rows, got {int(good.sum())}.")
+    if not np.any(target[good]):
+        raise UserError("y must not be zero in every row, got only zeros. Its formula is 0.")
+    if stderr is not None and not np.all(stderr > 0):
+        raise UserError(f"stderr must be positive in every row, got {np.min(stderr):g}.")
     errors = np.ones_like(target) if stderr is None else stderr / np.exp(np.mean(np.log(stderr)))
     return _Rows(tuple(columns), inputs[:, good], target[good], errors[good], stderr is not None)
 

@@ -87,8 +87,8 @@ def after_handling(states: np.ndarray, acceleration: np.ndarray, acceleration_st
     if rows < FEWEST_FOR_HANDLING:
         return 0
     position, velocity = states[:, :half], states[:, half:]
-    scale = np.maximum(position.std(axis=0), 1e-300), np.maximum(velocity.std(axis=0), 1e-300)
-    x, v = (position - position.mean(axis=0)) / scale[0], velocity / scale[1]
+    x = (position - position.mean(axis=0)) / np.maximum(position.std(axis=0), 1e-300)
+    v = velocity / np.maximum(np.sqrt(np.mean(velocity**2, axis=0)), 1e-300)  # a steady velocity has no spread
     columns = np.hstack([np.ones((rows, 1)), x, v, x**2, x**3, x * v, np.abs(v) * v, np.sin(position)])
     late = slice(rows // 3, rows)
     law, *_ = np.linalg.lstsq(columns[late], acceleration[late], rcond=1e-10)

@@ -62,3 +62,11 @@ def test_noisy_positions_are_left_to_the_weak_form():
     x, _ = _played(_law)
     noisy = x + 0.01 * np.random.default_rng(0).normal(size=len(x))
     assert rate_rivals(gather_evidence([Trajectory("run", T, ("x",), noisy[:, None])]), deadline=np.inf) == ([], False)
+
+
+def test_a_measured_acceleration_of_zero_is_uniform_motion():
+    """A table whose acceleration column is zero throughout is no fault: nothing pulls."""
+    t = np.linspace(0, 5, 300)
+    still = np.zeros((300, 1))
+    found = discover_law([Trajectory("run", t, ("x",), 2 * t[:, None], velocity=still + 2, acceleration=still)])
+    assert found.law == {"v": "0"}

@@ -140,6 +140,7 @@ def test_distances_and_differences_are_variables():
         ({}, np.ones(20), "at least one input"),
         ({"x": np.ones(19)}, np.ones(20), "one length"),
         ({"x": np.ones(20)}, np.full(20, np.nan), "at least 8 complete rows"),
+        ({"x": np.ones(20)}, np.zeros(20), "only zeros"),
     ],
 )
 def test_bad_rows_are_refused_in_one_sentence(columns, y, message):
