@@ -78,6 +78,18 @@ class Rival:
         )
 
 
+def cost_of(nats: float, constants: int, count: int) -> float:
+    """A price in nats, and the constants that come with it, as the cost in free constants that library terms have.
+
+    Args:
+        nats: Price of the terms.
+        constants: How many constants they have.
+        count: Number of values that are fitted.
+    """
+    each = np.log(max(count, 3))
+    return float((2 * nats + each * constants) / (each + CHOICE))
+
+
 def longest_step(evidence: Evidence, model: Model) -> float:
     """Runge-Kutta step for a law on the evidence, seconds: finer for rows with little noise, finest where it jumps."""
     step = evidence.time_scale_s / STEPS_PER_TIME_SCALE

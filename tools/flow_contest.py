@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from motionlaw.tools.contest import CHOICE, Rival, fit_rival
+from motionlaw.tools.contest import CHOICE, Rival, cost_of, fit_rival
 from motionlaw.tools.flow import FLOOR, trajectory_fit
 from motionlaw.tools.flow_evidence import flow_of
 from motionlaw.tools.flow_search import FlowLaw, price_of, search_flow
@@ -35,7 +35,7 @@ def searched_first_order(
     """
 
     def rival_of(law: FlowLaw) -> Rival:
-        cost = _cost(price_of(law.choices), len(law.fit.model.values), evidence)
+        cost = cost_of(price_of(law.choices), len(law.fit.model.values), evidence.values_fitted)
         return Rival(model=law.fit.model, cost=cost, source="search")
 
     def lead(law: FlowLaw) -> None:
@@ -49,12 +49,6 @@ def searched_first_order(
         for law in laws
         if np.isfinite(law.score)
     ]
-
-
-def _cost(nats: float, constants: int, evidence: Evidence) -> float:
-    """A price in nats as the cost in free constants that other rivals' terms have."""
-    each = np.log(max(evidence.values_fitted, 3))
-    return float((2 * nats + each * constants) / (each + CHOICE))
 
 
 def rank_first_order(rivals: Sequence[Rival], evidence: Evidence) -> list[Rival]:

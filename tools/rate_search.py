@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from motionlaw.tools.contest import CHOICE, Rival
+from motionlaw.tools.contest import Rival, cost_of
 from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.motion import noise_std
 from motionlaw.tools.observe import Evidence, Run
@@ -145,6 +145,4 @@ def _rival(pick: Sequence[Fitted], evidence: Evidence) -> Rival:
         equations.append(sympy.Add(*terms))
     names = (*(f"c_{k + 1}" for k in range(len(outer))), *(f"k_{k + 1}" for k in range(len(inner))))
     model = Model(2, evidence.coordinates, tuple(equations), names, np.array([*outer, *inner]))
-    each = np.log(max(evidence.rows, 3))
-    cost = (2 * price + each * len(names)) / (each + CHOICE)
-    return Rival(model=model, cost=float(cost), source="search")
+    return Rival(model=model, cost=cost_of(price, len(names), evidence.rows), source="search")
