@@ -437,7 +437,7 @@ def _refitted(fitted: Fitted, rows: _Rows, noise: _Noise) -> Fitted:
         columns = evaluate(part.inputs)
         shape = noise.shape(fitted.coefficients @ columns) * part.errors
         both = np.vstack([triangle, np.column_stack([(columns / shape).T, part.y / shape])])
-        triangle = np.linalg.qr(both, mode="r")
+        triangle = _triangle(both[:, :-1].T, both[:, -1])
     solution, inverse = _solved(triangle)
     misfit = float(triangle[-1, -1] ** 2) / n
     errors = np.sqrt(np.sum(inverse**2, axis=1) * misfit * n / max(1, n - k))
