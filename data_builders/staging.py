@@ -1,0 +1,263 @@
+"""Sets a motion up before a camera: scale, frame rate, look, camera motion, and what of it is seen in each frame.
+
+Turns a `Motion` in metres into a `Scene` with true pixels. Leaves out drawing (`render`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from motionlaw.data_builders.mechanics.motion import Motion, MotionLaw, World
+from motionlaw.data_builders.scene import Body, Fixture, Look, Scene, SceneEvent, SceneLaw
+from motionlaw.tools.law import Quantity
+from motionlaw.tools.scale import Scale
+from motionlaw.tools.trajectory import Track, Trajectory
+
+LEVELS = {"plain": 0.4, "textured": 0.4, "hard": 0.2}
+"""How often scenes look like what."""
+
+SIZES = ((320, 240), (384, 288), (480, 270))
+RATES = (24.0, 25.0, 30000 / 1001, 30.0, 50.0)
+BACKGROUNDS = ("plaster", "wood", "cloth", "tiles")
+CAMERAS = ("still", "pan left", "pan right", "zoom in", "zoom out", "shake")
+INSTANTS = 7  # while the shutter is open, where that is long
+SEEN_SHARE = 0.5  # of its area: less, and a body counts as unseen
+
+
+def stage(
+    world: World,
+    motion: Motion,
+    values: Mapping[str, float],
+    rng: np.random.Generator,
+    *,
+    seed: int,
+    index: int,
+    split: str,
+) -> Scene:
+    """Films a motion, without drawing it yet.
+
+    Args:
+        world: The world.
+        motion: Its motion.
+        values: What it was drawn with.
+        rng: The random numbers, from here on for the looks.
+        seed: Seed of the scene.
+        index: Its number.
+        split: Its split.
+    """
+    look = draw_look(rng)
+    width, height = world.frame_size or SIZES[rng.integers(len(SIZES))]
+    fps = world.fps or RATES[rng.integers(len(RATES))]
+    count = round(motion.duration_s * fps)
+    t = np.arange(count) / fps
+    scale = _fit_view(motion, width, height)
+    camera = _camera_motion(look, t, width, height, rng)
+    fixtures = motion.fixtures
+    if look.level == "hard" and rng.random() < 0.5:
+        fixtures = (*fixtures, _occluder(motion, scale, width, rng))
+    instants = INSTANTS if look.shutter > 0 else 1
+    offsets = look.shutter / fps * (np.arange(instants) - instants // 2) / instants
+    states = motion.states((t[:, None] + offsets).ravel())
+    poses = np.concatenate([states.position, states.angle[..., None]], axis=2)
+    poses = poses.reshape(count, instants, len(motion.bodies), 3)
+    tracks = tuple(
+        _track(k, motion.bodies, poses[:, instants // 2], fixtures, t, scale, camera, (width, height))
+        for k in range(len(motion.bodies))
+    )
+    now = motion.states(t)
+    trajectories = tuple(
+        Trajectory(body.name, t, ("x", "y"), now.position[:, k], now.velocity[:, k], units=("m", "m"))
+        for k, body in enumerate(motion.bodies)
+    )
+    seen = [event for track in tracks for event in _sight_events(track, (width, height))]
+    events = [event for event in motion.events if 0 <= event.t <= t[-1]]
+    numbers = [Quantity(name, value, None, world.ranges[name].unit) for name, value in values.items()]
+    numbers += [Quantity(name, value, None, unit) for name, (value, unit) in (motion.further or {}).items()]
+    return Scene(
+        world=world.name,
+        seed=seed,
+        index=index,
+        split=split,
+        description=motion.description,
+        bodies=motion.bodies,
+        fixtures=fixtures,
+        links=motion.links,
+        tracks=tracks,
+        trajectories=trajectories,
+        events=tuple(sorted([*events, *seen], key=lambda event: event.t)),
+        laws=tuple(_scene_law(law, motion.bodies, t) for law in motion.laws),
+        parameters=tuple(numbers),
+        metres_per_pixel=scale.metres_per_pixel,
+        origin_px=scale.origin_px,
+        fps=fps,
+        timestamps=t,
+        width=width,
+        height=height,
+        camera=camera,
+        poses=poses,
+        look=look,
+    )
+
+
+def draw_look(rng: np.random.Generator) -> Look:
+    """Draws how a scene is filmed."""
+    level = str(rng.choice(list(LEVELS), p=list(LEVELS.values())))
+    grey = rng.integers(150, 215)
+    tint = rng.integers(-14, 15, 3)
+    hard = level == "hard"
+    return Look(
+        level=level,
+        background="plain" if level == "plain" else str(rng.choice(BACKGROUNDS)),
+        background_rgb=tuple(int(value) for value in grey + tint),  # type: ignore[arg-type]
+        light=float(rng.uniform(0.25, 0.75) * np.pi),
+        shadow=0.0 if level == "plain" else float(rng.uniform(0.15, 0.4)),
+        noise=0.0 if level == "plain" else float(rng.uniform(1.0, 6.0 if hard else 3.0)),
+        shutter=float(rng.uniform(0.2, 0.6)) if hard else 0.0,
+        camera=str(rng.choice(CAMERAS)) if hard else "still",
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _fit_view(motion: Motion, width: int, height: int) -> Scale:
+    """The scale at which a motion fits the frame, with a margin unless it is the frame's own edge."""
+    left, bottom, right, top = motion.view
+    room = 1.0 if motion.is_view_exact else 0.9
+    metres_per_pixel = max((right - left) / (room * width), (top - bottom) / (room * height))
+    across, up = (left + right) / 2 / metres_per_pixel, (bottom + top) / 2 / metres_per_pixel
+    return Scale(metres_per_pixel, ((width - 1) / 2 - across, (height - 1) / 2 + up), unit="m")
+
+
+def _camera_motion(look: Look, t: np.ndarray, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
+    """Affine maps, shape (T, 2, 3), from pixels of the first frame to pixels of each."""
+    share = t / t[-1]
+    shift, zoom = np.zeros((len(t), 2)), np.ones(len(t))
+    size = rng.uniform(0.04, 0.1)
+    if look.camera.startswith("pan"):
+        # The picture runs the other way.
+        shift[:, 0] = width * size * share * (1 if look.camera == "pan left" else -1)
+    elif look.camera.startswith("zoom"):
+        zoom = (1 + size) ** (share if look.camera == "zoom in" else -share)
+    elif look.camera == "shake":
+        for axis in range(2):
+            for hertz in (0.7, 1.9, 3.3):
+                wave = np.sin(2 * np.pi * (hertz * t + rng.random()))
+                shift[:, axis] += rng.uniform(0.3, 1.2) / hertz * (wave - wave[0])
+    middle = np.array([(width - 1) / 2, (height - 1) / 2])
+    maps = np.zeros((len(t), 2, 3))
+    maps[:, 0, 0] = maps[:, 1, 1] = zoom
+    maps[:, :, 2] = middle * (1 - zoom[:, None]) + shift
+    return maps
+
+
+def _occluder(motion: Motion, scale: Scale, width: int, rng: np.random.Generator) -> Fixture:
+    """A post in front of the scene."""
+    left, bottom, right, top = motion.view
+    x, half = (
+        rng.uniform(left + 0.25 * (right - left), right - 0.25 * (right - left)),
+        scale.metres_per_pixel * width * 0.03,
+    )
+    tall = 2 * (top - bottom)
+    corners = ((x - half, bottom - tall), (x + half, bottom - tall), (x + half, top + tall), (x - half, top + tall))
+    return Fixture("post", corners, tuple(int(v) for v in rng.integers(50, 110, 3)), is_in_front=True)  # type: ignore[arg-type]
+
+
+def outline_points(body: Body) -> np.ndarray:
+    """Points spread evenly over a body's shape, shape (P, 2), metres from its centre."""
+    if body.shape == "ball":
+        k = np.arange(120)
+        radius, angle = np.sqrt((k + 0.5) / len(k)), np.pi * (3 - np.sqrt(5)) * k
+        return body.size_m[0] / 2 * np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    steps = (np.arange(11) + 0.5) / 11 - 0.5
+    return np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) * np.array(body.size_m)
+
+
+def _track(
+    number: int,
+    bodies: Sequence[Body],
+    pose: np.ndarray,
+    fixtures: Sequence[Fixture],
+    t: np.ndarray,
+    scale: Scale,
+    camera: np.ndarray,
+    size: tuple[int, int],
+) -> Track:
+    """True pixels of one body, and the share of it that is seen; ``pose`` has shape (T, B, 3)."""
+    body, (x, y, angle) = bodies[number], pose[:, number].T
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.stack([np.stack([cos, -sin], axis=1), np.stack([sin, cos], axis=1)], axis=1)
+    points = np.stack([x, y], axis=1)[:, None] + np.einsum("tij,pj->tpi", turn, outline_points(body))
+    hidden = np.zeros(points.shape[:2], dtype=bool)
+    for fixture in fixtures:
+        if fixture.is_in_front:
+            hidden |= _is_inside(points, np.array(fixture.outline))
+    for other in range(number + 1, len(bodies)):  # later bodies are drawn over earlier ones
+        hidden |= _covers(bodies[other], pose[:, other], points)
+    width, height = size
+    pixels = to_frame(camera, scale.to_pixels(points))
+    inside = np.all((pixels >= -0.5) & (pixels <= np.array([width, height]) - 0.5), axis=2)
+    share = np.mean(inside & ~hidden, axis=1)
+    unseen = share < SEEN_SHARE
+    centre = to_frame(camera, scale.to_pixels(np.stack([x, y], axis=1)))
+    half = _half_extent(body, angle) / scale.metres_per_pixel * camera[:, :1, 0]
+    xyxy = np.concatenate([centre - half, centre + half], axis=1)
+    xyxy = np.clip(xyxy, -0.5, np.tile([width - 0.5, height - 0.5], 2))
+    centre[unseen], xyxy[unseen] = np.nan, np.nan
+    return Track(number, body.name, np.arange(len(t)), t, centre, np.where(unseen, 0.0, share), xyxy)
+
+
+def to_frame(camera: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Moves pixels of the first frame, shape (T, 2) or (T, P, 2), to where they are in each frame."""
+    moved = np.einsum("tij,t...j->t...i", camera[:, :, :2], pixels)
+    return moved + (camera[:, None, :, 2] if pixels.ndim == 3 else camera[:, :, 2])
+
+
+def _half_extent(body: Body, angle: np.ndarray) -> np.ndarray:
+    """Half of the upright box's width and height, shape (T, 2), metres."""
+    width, height = body.size_m
+    if body.shape == "ball":
+        return np.full((len(angle), 2), width / 2)
+    cos, sin = np.abs(np.cos(angle)), np.abs(np.sin(angle))
+    return np.stack([width * cos + height * sin, width * sin + height * cos], axis=1) / 2
+
+
+def _is_inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Which points, shape (..., 2), lie in a convex polygon whose corners run counter-clockwise."""
+    inside = np.ones(points.shape[:-1], dtype=bool)
+    for start, end in pairwise([*corners, corners[0]]):
+        edge, to = end - start, points - start
+        inside &= edge[0] * to[..., 1] - edge[1] * to[..., 0] >= 0
+    return inside
+
+
+def _covers(body: Body, pose: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Which points, shape (T, P, 2), a body covers; ``pose`` has shape (T, 3)."""
+    to = points - pose[:, None, :2]
+    if body.shape == "ball":
+        return np.hypot(to[..., 0], to[..., 1]) < body.size_m[0] / 2
+    cos, sin = np.cos(pose[:, None, 2]), np.sin(pose[:, None, 2])
+    across, up = cos * to[..., 0] + sin * to[..., 1], cos * to[..., 1] - sin * to[..., 0]
+    return (np.abs(across) < body.size_m[0] / 2) & (np.abs(up) < body.size_m[1] / 2)
+
+
+def _sight_events(track: Track, size: tuple[int, int]) -> list[SceneEvent]:
+    """When a body goes out of sight and comes back, to the frame: through the frame's edge or behind something."""
+    seen = np.isfinite(track.position[:, 0])
+    events = []
+    for k in np.flatnonzero(seen[1:] != seen[:-1]) + 1:
+        box = track.xyxy[k - 1] if seen[k - 1] else track.xyxy[k]
+        reach = np.ptp(box.reshape(2, 2), axis=0)
+        low, high = box[:2] + 0.5 < 0.25 * reach, np.array(size) - 0.5 - box[2:] < 0.25 * reach
+        at_edge = bool(np.any(low | high))
+        kinds = ("leaves frame", "hidden") if seen[k - 1] else ("enters frame", "reappears")
+        events.append(SceneEvent(float(track.timestamps[k]), kinds[not at_edge], (track.name,)))
+    return events
+
+
+def _scene_law(law: MotionLaw, bodies: Sequence[Body], t: np.ndarray) -> SceneLaw:
+    position, velocity = law.at(t)
+    names = tuple(bodies[k].name for k in law.bodies)
+    trajectory = Trajectory(", ".join(names), t, law.coordinates, position, velocity, units=law.units)
+    return SceneLaw(names, dict(law.law), trajectory, 0.0, float(min(law.t_end, t[-1])))

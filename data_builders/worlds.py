@@ -1,0 +1,48 @@
+"""Worlds with known laws: scenes drawn by seed and number, with everything that is true of them.
+
+    motionlaw build worlds --n 1000 --seed 0 --out worlds
+
+Each world declares what it draws (`World.ranges`); where a number is drawn from outside its training range, the scene
+belongs to the split ``test_ood``. Leaves out mechanics (`mechanics`), camera and visibility (`staging`), pictures
+(`render`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from motionlaw.data_builders.mechanics import oscillators, phyworld
+from motionlaw.data_builders.mechanics.motion import World, draw_values
+from motionlaw.data_builders.scene import Scene
+from motionlaw.data_builders.staging import stage
+
+WORLDS: tuple[World, ...] = (*phyworld.WORLDS, *oscillators.WORLDS)
+"""All worlds, in the order in which scenes go through them."""
+
+OOD_SHARE, TEST_SHARE = 0.15, 0.1
+
+
+def make_scene(seed: int, index: int) -> Scene:
+    """Makes one scene: the world is that of its number, everything else is drawn.
+
+    Args:
+        seed: Seed of all scenes.
+        index: Number of the scene, from 0; worlds take turns.
+
+    Returns:
+        The scene, always the same for the same two numbers.
+
+    Example:
+        >>> scene = make_scene(0, 0)
+        >>> scene.world, len(scene.timestamps), scene.fps
+        ('uniform_motion', 32, 10.0)
+    """
+    world = WORLDS[index % len(WORLDS)]
+    rng = np.random.default_rng([seed, index])
+    chance = rng.random()
+    split = "test_ood" if chance < OOD_SHARE else "test" if chance < OOD_SHARE + TEST_SHARE else "train"
+    while True:
+        values = draw_values(world, rng, is_ood=split == "test_ood")
+        motion = world.play(values, rng)
+        if motion is not None:
+            return stage(world, motion, values, rng, seed=seed, index=index, split=split)
