@@ -37,7 +37,11 @@ class Ended:
 
 
 def run_killable(
-    job: Callable[[Tell, Keep], Any], *, seconds: float, showing: AbstractContextManager[Tell] | None = None
+    job: Callable[[Tell, Keep], Any],
+    *,
+    seconds: float,
+    showing: AbstractContextManager[Tell] | None = None,
+    method: str | None = None,
 ) -> Ended:
     """Runs a job until it returns or its time is over; then it is killed.
 
@@ -46,6 +50,7 @@ def run_killable(
         seconds: Time after which it is killed.
         showing: Gives what is called here with each line that the job tells; entered when the process runs, since a
             status line has a thread, which a fork would cut in half.
+        method: How the process starts: ``"fork"``, ``"forkserver"`` or ``"spawn"``; chosen by the system if not given.
 
     Returns:
         The job's result, or what it kept and the reason.
@@ -59,7 +64,7 @@ def run_killable(
     """
     # Forking is not safe beside Apple's frameworks.
     is_linux = sys.platform.startswith("linux")
-    context = multiprocessing.get_context("fork") if is_linux else multiprocessing.get_context("spawn")
+    context: Any = multiprocessing.get_context((method or "fork") if is_linux else "spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(job, sender), daemon=True)
     deadline = time.monotonic() + seconds
