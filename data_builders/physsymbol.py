@@ -96,10 +96,14 @@ def draw_oscillators(
         >>> len(first.t), 2 <= len(first.families) <= 5
         (1001, True)
     """
-    return [_drawn(number, seed, process_noise, measurement_noise) for number in range(count)]
+    noise = {"process_noise": process_noise, "measurement_noise": measurement_noise}
+    return [draw_oscillator(seed, number, **noise) for number in range(count)]
 
 
-def _drawn(number: int, seed: int, process_noise: float, measurement_noise: float) -> Oscillator:
+def draw_oscillator(
+    seed: int, number: int, *, process_noise: float = 0.0, measurement_noise: float = 0.0
+) -> Oscillator:
+    """Draws one oscillator; see `draw_oscillators`."""
     rng = np.random.default_rng([seed, number])
     t = np.arange(0.0, T_END_S + DT_S / 2, DT_S)
     while True:

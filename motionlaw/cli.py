@@ -207,6 +207,36 @@ def evaluate(
     raise typer.Exit(status)
 
 
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="Which data set: physsymbol.", metavar="NAME")],
+    n: Annotated[int, typer.Option(help="Number of sources (motions, scenes).")],
+    out: Annotated[str, typer.Option(help="Folder for it, new or empty.")],
+    seed: Annotated[int, typer.Option(help="Same seed, settings and version: same bytes.")] = 0,
+    workers: Annotated[int, typer.Option(help="Processes; the bytes are the same for any number.")] = 1,
+    set: Annotated[list[str] | None, typer.Option(help="A setting of this data set, NAME=VALUE; repeatable.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the build in that folder.")] = False,
+    json: Json = False,
+) -> None:
+    """Build a data set with known answers: parquet for `datasets`, with a card and a manifest."""
+    from motionlaw.data_builders.build import build_command
+
+    status = build_command(
+        name, n=n, seed=seed, settings=set or [], out=out, workers=workers, resume=resume, as_json=json
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def overlap(
+    folders: Annotated[list[str], typer.Argument(help="Data sets of motionlaw build.", metavar="DIR")],
+) -> None:
+    """Check that data sets share no question, and no source between training and test."""
+    from motionlaw.data_builders.splits import overlap_command
+
+    raise typer.Exit(overlap_command(folders))
+
+
 def main() -> None:
     """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
     sys.exit(run(app))
