@@ -36,7 +36,8 @@ def test_a_message_survives_json(message):
 
 def test_arguments_sent_as_an_object_become_text():
     """Some servers send a call's arguments as an object; the text is what the loop reads."""
-    sent = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "a", "arguments": {"x": 1}}}]}  # fmt: skip
+    call = {"id": "1", "function": {"name": "a", "arguments": {"x": 1}}}
+    sent = {"role": "assistant", "content": None, "tool_calls": [call]}
     assert Message.from_dict(sent).tool_calls == (ToolCall("1", "a", '{"x": 1}'),)
 
 

@@ -1,0 +1,134 @@
+"""One small interface to any vision-language model, and the choice of one from the text of ``--model``.
+
+A model is given messages and tools and answers with a message; it may stream, may be held to a JSON schema, and can
+say how probable an answer would have been. Where it runs is its own file: `motionlaw.agent.models.openai_server`
+(vLLM and every other OpenAI-compatible server), `in_process` (a local checkpoint in transformers), `scripted` (tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from motionlaw.agent.messages import Message
+from motionlaw.tools.errors import UserError
+
+OnText = Callable[[str], None]
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a reply is drawn.
+
+    Args:
+        temperature: 0 takes the most probable token each time.
+        max_tokens: Longest reply, tokens.
+        seed: Same messages, seed and model: same reply, as far as the server keeps that promise.
+        json_schema: Holds the reply to JSON of this schema.
+        timeout_s: Seconds the reply may take.
+    """
+
+    temperature: float = 0.0
+    max_tokens: int = 1024
+    seed: int = 0
+    json_schema: Schema | None = None
+    timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        if not (self.temperature >= 0 and self.max_tokens >= 1 and self.timeout_s > 0):
+            raise UserError(
+                "A reply needs temperature >= 0, max_tokens >= 1 and timeout_s > 0, got "
+                f"{self.temperature}, {self.max_tokens}, {self.timeout_s}."
+            )
+
+
+GREEDY = Sampling()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model answered.
+
+    Args:
+        message: The assistant's message, with its tool calls.
+        finish_reason: ``"stop"``, ``"tool_calls"``, or ``"length"`` where max_tokens cut it off.
+        prompt_tokens: Tokens read.
+        completion_tokens: Tokens written.
+        notes: What was done to make the messages fit, e.g. frames left out.
+    """
+
+    message: Message
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Model(Protocol):
+    """Anything that answers messages."""
+
+    name: str
+
+    def reply(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Schema] = (),
+        sampling: Sampling = GREEDY,
+        on_text: OnText | None = None,
+    ) -> Reply:
+        """Answers a conversation.
+
+        Args:
+            messages: The conversation so far.
+            tools: OpenAI's descriptions of the functions it may call.
+            sampling: How the reply is drawn.
+            on_text: Called with each piece of text as it comes; the reply is then streamed.
+
+        Raises:
+            UserError: The model cannot be reached, does not exist, cannot see, or did not answer in time.
+        """
+
+    def log_probability(self, messages: Sequence[Message], answer: str) -> float:
+        """Returns the natural logarithm of the probability of ``answer`` as the next message.
+
+        Raises:
+            UserError: The model does not tell.
+        """
+
+    def close(self) -> None:
+        """Lets go of connections and memory."""
+
+
+def choose_model(text: str) -> Model | None:
+    """Returns the model that ``--model`` names; ``None`` for ``none``.
+
+    Args:
+        text: ``none``, ``embedded``, a server's address such as ``http://localhost:8000/v1`` (with ``#name`` where it
+            serves several models), or the folder of a checkpoint.
+
+    Raises:
+        UserError: The text names nothing that can answer.
+    """
+    if text == "none":
+        return None
+    if text == "embedded":
+        raise UserError(
+            "This version ships no checkpoint of its own yet. Name a server (--model http://localhost:8000/v1), the "
+            "folder of a checkpoint, or none."
+        )
+    if text.startswith(("http://", "https://")):
+        from motionlaw.agent.models.openai_server import OpenAIServer
+
+        return OpenAIServer(text)
+    if Path(text).is_dir():
+        from motionlaw.agent.models.in_process import InProcessModel
+
+        return InProcessModel(text)
+    raise UserError(
+        f"model must be none, embedded, a server's address (http://localhost:8000/v1) or the folder of a checkpoint, "
+        f"got {text!r}."
+    )
