@@ -111,7 +111,7 @@ class Connection:
             try:
                 request = self._client.build_request(method, self.url + path, json=body, timeout=timeout)
                 response = self._client.send(request, stream=True)
-                break_off = self._refusal(response)
+                break_off: Refused | UserError | None = self._refusal(response)
             except httpx.ReadTimeout:
                 raise UserError(f"{self.url} did not answer in time. Ask for less, or wait longer.") from None
             except (httpx.TransportError, httpx.InvalidURL) as error:
