@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
+from motionlaw.agent.mcot import FRAMES, WORDS, Chain, Measured, MotionTag, Observation, Prose
 from motionlaw.tools.trajectory import Track, Trajectory
 
 
@@ -39,3 +40,43 @@ def tracks(draw: st.DrawFn) -> Track:
     position[unseen], confidence[unseen] = np.nan, 0.0
     xyxy = np.concatenate([position - 5, position + 5], axis=1)
     return Track(0, "object 1", np.arange(len(t)), t, position, confidence, xyxy)
+
+
+# Names and prose with everything that a writer must escape.
+_words = st.text(st.sampled_from("abç <>&\"'=/[]0.9s\n"), max_size=20)
+_names = _words.filter(lambda text: text.strip() != "")
+_seconds = st.floats(min_value=0.0, max_value=1e4)
+_edges = st.floats(min_value=-1e4, max_value=1e4)
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Observations with any name, box and time."""
+    x, y = draw(_edges), draw(_edges)
+    width, height = draw(st.floats(min_value=0.1, max_value=500)), draw(st.floats(min_value=0.1, max_value=500))
+    return Observation(draw(_names), (x, y, x + width, y + height), draw(st.none() | _seconds))
+
+
+@st.composite
+def motion_tags(draw: st.DrawFn) -> MotionTag:
+    """Motion tags with any of their attributes."""
+    frame = draw(st.sampled_from(FRAMES))
+    value = draw(st.floats(min_value=0.0, max_value=1e3))
+    number = Measured(value, value - draw(_seconds), value + draw(_seconds), draw(st.sampled_from(["px/s", "m/s"])))
+    return MotionTag(
+        draw(_names),
+        *(draw(st.sampled_from(WORDS[each])) for each in ("direction", "speed", "scale")),
+        t_from=draw(st.none() | _seconds),
+        t_to=draw(st.none() | _seconds),
+        frame=frame,
+        reference=" ".join(draw(_names).split()) if frame == "object" else None,
+        shape=draw(st.none() | st.sampled_from(WORDS["shape"])),
+        phase=draw(st.none() | st.sampled_from(WORDS["phase"])),
+        measured=draw(st.none() | st.just(number)),
+    )
+
+
+def chains() -> st.SearchStrategy[Chain]:
+    """Chains of prose, observations and motion tags in any order, with or without an answer."""
+    steps = st.lists(st.builds(Prose, _words) | observations() | motion_tags(), max_size=8)
+    return st.builds(Chain, steps.map(tuple), st.none() | _words)
