@@ -19,9 +19,11 @@ from motionlaw.tools.trajectory import Track, Trajectory
 LEVELS = {"plain": 0.4, "textured": 0.4, "hard": 0.2}
 """How often scenes look like what."""
 
-SIZES = ((320, 240), (384, 288), (480, 270))
+SIZES = ((256, 256), (288, 288), (320, 240), (384, 288), (480, 270), (512, 256))
+ODD_SHAPE = 1.4  # frames whose shape differs from the view's by more than this factor are not taken
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 50.0)
 BACKGROUNDS = ("plaster", "wood", "cloth", "tiles")
+TINTS = {"wood": (26, 0, -34), "plaster": (4, 1, -6), "cloth": (-8, 0, 10)}
 CAMERAS = ("still", "pan left", "pan right", "zoom in", "zoom out", "shake")
 INSTANTS = 7  # while the shutter is open, where that is long
 SEEN_SHARE = 0.5  # of its area: less, and a body counts as unseen
@@ -48,8 +50,8 @@ def stage(
         index: Its number.
         split: Its split.
     """
-    look = draw_look(rng)
-    width, height = world.frame_size or SIZES[rng.integers(len(SIZES))]
+    look = draw_look(rng, [body.colour for body in motion.bodies])
+    width, height = world.frame_size or _draw_size(motion, rng)
     fps = world.fps or RATES[rng.integers(len(RATES))]
     count = round(motion.duration_s * fps)
     t = np.arange(count) / fps
@@ -102,16 +104,18 @@ def stage(
     )
 
 
-def draw_look(rng: np.random.Generator) -> Look:
-    """Draws how a scene is filmed."""
+def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
+    """Draws how a scene with bodies of these colours is filmed; the background is none of them."""
     level = str(rng.choice(list(LEVELS), p=list(LEVELS.values())))
-    grey = rng.integers(150, 215)
-    tint = rng.integers(-14, 15, 3)
+    low, high = (95, 150) if "white" in colours else (150, 215)
+    background = "plain" if level == "plain" else str(rng.choice(BACKGROUNDS))
+    tint = TINTS.get(background, (0, 0, 0)) + rng.integers(-10, 11, 3)
+    rgb = np.clip(rng.integers(low, high) + tint, 40, 225)
     hard = level == "hard"
     return Look(
         level=level,
-        background="plain" if level == "plain" else str(rng.choice(BACKGROUNDS)),
-        background_rgb=tuple(int(value) for value in grey + tint),  # type: ignore[arg-type]
+        background=background,
+        background_rgb=(int(rgb[0]), int(rgb[1]), int(rgb[2])),
         light=float(rng.uniform(0.25, 0.75) * np.pi),
         shadow=0.0 if level == "plain" else float(rng.uniform(0.15, 0.4)),
         noise=0.0 if level == "plain" else float(rng.uniform(1.0, 6.0 if hard else 3.0)),
@@ -119,6 +123,14 @@ def draw_look(rng: np.random.Generator) -> Look:
         camera=str(rng.choice(CAMERAS)) if hard else "still",
         seed=int(rng.integers(2**31)),
     )
+
+
+def _draw_size(motion: Motion, rng: np.random.Generator) -> tuple[int, int]:
+    left, bottom, right, top = motion.view
+    shape = (right - left) / (top - bottom)
+    odd = [max(w / h / shape, shape * h / w) for w, h in SIZES]
+    fit = [size for size, how_odd in zip(SIZES, odd, strict=True) if how_odd < max(ODD_SHAPE, min(odd) + 0.01)]
+    return fit[rng.integers(len(fit))]
 
 
 def _fit_view(motion: Motion, width: int, height: int) -> Scale:
@@ -260,4 +272,4 @@ def _scene_law(law: MotionLaw, bodies: Sequence[Body], t: np.ndarray) -> SceneLa
     position, velocity = law.at(t)
     names = tuple(bodies[k].name for k in law.bodies)
     trajectory = Trajectory(", ".join(names), t, law.coordinates, position, velocity, units=law.units)
-    return SceneLaw(names, dict(law.law), trajectory, 0.0, float(min(law.t_end, t[-1])))
+    return SceneLaw(names, dict(law.law), trajectory, law.t_start, float(min(law.t_end, t[-1])))

@@ -11,12 +11,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from motionlaw.data_builders.mechanics import oscillators, phyworld
+from motionlaw.data_builders.mechanics import (
+    collisions,
+    orbits,
+    oscillators,
+    pendulums,
+    phyworld,
+    pulleys,
+    slopes,
+    tumbling,
+)
 from motionlaw.data_builders.mechanics.motion import World, draw_values
 from motionlaw.data_builders.scene import Scene
 from motionlaw.data_builders.staging import stage
 
-WORLDS: tuple[World, ...] = (*phyworld.WORLDS, *oscillators.WORLDS)
+WORLDS: tuple[World, ...] = (
+    *phyworld.WORLDS,
+    *oscillators.WORLDS,
+    *pendulums.WORLDS,
+    *slopes.WORLDS,
+    *collisions.WORLDS,
+    *orbits.WORLDS,
+    *pulleys.WORLDS,
+    *tumbling.WORLDS,
+)
 """All worlds, in the order in which scenes go through them."""
 
 OOD_SHARE, TEST_SHARE = 0.15, 0.1

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+
+from motionlaw.tools.film import CameraNoise, paint, plaster, write_h264
 
 THREAD = (132, 128, 120)  # RGB: thin and pale, as a thread is in a film
 
@@ -83,8 +84,7 @@ def render_frames(pendulum: Pendulum) -> Iterator[np.ndarray]:
 
     rng = np.random.default_rng(pendulum.seed)
     wall = _draw_wall(pendulum, rng)
-    # a few noise fields, shifted anew for each frame: as good as fresh noise to a tracker, and much quicker
-    fields = rng.normal(0, pendulum.noise, (6, pendulum.height, pendulum.width, 3)).astype(np.float32)
+    noise = CameraNoise(wall.shape, pendulum.noise, rng)
     t = np.arange(round(pendulum.seconds * pendulum.fps)) / pendulum.fps
     for x, y in pendulum.centres(t):
         picture = wall.copy()
@@ -92,21 +92,14 @@ def render_frames(pendulum: Pendulum) -> Iterator[np.ndarray]:
         cv2.line(picture, start, (round(16 * x), round(16 * y)), THREAD, 1, cv2.LINE_AA, shift=4)
         picture = picture.astype(np.float32)
         _draw_ball(picture, x, y, pendulum.radius_px)
-        shift = tuple(int(value) for value in rng.integers(0, 400, 2))
-        picture += np.roll(fields[rng.integers(len(fields))], shift, axis=(0, 1))
-        yield np.clip(picture, 0, 255).astype(np.uint8)
+        yield noise.add(picture)
 
 
 def _draw_wall(pendulum: Pendulum, rng: np.random.Generator) -> np.ndarray:
-    """A plaster wall: light, blotched at several sizes, darker towards a corner."""
+    """A warm plaster wall with the board that the thread is fixed to."""
     import cv2
 
-    shape = (pendulum.height, pendulum.width)
-    grey = np.full(shape, 176.0)
-    for size, strength in ((3, 5.0), (12, 7.0), (60, 9.0)):
-        blotches = cv2.GaussianBlur(rng.normal(size=shape), (0, 0), size)
-        grey += strength * blotches / blotches.std()
-    grey -= 26 * np.linspace(0, 1, pendulum.width)[None, :] * np.linspace(0, 1, pendulum.height)[:, None]
+    grey = plaster(pendulum.width, pendulum.height, rng)
     wall = np.clip(grey[:, :, None] * np.array([1.0, 0.98, 0.93]), 0, 255).astype(np.uint8)
     x, y = (round(value) for value in pendulum.pivot_px)
     cv2.rectangle(wall, (x - 60, y - 16), (x + 60, y), (92, 80, 66), -1)
@@ -119,10 +112,9 @@ def _draw_ball(picture: np.ndarray, x: float, y: float, radius: float) -> None:
     size = int(2 * radius) + 6
     columns, rows = np.arange(left, left + size) - x, np.arange(top, top + size) - y
     distance = np.hypot(columns[None, :], rows[:, None])
-    cover = np.clip(radius - distance + 0.5, 0, 1)[:, :, None]
+    cover = np.clip(radius - distance + 0.5, 0, 1)
     light = 1 - 0.35 * np.clip((columns[None, :] + rows[:, None]) / (2 * radius), -1, 1)[:, :, None]
-    patch = picture[top : top + size, left : left + size]
-    patch += cover * (np.array([196.0, 62.0, 38.0]) * light - patch)
+    paint(picture, cover, np.array([196.0, 62.0, 38.0]) * light, left, top)
 
 
 def write_video(pendulum: Pendulum, path: str | Path) -> None:
@@ -135,17 +127,4 @@ def write_video(pendulum: Pendulum, path: str | Path) -> None:
     Raises:
         UserError: PyAV or OpenCV is missing.
     """
-    from motionlaw.tools.errors import missing_extra
-
-    try:
-        import av
-        import cv2  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("Rendering the demo", "PyAV and OpenCV", "video") from error
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(pendulum.fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = pendulum.width, pendulum.height, "yuv420p"
-        stream.options = {"crf": "20", "preset": "veryfast"}
-        for picture in render_frames(pendulum):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    write_h264(render_frames(pendulum), str(path), fps=pendulum.fps, crf=20)

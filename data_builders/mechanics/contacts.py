@@ -146,6 +146,16 @@ def contact_events(
     return tuple(events)
 
 
+def highest_points(played: Played, disc: int, name: str) -> tuple[SceneEvent, ...]:
+    """Finds where a disc under gravity stops rising."""
+    events = []
+    for piece, after in zip(played.pieces, [*(each.t for each in played.pieces[1:]), np.inf], strict=True):
+        rise, pull = piece.v[disc, 1], -piece.a[disc, 1]
+        if rise > 0 and pull > 0 and piece.t + rise / pull < after:
+            events.append(SceneEvent(float(piece.t + rise / pull), "turning point", (name,), "highest"))
+    return tuple(events)
+
+
 def _accelerations(x: np.ndarray, v: np.ndarray, discs: Sequence[Disc], table: Table) -> np.ndarray:
     a = np.zeros_like(x)
     if table.gravity:

@@ -14,6 +14,7 @@ import numpy as np
 from motionlaw.data_builders.scene import COLOURS, Body, Fixture, Link, SceneEvent
 
 G_M_PER_S2 = 9.81
+GREY = (96, 92, 90)  # of floors, walls and rails
 DENSITY_KG_PER_M3 = 700.0  # of wood: balls and blocks whose mass is not drawn
 
 
@@ -59,7 +60,8 @@ class MotionLaw:
         units: One a coordinate.
         law: Right-hand sides by state.
         at: Coordinates, shape (T, D), and their rates, shape (T, D), at times, shape (T,).
-        t_end: Until when it holds, seconds; contacts interrupt it.
+        t_start: From when it holds, seconds.
+        t_end: Until when; contacts interrupt it.
     """
 
     bodies: tuple[int, ...]
@@ -67,6 +69,7 @@ class MotionLaw:
     units: tuple[str, ...]
     law: Mapping[str, str]
     at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    t_start: float = 0.0
     t_end: float = np.inf
 
 
@@ -158,23 +161,51 @@ def make_ball(colour: str, radius_m: float, rng: np.random.Generator, *, mass_kg
     return Body(f"{colour} ball", "ball", colour, size, float(f"{mass:.4g}"), pick_texture(rng))
 
 
-def plane_law(states: Callable[[np.ndarray], States], body: int, law: Mapping[str, str]) -> MotionLaw:
+def slab(
+    name: str, left: float, bottom: float, right: float, top: float, *, rgb: tuple[int, int, int] = GREY
+) -> Fixture:
+    """Makes an upright rectangle that does not move, edges in metres."""
+    return Fixture(name, ((left, bottom), (right, bottom), (right, top), (left, top)), rgb)
+
+
+def make_block(colour: str, size_m: tuple[float, float], mass_kg: float, rng: np.random.Generator) -> Body:
+    """Makes a block."""
+    return Body(f"{colour} block", "block", colour, size_m, mass_kg, pick_texture(rng))
+
+
+def line_law(
+    coordinate: str,
+    law: str,
+    at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    *,
+    body: int = 0,
+    unit: str = "m",
+    t_end: float = np.inf,
+) -> MotionLaw:
+    """Returns a body's law in one coordinate; ``at`` gives it and its rate, shape (T,), at times, shape (T,)."""
+
+    def columns(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, v = at(t)
+        return x[:, None], v[:, None]
+
+    return MotionLaw((body,), (coordinate,), (unit,), {"v": law}, columns, t_end=t_end)
+
+
+def plane_law(
+    states: Callable[[np.ndarray], States],
+    body: int,
+    law: Mapping[str, str],
+    *,
+    t_start: float = 0.0,
+    t_end: float = np.inf,
+) -> MotionLaw:
     """Returns a body's law in x and y."""
 
     def at(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         now = states(t)
         return now.position[:, body], now.velocity[:, body]
 
-    return MotionLaw((body,), ("x", "y"), ("m", "m"), law, at)
-
-
-def stack_states(bodies: Sequence[States]) -> States:
-    """Puts the states of single bodies, each of shape (T, 1, ...), side by side."""
-    return States(
-        np.concatenate([each.position for each in bodies], axis=1),
-        np.concatenate([each.velocity for each in bodies], axis=1),
-        np.concatenate([each.angle for each in bodies], axis=1),
-    )
+    return MotionLaw((body,), ("x", "y"), ("m", "m"), law, at, t_start, t_end)
 
 
 def integrated(
@@ -200,6 +231,15 @@ def integrated(
     return lambda t: np.where(np.asarray(t) < 0, before(np.minimum(t, 0.0)), later(np.maximum(t, 0.0)))
 
 
+def seen_box(
+    states: Callable[[np.ndarray], States], duration_s: float, radius_m: float
+) -> tuple[float, float, float, float]:
+    """Returns left, bottom, right and top of where bodies of a radius get to, metres."""
+    position = states(np.linspace(0.0, duration_s, 500)).position.reshape(-1, 2)
+    low, high = position.min(axis=0) - radius_m, position.max(axis=0) + radius_m
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
 def crossings(value: Callable[[np.ndarray], np.ndarray], start: float, stop: float, *, step: float) -> list[float]:
     """Finds the times at which a function changes its sign, to rounding.
 
@@ -215,3 +255,11 @@ def crossings(value: Callable[[np.ndarray], np.ndarray], start: float, stop: flo
     signs = np.sign(value(t))
     changed = np.flatnonzero(signs[:-1] * signs[1:] < 0)
     return [float(brentq(lambda s: float(value(np.array([s]))[0]), t[k], t[k + 1], xtol=1e-13)) for k in changed]
+
+
+def turning_points(
+    rate: Callable[[np.ndarray], np.ndarray], name: str, duration_s: float, *, detail: str = ""
+) -> tuple[SceneEvent, ...]:
+    """Finds where a coordinate turns back; ``rate`` gives its velocity at times, shape (T,)."""
+    times = crossings(rate, 0.0, duration_s, step=0.01)
+    return tuple(SceneEvent(t, "turning point", (name,), detail) for t in times)

@@ -1,4 +1,4 @@
-"""Springs: a block on a spring that hangs or slides, and two blocks on three springs.
+"""Springs: a block on a spring that hangs or slides, and two blocks between three springs.
 
 Equations of motion are integrated to eleven digits.
 """
@@ -16,78 +16,98 @@ from motionlaw.data_builders.mechanics.motion import (
     Range,
     States,
     World,
-    crossings,
     integrated,
+    line_law,
+    make_block,
     pick_colours,
-    pick_texture,
+    slab,
+    turning_points,
 )
-from motionlaw.data_builders.scene import Body, Fixture, Link, SceneEvent
+from motionlaw.data_builders.scene import Link
 
 DURATION_S = 3.0
-GREY = (96, 92, 90)
-
-
-def turning_points(
-    rate: np.ndarray | object, name: str, duration_s: float, *, step: float = 0.01
-) -> tuple[SceneEvent, ...]:
-    """Events where a coordinate turns back; ``rate`` gives its velocity at times, shape (T,)."""
-    return tuple(SceneEvent(t, "turning point", (name,)) for t in crossings(rate, 0.0, duration_s, step=step))  # type: ignore[arg-type]
-
-
-def _block(colour: str, side: float, mass: float, rng: np.random.Generator) -> Body:
-    return Body(f"{colour} block", "block", colour, (side, side), mass, pick_texture(rng))
+LENGTH_M = 0.45  # of the spring at rest
 
 
 def _spring(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
     """One block on a spring, sliding on a rail or hanging from a ceiling."""
     m, k, c = values["mass"], values["stiffness"], values["damping"]
-    hangs, side, length = rng.random() < 0.5, 0.06 + 0.04 * rng.random(), 0.45
-    solution = integrated(lambda _, s: (s[1], -k / m * s[0] - c / m * s[1]), (values["amplitude"], 0.0), DURATION_S)
-
-    def at(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x, v = solution(t)
-        return x[:, None], v[:, None]
+    hangs, side = bool(rng.random() < 0.5), 0.1 + 0.05 * rng.random()
+    at = integrated(lambda _, s: (s[1], -k / m * s[0] - c / m * s[1]), (values["amplitude"], 0.0), DURATION_S)
 
     def states(t: np.ndarray) -> States:
-        x, v = at(t)
-        still = np.zeros_like(x)
-        along = (lambda p, q: np.stack([q, p], axis=2)) if hangs else (lambda p, q: np.stack([p, q], axis=2))
-        return States(along(x, still), along(v, still), np.zeros_like(x))
+        moving = np.zeros((2, len(t), 1, 2))
+        moving[..., 0, 1 if hangs else 0] = at(t)
+        return States(*moving, np.zeros((len(t), 1)))
 
-    colour = pick_colours(1, rng)[0]
-    block = _block(colour, side, m, rng)
+    colour, name = pick_colours(1, rng)[0], "y" if hangs else "x"
+    block = make_block(colour, (side, side), m, rng)
+    floor = -side / 2
     if hangs:
-        fixed = Fixture("ceiling", ((-0.3, length), (0.3, length), (0.3, length + 0.03), (-0.3, length + 0.03)), GREY)
-        fixtures, anchor, view = (fixed,), (0.0, length), (-0.4, -0.45, 0.4, length + 0.03)
+        fixtures = (slab("ceiling", -0.3, LENGTH_M, 0.3, LENGTH_M + 0.03),)
+        anchor, view = (0.0, LENGTH_M), (-0.4, -0.43, 0.4, LENGTH_M + 0.03)
     else:
-        bed = Fixture(
-            "rail", ((-length, -side / 2 - 0.02), (0.5, -side / 2 - 0.02), (0.5, -side / 2), (-length, -side / 2)), GREY
-        )
-        wall = Fixture(
-            "wall",
-            ((-length - 0.03, -side / 2 - 0.02), (-length, -side / 2 - 0.02), (-length, 0.15), (-length - 0.03, 0.15)),
-            GREY,
-        )
-        fixtures, anchor, view = (bed, wall), (-length, 0.0), (-length - 0.03, -0.25, 0.5, 0.25)
-    where = "hangs from a spring and bobs up and down" if hangs else "on a spring slides to and fro"
-    law = MotionLaw(
-        (0,), ("y" if hangs else "x",), ("m",), {"v": f"-{k / m:.6g}*{'y' if hangs else 'x'} - {c / m:.6g}*v"}, at
-    )
+        bed = slab("rail", -LENGTH_M, floor - 0.02, 0.5, floor)
+        fixtures = (bed, slab("wall", -LENGTH_M - 0.03, floor - 0.02, -LENGTH_M, 0.15))
+        anchor, view = (-LENGTH_M, 0.0), (-LENGTH_M - 0.03, -0.22, 0.45, 0.22)
+    seen = "hangs from a spring and bobs up and down" if hangs else "on a spring slides to and fro"
+    further = {"angular frequency": (float(np.sqrt(k / m)), "rad/s")}
     return Motion(
-        description=f"A {colour} block {where}.",
+        description=f"A {colour} block {seen}.",
         bodies=(block,),
         duration_s=DURATION_S,
         states=states,
-        laws=(law,),
+        laws=(line_law(name, f"-{k / m:.6g}*{name} - {c / m:.6g}*v", at),),
         view=view,
-        events=turning_points(lambda t: at(t)[1][:, 0], block.name, DURATION_S),
+        events=turning_points(lambda t: at(t)[1], block.name, DURATION_S),
         fixtures=fixtures,
         links=(Link("spring", anchor, 0),),
-        further={"angular frequency": (float(np.sqrt(k / m)), "rad/s")}
-        | ({"gravity": (G_M_PER_S2, "m/s^2")} if hangs else {}),
+        further=further | ({"gravity": (G_M_PER_S2, "m/s^2")} if hangs else {}),
     )
 
 
+def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
+    """Two blocks between two walls, on three springs."""
+    m = np.array([values["mass 1"], values["mass 2"]])
+    outer, inner = values["outer stiffness"], values["inner stiffness"]
+    pull = np.array([[outer + inner, -inner], [-inner, outer + inner]]) / m[:, None]
+    start = (values["displacement 1"], values["displacement 2"], 0.0, 0.0)
+    solution = integrated(lambda _, s: (s[2], s[3], *(-pull @ s[:2])), start, DURATION_S)
+    side, apart = 0.12, 0.5
+
+    def at(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        now = solution(t).T
+        return now[:, :2], now[:, 2:]
+
+    def states(t: np.ndarray) -> States:
+        moving = np.zeros((2, len(t), 2, 2))
+        moving[..., 0] = at(t)
+        moving[0, ..., 0] += [-apart / 2, apart / 2]
+        return States(*moving, np.zeros((len(t), 2)))
+
+    colours = pick_colours(2, rng)
+    blocks = tuple(make_block(colour, (side, side), mass, rng) for colour, mass in zip(colours, m, strict=True))
+    law = {
+        "v_x1": f"-{pull[0, 0]:.6g}*x1 + {-pull[0, 1]:.6g}*x2",
+        "v_x2": f"{-pull[1, 0]:.6g}*x1 - {pull[1, 1]:.6g}*x2",
+    }
+    end, floor = 3 * apart / 2, -side / 2
+    walls = tuple(slab("wall", x, floor - 0.02, x + 0.03, 0.16) for x in (-end - 0.03, end))
+    turns = [turning_points(lambda t, i=i: at(t)[1][:, i], block.name, DURATION_S) for i, block in enumerate(blocks)]
+    return Motion(
+        description=f"A {colours[0]} block and a {colours[1]} block slide on springs that couple them.",
+        bodies=blocks,
+        duration_s=DURATION_S,
+        states=states,
+        laws=(MotionLaw((0, 1), ("x1", "x2"), ("m", "m"), law, at),),
+        view=(-end - 0.03, -0.3, end + 0.03, 0.3),
+        events=(*turns[0], *turns[1]),
+        fixtures=(slab("rail", -end - 0.03, floor - 0.02, end + 0.03, floor), *walls),
+        links=(Link("spring", (-end, 0.0), 0), Link("spring", 0, 1), Link("spring", 1, (end, 0.0))),
+    )
+
+
+_DISPLACEMENT = Range(-0.14, 0.14, "m")
 WORLDS = (
     World(
         "spring",
@@ -96,8 +116,21 @@ WORLDS = (
             "mass": Range(0.1, 0.5, "kg", ((0.5, 0.9),)),
             "stiffness": Range(4.0, 25.0, "N/m", ((25.0, 45.0),)),
             "damping": Range(0.0, 0.1, "kg/s", ((0.15, 0.3),)),
-            "amplitude": Range(0.1, 0.3, "m", ((0.04, 0.08),)),
+            "amplitude": Range(0.12, 0.3, "m", ((0.05, 0.1),)),
         },
         _spring,
+    ),
+    World(
+        "coupled_springs",
+        "Two blocks between two walls on three springs, without friction; x1 and x2 are measured from where they rest.",
+        {
+            "mass 1": Range(0.2, 0.5, "kg", ((0.6, 1.0),)),
+            "mass 2": Range(0.2, 0.5, "kg", ((0.6, 1.0),)),
+            "outer stiffness": Range(4.0, 15.0, "N/m"),
+            "inner stiffness": Range(2.0, 15.0, "N/m", ((0.5, 1.5), (18.0, 25.0))),
+            "displacement 1": _DISPLACEMENT,
+            "displacement 2": _DISPLACEMENT,
+        },
+        _coupled,
     ),
 )
