@@ -161,9 +161,8 @@ class Scene:
 
     Args:
         world: Name of the world, e.g. ``"pendulum"``.
-        seed: Seed it was drawn with.
-        index: Its number under that seed.
-        split: ``"train"``, ``"test"``, or ``"test_ood"`` where a parameter is out of the training range.
+        name: World, seed and number; the scene can be made again from them.
+        split: ``"train"``, ``"validation"``, ``"test"``, or ``"test_ood"`` where a number is out of the training range.
         description: What is seen, in plain words.
         bodies: What moves.
         fixtures: What does not.
@@ -187,8 +186,7 @@ class Scene:
     """
 
     world: str
-    seed: int
-    index: int
+    name: str
     split: str
     description: str
     bodies: tuple[Body, ...]
@@ -217,11 +215,6 @@ class Scene:
             raise UserError(f"poses must have shape ({frames}, K, {bodies}, 3), got {self.poses.shape}.")
         if not len(self.tracks) == len(self.trajectories) == bodies:
             raise UserError(f"There must be one track and one trajectory for each of {bodies} bodies.")
-
-    @property
-    def name(self) -> str:
-        """World, seed and number: the scene can be made again from them."""
-        return f"{self.world}-{self.seed}-{self.index}"
 
     @property
     def scale(self) -> Scale:

@@ -35,8 +35,7 @@ def stage(
     values: Mapping[str, float],
     rng: np.random.Generator,
     *,
-    seed: int,
-    index: int,
+    name: str,
     split: str,
 ) -> Scene:
     """Films a motion, without drawing it yet.
@@ -46,8 +45,7 @@ def stage(
         motion: Its motion.
         values: What it was drawn with.
         rng: The random numbers, from here on for the looks.
-        seed: Seed of the scene.
-        index: Its number.
+        name: What to call the scene.
         split: Its split.
     """
     look = draw_look(rng, [body.colour for body in motion.bodies])
@@ -80,8 +78,7 @@ def stage(
     numbers += [Quantity(name, value, None, unit) for name, (value, unit) in (motion.further or {}).items()]
     return Scene(
         world=world.name,
-        seed=seed,
-        index=index,
+        name=name,
         split=split,
         description=motion.description,
         bodies=motion.bodies,

@@ -23,6 +23,7 @@ from motionlaw.data_builders.mechanics import (
 )
 from motionlaw.data_builders.mechanics.motion import World, draw_values
 from motionlaw.data_builders.scene import Scene
+from motionlaw.data_builders.splits import split_of_group
 from motionlaw.data_builders.staging import stage
 
 WORLDS: tuple[World, ...] = (
@@ -37,7 +38,7 @@ WORLDS: tuple[World, ...] = (
 )
 """All worlds, in the order in which scenes go through them."""
 
-OOD_SHARE, TEST_SHARE = 0.15, 0.1
+OOD_SHARE = 0.15
 
 
 def make_scene(seed: int, index: int) -> Scene:
@@ -57,10 +58,11 @@ def make_scene(seed: int, index: int) -> Scene:
     """
     world = WORLDS[index % len(WORLDS)]
     rng = np.random.default_rng([seed, index])
-    chance = rng.random()
-    split = "test_ood" if chance < OOD_SHARE else "test" if chance < OOD_SHARE + TEST_SHARE else "train"
+    is_ood = rng.random() < OOD_SHARE
+    name = f"{world.name}-{seed}-{index}"
+    split = "test_ood" if is_ood else split_of_group(name)
     while True:
-        values = draw_values(world, rng, is_ood=split == "test_ood")
+        values = draw_values(world, rng, is_ood=is_ood)
         motion = world.play(values, rng)
         if motion is not None:
-            return stage(world, motion, values, rng, seed=seed, index=index, split=split)
+            return stage(world, motion, values, rng, name=name, split=split)

@@ -95,7 +95,8 @@ def write_h264(frames: Iterable[np.ndarray], file: str | IO[bytes], *, fps: floa
         options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
         stream.pix_fmt = "yuv420p"
-        for picture in frames:
-            stream.height, stream.width = picture.shape[:2]
+        for k, picture in enumerate(frames):
+            if k == 0:
+                stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())

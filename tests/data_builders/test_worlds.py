@@ -10,7 +10,7 @@ from motionlaw.data_builders.scene import Scene
 from motionlaw.data_builders.worlds import WORLDS, make_scene
 from motionlaw.tools.equation import compile_rhs, parse
 
-SCENES = range(2 * len(WORLDS))
+SCENES = range(len(WORLDS))
 
 
 @pytest.mark.parametrize("index", SCENES)
