@@ -36,6 +36,9 @@ TrackAt = Annotated[
     list[str] | None,
     typer.Option("--track", help="auto, or a click x,y@t or a box x1,y1,x2,y2@t (pixels, seconds); repeatable."),
 ]
+ModelName = Annotated[
+    str, typer.Option("--model", help="none, the folder of a checkpoint, or a server: http://localhost:8000/v1.")
+]
 Start = Annotated[float | None, typer.Option(help="Use nothing before this time, seconds.")]
 End = Annotated[float | None, typer.Option(help="Use nothing after this time, seconds.")]
 
@@ -159,6 +162,24 @@ def track(
         as_json=json,
     )
     raise typer.Exit(status)
+
+
+@app.command()
+def chat(
+    video: Annotated[str | None, typer.Argument(help="A video or a table to talk about.", metavar="[VIDEO]")] = None,
+    model: ModelName = "none",
+    scale: Scale = None,
+    resume: Annotated[str | None, typer.Option(help="Go on with a session: last, its name, or its log.")] = None,
+    replay: Annotated[str | None, typer.Option(help="Show the log of a session or a run again.")] = None,
+    json: Json = False,
+) -> None:
+    """Talk about a motion: ask, see what is measured, ask on.
+
+    Sessions are saved as they go, in $MOTIONLAW_HOME/sessions (else ~/.motionlaw/sessions). /help lists commands.
+    """
+    from motionlaw.agent.chat import chat_command
+
+    raise typer.Exit(chat_command(video, model=model, scale=scale, resume=resume, replay=replay, json=json))
 
 
 @app.command("eval")

@@ -37,7 +37,15 @@ class Slow:
     words: str = "late"
 
 
-Answer = str | Message | Refusal | BreakOff | Slow | dict | Callable[[dict[str, Any]], Any]
+@dataclass
+class Trickle:
+    """Streams its words one by one, slowly."""
+
+    words: str
+    seconds_a_word: float
+
+
+Answer = Trickle | str | Message | Refusal | BreakOff | Slow | dict | Callable[[dict[str, Any]], Any]
 
 
 @dataclass
@@ -112,7 +120,9 @@ def chat_server(*script: Answer, models: tuple[str, ...] = ("tiny",)) -> Iterato
             self.send_header("Connection", "close")
             self.end_headers()
             self.close_connection = True
-            for event in stream(turn):
+            pause_s = turn.seconds_a_word if isinstance(turn, Trickle) else 0.0
+            for event in stream(turn.words if isinstance(turn, Trickle) else turn):
+                time.sleep(pause_s)
                 self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
                 self.wfile.flush()
             if not isinstance(turn, BreakOff):

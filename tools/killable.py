@@ -65,6 +65,9 @@ def run_killable(
     # Forking is not safe beside Apple's frameworks.
     is_linux = sys.platform.startswith("linux")
     context: Any = multiprocessing.get_context((method or "fork") if is_linux else "spawn")
+    if "cv2" in sys.modules:
+        # A fork leaves OpenCV's threads behind; whoever changes their number there waits for them for ever.
+        sys.modules["cv2"].setNumThreads(1)
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(job, sender), daemon=True)
     deadline = time.monotonic() + seconds

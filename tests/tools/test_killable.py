@@ -105,6 +105,22 @@ def test_without_fork_a_fresh_process_does_it(monkeypatch: pytest.MonkeyPatch) -
     assert run_killable(killable._example, seconds=60).result == 42
 
 
+def set_opencv_threads(tell: Tell, keep: Keep) -> str:
+    import cv2
+
+    cv2.setNumThreads(1)
+    return "done"
+
+
+def test_a_process_that_used_opencv_can_fork() -> None:
+    """Its threads are not there after a fork; the job must not wait for them."""
+    import cv2
+
+    cv2.setNumThreads(4)
+    cv2.cvtColor(np.zeros((600, 800, 3), np.uint8), cv2.COLOR_RGB2BGR)
+    assert run_killable(set_opencv_threads, seconds=5).result == "done"
+
+
 def swing(path: Path) -> str:
     """A table of a damped oscillation."""
     t = np.linspace(0, 10, 300)
