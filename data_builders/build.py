@@ -66,7 +66,8 @@ class BuildSettings:
     @property
     def command(self) -> str:
         """The command that builds it."""
-        own = "".join(f" --set {name}={value}" for name, value in self.settings.items())
+        usual = resolve_settings(self.builder, {})
+        own = "".join(f" --set {name}={value}" for name, value in self.settings.items() if value != usual[name])
         return f"motionlaw build {self.builder} --n {self.n} --seed {self.seed}{own} --out DIR"
 
 
