@@ -49,7 +49,7 @@ def misfits_without(
     size = np.sqrt(np.mean(everything**2, axis=0))
     if not np.all(size > 0):
         return [(0.0, 0.0, 0.0)]
-    triangle = np.linalg.qr(everything / size / np.sqrt(len(x)), mode="r")
+    triangle = np.asarray(np.linalg.qr(everything / size / np.sqrt(len(x)), mode="r"))
     columns, target = triangle[:, :-1], triangle[:, -1]
     found = []
     for k in range(len(own)):
