@@ -23,6 +23,7 @@ Row = dict[str, Any]
 # Every builder and the module whose function `builder(**settings)` makes it.
 BUILDERS = {
     "physsymbol": "motionlaw.data_builders.physsymbol_rows",
+    "worlds": "motionlaw.data_builders.world_rows",
 }
 
 

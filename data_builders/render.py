@@ -20,7 +20,8 @@ from motionlaw.tools.scale import Scale
 CRF = 18
 FINER = 4  # pixels each way that a pixel is cut into where fixtures are drawn
 SPRING_TURNS = 9
-INKS = {"thread": (122, 116, 108), "rod": (84, 80, 78), "spring": (92, 92, 100)}
+SOFT = 0.3  # of a body's lesser side: half of the width that its shadow's edge is spread over
+DARKER = {"thread": 20, "rod": 24, "spring": 24}  # grey levels below the background's mean, thin as they are
 
 
 def film(scene: Scene) -> bytes:
@@ -131,8 +132,9 @@ def _draw_links(picture: np.ndarray, scene: Scene, k: int) -> None:
     before = drawn.copy()
     for link in scene.links:
         points = _link_points(link, middle, scene, k)
-        thick = {"thread": 1, "rod": max(2, scene.width // 110), "spring": 1}[link.kind]
-        cv2.polylines(drawn, [np.round(points * 16).astype(np.int32)], False, INKS[link.kind], thick, cv2.LINE_AA, 4)
+        thick = {"thread": 1, "rod": 2, "spring": 1}[link.kind]
+        ink = tuple(max(value - DARKER[link.kind], 0) for value in scene.look.background_rgb)
+        cv2.polylines(drawn, [np.round(points * 16).astype(np.int32)], False, ink, thick, cv2.LINE_AA, 4)
     changed = (drawn != before).any(axis=2)
     picture[changed] = drawn[changed]
 
@@ -179,12 +181,12 @@ def _draw_shadow(picture: np.ndarray, scene: Scene, k: int, number: int) -> None
     if not scene.look.shadow:
         return
     body = scene.bodies[number]
-    soft = 0.25 * min(body.size_m) / scene.metres_per_pixel
+    soft = SOFT * min(body.size_m) / scene.metres_per_pixel
     patches, left, top = _patches(scene, k, number, 3 * soft)
     if not patches:
         return
     patch = patches[len(patches) // 2]
-    away = 1.2 * soft * np.array([np.cos(scene.look.light), np.sin(scene.look.light)], dtype=np.float32)
+    away = 0.7 * soft * np.array([np.cos(scene.look.light), np.sin(scene.look.light)], dtype=np.float32)
     moved = _moved(patch, away)
     depth = np.clip(0.5 - outside(body, moved) / (2 * soft), 0, 1)
     dark = scene.look.shadow * depth * depth * (3 - 2 * depth)

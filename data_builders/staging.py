@@ -24,6 +24,9 @@ ODD_SHAPE = 1.4  # frames whose shape differs from the view's by more than this 
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 50.0)
 BACKGROUNDS = ("plaster", "wood", "cloth", "tiles")
 TINTS = {"wood": (26, 0, -34), "plaster": (4, 1, -6), "cloth": (-8, 0, 10)}
+SHADOW = {"plain": (0.0, 0.0), "textured": (0.06, 0.18), "hard": (0.15, 0.35)}
+NOISE = {"plain": (0.5, 1.5), "textured": (1.0, 3.0), "hard": (1.0, 6.0)}
+SHUTTER = (0.2, 0.6)  # of hard scenes
 CAMERAS = ("still", "pan left", "pan right", "zoom in", "zoom out", "shake")
 INSTANTS = 7  # while the shutter is open, where that is long
 SEEN_SHARE = 0.5  # of its area: less, and a body counts as unseen
@@ -114,9 +117,9 @@ def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
         background=background,
         background_rgb=(int(rgb[0]), int(rgb[1]), int(rgb[2])),
         light=float(rng.uniform(0.25, 0.75) * np.pi),
-        shadow=0.0 if level == "plain" else float(rng.uniform(0.15, 0.4)),
-        noise=0.0 if level == "plain" else float(rng.uniform(1.0, 6.0 if hard else 3.0)),
-        shutter=float(rng.uniform(0.2, 0.6)) if hard else 0.0,
+        shadow=float(rng.uniform(*SHADOW[level])),
+        noise=float(rng.uniform(*NOISE[level])),
+        shutter=float(rng.uniform(*SHUTTER)) if hard else 0.0,
         camera=str(rng.choice(CAMERAS)) if hard else "still",
         seed=int(rng.integers(2**31)),
     )

@@ -91,8 +91,8 @@ def write_h264(frames: Iterable[np.ndarray], file: str | IO[bytes], *, fps: floa
     except ImportError as error:
         raise missing_extra("Making films", "PyAV and OpenCV", "video") from error
     with av.open(file, "w", format="mp4") as container:
-        # More threads would make the bytes depend on the machine.
-        options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+        # More threads would make the bytes depend on the machine; with B-frames x264's rate control is not repeatable.
+        options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "bf": "0"}
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
         stream.pix_fmt = "yuv420p"
         for k, picture in enumerate(frames):

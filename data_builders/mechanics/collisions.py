@@ -167,7 +167,7 @@ WORLDS = (
         "billiards",
         "A ball is shot at others on a table of 2 by 1 metres with cushions, from above; balls slow down by friction.",
         {
-            "balls": Range(3.0, 5.999, ""),
+            "balls": Range(3, 5, "", is_whole=True),
             "speed": Range(0.8, 2.2, "m/s", ((2.4, 3.2),)),
             "rolling friction": Range(0.01, 0.04, "", ((0.05, 0.08),)),
             "restitution": Range(0.9, 0.98, ""),

@@ -27,12 +27,14 @@ class Range:
         high: To.
         unit: Its unit.
         ood: Stretches outside, for ``test_ood``.
+        is_whole: Whether it is a whole number, both ends included.
     """
 
     low: float
     high: float
     unit: str
     ood: tuple[tuple[float, float], ...] = ()
+    is_whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ def draw_values(world: World, rng: np.random.Generator, *, is_ood: bool) -> dict
     values = {}
     for name, each in world.ranges.items():
         low, high = each.ood[rng.integers(len(each.ood))] if name in chosen else (each.low, each.high)
-        values[name] = float(f"{rng.uniform(low, high):.4g}")
+        value = rng.integers(int(low), int(high) + 1) if each.is_whole else rng.uniform(low, high)
+        values[name] = float(f"{value:.4g}")
     return values
 
 

@@ -105,7 +105,7 @@ def play_bodies(
     count = round(seconds / STEP_S)
     states = np.empty((count + 1, len(bodies), 6))
     for step in range(count + 1):
-        clock[0] = step * STEP_S
+        clock[0] = (step + 1) * STEP_S  # touches are found where a step leads to
         for k, body in enumerate(bodies):
             # Back from the leapfrog's half step to the time of the position.
             states[step, k] = (*body.position, body.angle, *body.velocity, body.angular_velocity)
@@ -219,7 +219,7 @@ WORLDS = (
         "tumbling",
         "Blocks and balls fall on a floor between two walls, with friction and spin (pymunk).",
         {
-            "bodies": Range(1.0, 3.999, ""),
+            "bodies": Range(1, 3, "", is_whole=True),
             "height": Range(0.5, 0.8, "m"),
             "speed": Range(0.0, 0.8, "m/s", ((1.0, 1.6),)),
             "friction": Range(0.1, 0.6, "", ((0.7, 0.9),)),
