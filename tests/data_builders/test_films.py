@@ -32,7 +32,7 @@ def bare(scene, *, far=0.0):
 
 @pytest.mark.parametrize("camera", ["still", "zoom in", "shake"])
 def test_a_body_is_drawn_at_its_true_place(camera):
-    """What a body changes in the picture has its centre at the true track, with any camera: to a twentieth of a pixel."""
+    """What a body changes in the picture has its centre at the true track, whatever the camera does."""
     worlds = ("pendulum", "orbit")
     scene = find(lambda s: s.look.camera == camera and np.all(s.tracks[0].confidence == 1), worlds=worlds, most=1500)
     rows, columns = np.indices((scene.height, scene.width))
