@@ -20,6 +20,7 @@ from motionlaw.tools.scale import Scale
 CRF = 18
 FINER = 4  # pixels each way that a pixel is cut into where fixtures are drawn
 SPRING_TURNS = 9
+SHADOW_WAY = 0.7  # how far a shadow is shifted, in half widths of its edge
 SOFT = 0.3  # of a body's lesser side: half of the width that its shadow's edge is spread over
 DARKER = {"thread": 20, "rod": 24, "spring": 24}  # grey levels below the background's mean, thin as they are
 
@@ -47,7 +48,7 @@ def render(scene: Scene) -> Iterator[np.ndarray]:
 
     size = (scene.width, scene.height)
     margin = _margin(scene)
-    still = _draw_still(scene, margin, in_front=False)
+    still = _draw_still(scene, margin)
     front = _draw_front(scene, margin)
     rng = np.random.default_rng([scene.look.seed, 2])
     noise = CameraNoise((scene.height, scene.width, 3), scene.look.noise, rng) if scene.look.noise else None
@@ -77,7 +78,7 @@ def _margin(scene: Scene) -> int:
     return int(np.ceil(farthest)) + 2 if farthest > 1e-9 else 0
 
 
-def _draw_still(scene: Scene, margin: int, *, in_front: bool) -> np.ndarray:
+def _draw_still(scene: Scene, margin: int) -> np.ndarray:
     """The background with what stands on it, float32, with a margin on all sides."""
     import cv2
 
@@ -89,7 +90,7 @@ def _draw_still(scene: Scene, margin: int, *, in_front: bool) -> np.ndarray:
             continue
         cover = _fixture_cover(fixture, scene.scale, margin, (width, height))
         if scene.look.shadow:
-            away = np.float32([[1, 0, -5 * light[0]], [0, 1, 5 * light[1]]])
+            away = np.array([[1, 0, -5 * light[0]], [0, 1, 5 * light[1]]])
             shadow = cv2.GaussianBlur(cv2.warpAffine(cover, away, (width, height)), (0, 0), 3)
             picture *= 1 - scene.look.shadow * shadow[:, :, None]
         paint(picture, cover, np.array(fixture.rgb, dtype=np.float32), 0, 0)
@@ -153,26 +154,34 @@ def _link_points(link: Link, pose: np.ndarray, scene: Scene, k: int) -> np.ndarr
     return start + share[:, None] * (end - start) + swing[:, None] * np.array([-forward[1], forward[0]])
 
 
-def _patches(scene: Scene, k: int, number: int, grown: float) -> tuple[list[Patch], int, int]:
-    """The pixels around a body at each instant of frame k, ``grown`` pixels wider, and where the patch lies."""
-    zoom = float(scene.camera[k, 0, 0]) / scene.metres_per_pixel
-    half = np.array(scene.bodies[number].size_m) / 2 * zoom
+def _patches(
+    scene: Scene, k: int, number: int, grown: float, shift: np.ndarray | None = None
+) -> tuple[list[Patch], int, int]:
+    """The pixels around a body, ``grown`` pixels wider and shifted by some pixels, at each instant of frame k.
+
+    Returns:
+        The patches, and the column and row of their first pixel; no patch where the body is out of the frame.
+    """
+    body = scene.bodies[number]
+    half = np.array(body.size_m) / 2 * float(scene.camera[k, 0, 0]) / scene.metres_per_pixel
     pose = scene.poses[k, :, number]
     centres = to_frame(scene.camera[k : k + 1], scene.scale.to_pixels(pose[None, :, :2]))[0]
-    reach = (half[0] if scene.bodies[number].shape == "ball" else float(np.hypot(*half))) + grown + 1
-    left, top = (int(v) for v in np.floor(centres.min(axis=0) - reach))
+    if shift is not None:
+        centres = centres + shift
+    reach = (half[0] if body.shape == "ball" else float(np.hypot(*half))) + grown + 1
+    left, top = (max(int(v), 0) for v in np.floor(centres.min(axis=0) - reach))
     right, bottom = (int(v) for v in np.ceil(centres.max(axis=0) + reach))
-    left, top = max(left, 0), max(top, 0)
     right, bottom = min(right, scene.width - 1), min(bottom, scene.height - 1)
     if left > right or top > bottom:
         return [], 0, 0
     columns, rows = np.arange(left, right + 1, dtype=np.float32), np.arange(top, bottom + 1, dtype=np.float32)
+    grids = np.meshgrid(columns, rows)
     patches = []
     for (x, y), angle in zip(centres, pose[:, 2], strict=True):
-        ones = np.ones((len(rows), len(columns)), np.float32)
-        across, up = (columns - np.float32(x))[None, :] * ones, (np.float32(y) - rows)[:, None] * ones
+        to_right, up = grids[0] - np.float32(x), np.float32(y) - grids[1]
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        patches.append(Patch(across, up, cos * across + sin * up, cos * up - sin * across, *half))
+        across, along = cos * to_right + sin * up, cos * up - sin * to_right
+        patches.append(Patch(to_right, up, across, along, float(half[0]), float(half[1])))
     return patches, left, top
 
 
@@ -182,34 +191,13 @@ def _draw_shadow(picture: np.ndarray, scene: Scene, k: int, number: int) -> None
         return
     body = scene.bodies[number]
     soft = SOFT * min(body.size_m) / scene.metres_per_pixel
-    patches, left, top = _patches(scene, k, number, 3 * soft)
+    away = SHADOW_WAY * soft * np.array([-np.cos(scene.look.light), np.sin(scene.look.light)])
+    patches, left, top = _patches(scene, k, number, 3 * soft, away)
     if not patches:
         return
-    patch = patches[len(patches) // 2]
-    away = 0.7 * soft * np.array([np.cos(scene.look.light), np.sin(scene.look.light)], dtype=np.float32)
-    moved = _moved(patch, away)
-    depth = np.clip(0.5 - outside(body, moved) / (2 * soft), 0, 1)
+    depth = np.clip(0.5 - outside(body, patches[len(patches) // 2]) / (2 * soft), 0, 1)
     dark = scene.look.shadow * depth * depth * (3 - 2 * depth)
-    part = picture[top : top + dark.shape[0], left : left + dark.shape[1]]
-    part *= 1 - dark[:, :, None]
-
-
-def _moved(patch: Patch, by: np.ndarray) -> Patch:
-    """The patch as seen from a body that lies ``by`` pixels, [right, up], back."""
-    centre = np.unravel_index(0, patch.right.shape)
-    right, up = patch.right[centre], patch.up[centre]
-    across, along = patch.across[centre], patch.along[centre]
-    # The body's axes, from one pixel's coordinates in both systems.
-    norm = right * right + up * up
-    cos, sin = (right * across + up * along) / norm, (up * across - right * along) / norm
-    return Patch(
-        patch.right + by[0],
-        patch.up + by[1],
-        patch.across + cos * by[0] + sin * by[1],
-        patch.along + cos * by[1] - sin * by[0],
-        patch.half_width,
-        patch.half_height,
-    )
+    paint(picture, dark, np.zeros(3, np.float32), left, top)
 
 
 def _draw_body(picture: np.ndarray, scene: Scene, k: int, number: int) -> None:
@@ -224,6 +212,4 @@ def _draw_body(picture: np.ndarray, scene: Scene, k: int, number: int) -> None:
         here = np.clip(0.5 - outside(body, patch), 0, 1)
         cover += here
         light += here[:, :, None] * shade(body, patch, scene.look)
-    part = picture[top : top + cover.shape[0], left : left + cover.shape[1]]
-    part *= 1 - cover[:, :, None] / len(patches)
-    part += light / len(patches)
+    paint(picture, cover / len(patches), light / np.maximum(cover, 1e-6)[:, :, None], left, top)

@@ -234,17 +234,13 @@ class Scene:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Scene:
         """Rebuilds a scene from `to_dict`."""
-        return cls(
-            **{name: value for name, value in values.items() if name not in (*_ARRAYS, *_VALUES, *_OTHERS)},
-            **{name: np.asarray(values[name], dtype=float) for name in _ARRAYS},
-            **{name: tuple(_read(kind, value) for value in values[name]) for name, kind in _VALUES.items()},
-            origin_px=tuple(values["origin_px"]),
-            look=_read(Look, values["look"]),
-        )
+        read: dict[str, Any] = {name: np.asarray(values[name], dtype=float) for name in _ARRAYS}
+        read |= {name: tuple(_read(kind, value) for value in values[name]) for name, kind in _VALUES.items()}
+        read |= {"origin_px": tuple(values["origin_px"]), "look": _read(Look, values["look"])}
+        return cls(**values | read)
 
 
 _ARRAYS = ("timestamps", "camera", "poses")
-_OTHERS = ("origin_px", "look")
 _VALUES: dict[str, Any] = {
     "bodies": Body, "fixtures": Fixture, "links": Link, "tracks": Track, "trajectories": Trajectory,
     "events": SceneEvent, "laws": SceneLaw, "parameters": Quantity,

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlaw.data_builders.mechanics.motion import States
+from motionlaw.data_builders.mechanics.motion import States, upright
 from motionlaw.data_builders.scene import Body, SceneEvent
 
 SOON = 1e-12  # seconds within which a contact is now
 REST_SPEED = 2e-3  # metres per second: a bounce slower than this ends in rest
+_Found = tuple[float, int, int | None, str]  # how long to wait, first and second disc, wall
 WALLS = ("left", "right", "bottom", "top")
 
 
@@ -88,7 +89,7 @@ class Played:
         which = np.maximum(np.searchsorted(starts, t, side="right") - 1, 0)
         x, v, a = (np.stack([getattr(piece, name) for piece in self.pieces])[which] for name in "xva")
         since = (t - starts[which])[:, None, None]
-        return States(x + v * since + a * since**2 / 2, v + a * since, np.zeros(x.shape[:2]))
+        return upright(x + v * since + a * since**2 / 2, v + a * since)
 
 
 def play_discs(discs: Sequence[Disc], table: Table, duration_s: float) -> Played:
@@ -110,7 +111,8 @@ def play_discs(discs: Sequence[Disc], table: Table, duration_s: float) -> Played
     """
     x, v = (np.array([getattr(disc, name) for disc in discs], dtype=float) for name in ("position", "velocity"))
     piece = _Piece(0.0, x, v, _accelerations(x, v, discs, table))
-    pieces, contacts = [piece], []
+    pieces = [piece]
+    contacts: list[Contact] = []
     while True:
         found = _next_contact(piece, discs, table)
         if found is None or piece.t + found[0] > duration_s + 0.1:
@@ -167,9 +169,9 @@ def _accelerations(x: np.ndarray, v: np.ndarray, discs: Sequence[Disc], table: T
     return a
 
 
-def _next_contact(piece: _Piece, discs: Sequence[Disc], table: Table) -> tuple[float, int, int | None, str] | None:
+def _next_contact(piece: _Piece, discs: Sequence[Disc], table: Table) -> _Found | None:
     """How long until the next contact, and who takes part in it."""
-    best: tuple[float, int, int | None, str] | None = None
+    best: _Found | None = None
     for i, disc in enumerate(discs):
         for wall, limit in zip(WALLS, table.walls, strict=True):
             axis, sign = (0 if wall in ("left", "right") else 1), (1.0 if wall in ("right", "top") else -1.0)
@@ -189,26 +191,29 @@ def _next_contact(piece: _Piece, discs: Sequence[Disc], table: Table) -> tuple[f
     return best
 
 
-def _sooner(best, other):
+def _sooner(best: _Found | None, other: _Found) -> _Found | None:
     return other if np.isfinite(other[0]) and (best is None or other[0] < best[0]) else best
 
 
 def _first_root(polynomial: Sequence[float]) -> float:
     """The first time from now at which a polynomial of the time falls through nought; infinite if it never does."""
-    polynomial = np.trim_zeros(np.asarray(polynomial, dtype=float), "f")
-    if len(polynomial) < 2:
+    first = next((k for k, value in enumerate(polynomial) if value != 0), len(polynomial))
+    coefficients = np.asarray(polynomial[first:], dtype=float)
+    if len(coefficients) < 2:
         return np.inf
-    roots = np.roots(polynomial)
+    roots = np.roots(coefficients)
     size = np.abs(roots)
     real = np.sort(roots.real[np.abs(roots.imag) < 1e-9 * np.maximum(size, 1e-3)])
-    slope = np.polyder(polynomial)
+    slope = np.polyder(coefficients)
     for root in real:
         if root > -SOON and np.polyval(slope, max(root, 0.0)) < 0:
             return max(float(root), 0.0)
     return np.inf
 
 
-def _resolved(x, v, who, discs, table):
+def _resolved(
+    x: np.ndarray, v: np.ndarray, who: tuple[int, int | None, str], discs: Sequence[Disc], table: Table
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
     """Positions and velocities after a contact, and the speeds of approach and parting."""
     first, second, wall = who
     x, v = x.copy(), v.copy()

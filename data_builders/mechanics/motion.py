@@ -6,8 +6,9 @@ training range. Leaves out the camera and the picture (`staging`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,11 @@ class States:
     position: np.ndarray
     velocity: np.ndarray
     angle: np.ndarray
+
+
+def upright(position: np.ndarray, velocity: np.ndarray) -> States:
+    """Returns the states of bodies that do not turn; both arguments of shape (T, B, 2)."""
+    return States(position, velocity, np.zeros(position.shape[:2]))
 
 
 @dataclass(frozen=True)
@@ -179,7 +185,7 @@ def make_block(colour: str, size_m: tuple[float, float], mass_kg: float, rng: np
 def line_law(
     coordinate: str,
     law: str,
-    at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    at: Callable[[np.ndarray], Iterable[np.ndarray]],
     *,
     body: int = 0,
     unit: str = "m",
@@ -212,7 +218,7 @@ def plane_law(
 
 
 def integrated(
-    slope: Callable[[float, np.ndarray], Sequence[float]], state: Sequence[float], duration_s: float
+    slope: Callable[[Any, Any], Any], state: Sequence[float], duration_s: float
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Integrates equations of motion to a relative error of 1e-11 by an eighth-order method.
 
@@ -228,7 +234,8 @@ def integrated(
     """
     from scipy.integrate import solve_ivp
 
-    spare, options = 0.05, {"method": "DOP853", "rtol": 1e-11, "atol": 1e-12, "dense_output": True}
+    spare = 0.05
+    options: dict[str, Any] = {"method": "DOP853", "rtol": 1e-11, "atol": 1e-12, "dense_output": True}
     later = solve_ivp(slope, (0.0, duration_s + spare), state, **options).sol
     before = solve_ivp(slope, (0.0, -spare), state, **options).sol
     return lambda t: np.where(np.asarray(t) < 0, before(np.minimum(t, 0.0)), later(np.maximum(t, 0.0)))

@@ -19,6 +19,7 @@ from motionlaw.data_builders.mechanics.motion import (
     pick_colours,
     plane_law,
     turning_points,
+    upright,
 )
 from motionlaw.data_builders.scene import Fixture
 
@@ -44,7 +45,7 @@ def _orbit(values: Mapping[str, float], rng: np.random.Generator) -> Motion | No
 
     def states(t: np.ndarray) -> States:
         now = solution(t).T[:, None]
-        return States(now[..., :2], now[..., 2:], np.zeros((len(t), 1)))
+        return upright(now[..., :2], now[..., 2:])
 
     def outward(t: np.ndarray) -> np.ndarray:
         x, y, u, v = solution(t)

@@ -22,8 +22,9 @@ from motionlaw.data_builders.mechanics.motion import (
     pick_colours,
     slab,
     turning_points,
+    upright,
 )
-from motionlaw.data_builders.scene import Link
+from motionlaw.data_builders.scene import Fixture, Link
 
 DURATION_S = 3.0
 LENGTH_M = 0.45  # of the spring at rest
@@ -38,11 +39,12 @@ def _spring(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
     def states(t: np.ndarray) -> States:
         moving = np.zeros((2, len(t), 1, 2))
         moving[..., 0, 1 if hangs else 0] = at(t)
-        return States(*moving, np.zeros((len(t), 1)))
+        return upright(moving[0], moving[1])
 
     colour, name = pick_colours(1, rng)[0], "y" if hangs else "x"
     block = make_block(colour, (side, side), m, rng)
     floor = -side / 2
+    fixtures: tuple[Fixture, ...]
     if hangs:
         fixtures = (slab("ceiling", -0.3, LENGTH_M, 0.3, LENGTH_M + 0.03),)
         anchor, view = (0.0, LENGTH_M), (-0.4, -0.43, 0.4, LENGTH_M + 0.03)
@@ -72,7 +74,11 @@ def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
     outer, inner = values["outer stiffness"], values["inner stiffness"]
     pull = np.array([[outer + inner, -inner], [-inner, outer + inner]]) / m[:, None]
     start = (values["displacement 1"], values["displacement 2"], 0.0, 0.0)
-    solution = integrated(lambda _, s: (s[2], s[3], *(-pull @ s[:2])), start, DURATION_S)
+
+    def slope(_: float, state: np.ndarray) -> np.ndarray:
+        return np.concatenate([state[2:], -pull @ state[:2]])
+
+    solution = integrated(slope, start, DURATION_S)
     side, apart = 0.12, 0.5
 
     def at(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +89,7 @@ def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
         moving = np.zeros((2, len(t), 2, 2))
         moving[..., 0] = at(t)
         moving[0, ..., 0] += [-apart / 2, apart / 2]
-        return States(*moving, np.zeros((len(t), 2)))
+        return upright(moving[0], moving[1])
 
     colours = pick_colours(2, rng)
     blocks = tuple(make_block(colour, (side, side), mass, rng) for colour, mass in zip(colours, m, strict=True))

@@ -22,6 +22,7 @@ from motionlaw.data_builders.mechanics.motion import (
     make_ball,
     pick_colours,
     plane_law,
+    upright,
 )
 from motionlaw.data_builders.scene import Body
 
@@ -49,7 +50,7 @@ def _one_ball(values: Mapping[str, float], rng: np.random.Generator, *, g: float
     def states(t: np.ndarray) -> States:
         position = np.stack([x0 + v * t, y0 - g * t**2 / 2], axis=1)[:, None]
         velocity = np.stack([np.full_like(t, v), -g * t], axis=1)[:, None]
-        return States(position, velocity, np.zeros((len(t), 1)))
+        return upright(position, velocity)
 
     side = "right" if v > 0 else "left"
     seen = f"thrown to the {side} and falls" if g else f"moving to the {side} at a steady {abs(v):g} m/s"

@@ -16,6 +16,7 @@ from motionlaw.data_builders.mechanics.motion import (
     make_block,
     pick_colours,
     slab,
+    upright,
 )
 from motionlaw.data_builders.scene import Body, Fixture, Link, SceneEvent
 
@@ -51,7 +52,7 @@ def _atwood(values: Mapping[str, float], rng: np.random.Generator) -> Motion | N
         moving[0, :, :, 0] = [-radius, radius]
         for k, path in enumerate(paths):
             moving[:, :, k, 1] = path(t)
-        return States(*moving, np.zeros((len(t), 2)))
+        return upright(moving[0], moving[1])
 
     turn = -speed / a
     events = tuple(SceneEvent(float(turn), "turning point", (block.name,)) for block in blocks if 0 < turn < duration)
@@ -90,7 +91,7 @@ def _pulled_cart(values: Mapping[str, float], rng: np.random.Generator) -> Motio
         moving = np.zeros((2, len(t), 2, 2))
         moving[:, :, 0, 0], moving[:, :, 1, 1] = along(t), down(t)
         moving[0, :, 1, 0] = end + wheel
-        return States(*moving, np.zeros((len(t), 2)))
+        return upright(moving[0], moving[1])
 
     floor = -tall / 2
     return Motion(

@@ -88,9 +88,9 @@ def play_bodies(
     space = pymunk.Space()
     space.gravity, space.iterations = (0.0, -gravity), 40
     space.collision_slop, space.collision_bias = 1e-5, (1 - 0.2) ** 60
-    names = {}
-    for name, *ends in EDGES:
-        segment = pymunk.Segment(space.static_body, *ends, THICK_M)
+    names: dict[pymunk.Shape, str] = {}
+    for name, start, end in EDGES:
+        segment = pymunk.Segment(space.static_body, start, end, THICK_M)
         segment.friction, segment.elasticity = np.sqrt(friction), np.sqrt(restitution)  # pymunk multiplies the two
         space.add(segment)
         names[segment] = name
@@ -99,7 +99,8 @@ def play_bodies(
     clock = [0.0]
 
     def begin(arbiter: pymunk.Arbiter, *_: Any) -> None:
-        touches.append((clock[0] - _late_s(arbiter), *(names[shape] for shape in arbiter.shapes)))
+        first, second = arbiter.shapes
+        touches.append((clock[0] - _late_s(arbiter), names[first], names[second]))
 
     space.on_collision(begin=begin)
     count = round(seconds / STEP_S)
@@ -115,7 +116,12 @@ def play_bodies(
 
 
 def _add_body(
-    space: pymunk.Space, start: Start, friction: float, restitution: float, gravity: float, names: dict[Any, str]
+    space: pymunk.Space,
+    start: Start,
+    friction: float,
+    restitution: float,
+    gravity: float,
+    names: dict[pymunk.Shape, str],
 ) -> pymunk.Body:
     import pymunk
 
@@ -135,12 +141,14 @@ def _add_body(
 
 def _late_s(arbiter: pymunk.Arbiter) -> float:
     """How long ago two shapes first touched, from their overlap and how fast they close."""
+    import pymunk
+
     contact = arbiter.contact_point_set
     if not contact.points:
         return 0.0
     deepest = min(contact.points, key=lambda point: point.distance)
     first, second = (
-        shape.body.velocity_at_world_point(point)
+        shape.body.velocity_at_world_point(point) if shape.body else pymunk.Vec2d.zero()
         for shape, point in zip(arbiter.shapes, (deepest.point_a, deepest.point_b), strict=True)
     )
     closing = (first - second).dot(contact.normal)
@@ -203,7 +211,8 @@ def _listed(names: list[str]) -> str:
 
 def _events(run: Run) -> tuple[SceneEvent, ...]:
     """Contacts of bodies and bounces off fixtures; touches in quick succession are one."""
-    events, last = [], {}
+    events: list[SceneEvent] = []
+    last: dict[tuple[str, ...], float] = {}
     for t, *who in sorted(run.touches):
         bodies = tuple(name for name in who if name not in ("floor", "left wall", "right wall"))
         key = tuple(sorted(who))
