@@ -19,7 +19,7 @@ import numpy as np
 import sympy
 
 from motionlaw.eval.forms import law_form
-from motionlaw.eval.limits import call_all
+from motionlaw.tools.limits import call_all
 from motionlaw.eval.log import commit
 from motionlaw.eval.metrics import clustered_mean
 from motionlaw.eval.resimulate import resimulate

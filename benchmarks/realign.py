@@ -21,7 +21,7 @@ import numpy as np
 import sympy
 
 from motionlaw.eval.adapters import load
-from motionlaw.eval.limits import call_all
+from motionlaw.tools.limits import call_all
 from motionlaw.eval.log import commit
 from motionlaw.eval.metrics import clustered_mean, median
 from motionlaw.eval.run import cpu_seconds

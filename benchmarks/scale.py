@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionlaw.eval.limits import call_all
+from motionlaw.tools.limits import call_all
 from motionlaw.eval.log import commit
 from motionlaw.eval.run import cpu_seconds
 from motionlaw.tools.candidates import candidate_terms

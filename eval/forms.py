@@ -15,7 +15,7 @@ from fractions import Fraction
 
 import sympy
 
-from motionlaw.eval.limits import call_limited
+from motionlaw.tools.limits import call_limited
 from motionlaw.eval.trees import Tree
 from motionlaw.tools.equation import canonical_terms, parse
 from motionlaw.tools.errors import UserError

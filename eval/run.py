@@ -17,7 +17,7 @@ from typing import Any
 
 from motionlaw.eval.adapters import Benchmark, load
 from motionlaw.eval.judge import NO_LAW, score_answer
-from motionlaw.eval.limits import Outcome, call_all
+from motionlaw.tools.limits import Outcome, call_all
 from motionlaw.eval.log import Log, Row, key_of, read_log
 from motionlaw.eval.solvers import Answer, check_solver, solve
 from motionlaw.eval.summary import FEW_CASES, PICTURE, TABLE, by_case, draw, markdown, summarise

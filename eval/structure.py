@@ -16,7 +16,7 @@ import numpy as np
 import sympy
 
 from motionlaw.eval.forms import SAME_FREQUENCY, Form, law_form
-from motionlaw.eval.limits import call_limited
+from motionlaw.tools.limits import call_limited
 from motionlaw.tools.equation import canonical_terms, compile_rhs, evaluate
 from motionlaw.tools.errors import UserError
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.table import is_table_path, read_trajectories
+from motionlaw.tools.table import TableInput, is_table_path, read_trajectories, trajectories_in
+from motionlaw.tools.table_files import as_table
 from motionlaw.tools.trajectory import Track, Trajectory
 
 # Coordinates of these names are places: forces act on their accelerations.
@@ -82,13 +84,44 @@ def read_inputs(
     if any(tables) and not all(tables):
         raise UserError("Give either tables or videos, not both at once: one law is sought for all inputs.")
     if all(tables):
-        table = read_trajectories(list(paths), time=time, columns=columns, fps=fps)
-        cut = tuple(_between(trajectory, start, end) for trajectory in table.trajectories)
-        is_place = all(t.velocity is not None for t in cut) or all(n.lower() in PLACES for n in cut[0].coordinates)
-        return Inputs(cut, table.is_scene, is_place, table.warnings)
+        return _of_table(read_trajectories(list(paths), time=time, columns=columns, fps=fps), start, end)
     return _track_videos(
         paths, scale=scale, origin=origin, tilt=tilt, track=track, start=start, end=end, on_progress=on_progress
     )
+
+
+def read_frame(
+    frame: pd.DataFrame,
+    name: str,
+    *,
+    fps: float | None = None,
+    time: str | None = None,
+    columns: str | None = None,
+    start: float | None = None,
+    end: float | None = None,
+) -> Inputs:
+    """Reads a table that is in memory, as `read_inputs` reads one from a file.
+
+    Args:
+        frame: The rows; titles may carry units.
+        name: What to call the table.
+        fps: As in `read_inputs`, like the others.
+        time: Name of the time column.
+        columns: Names of the columns to use.
+        start: Seconds to start at.
+        end: Seconds to end at.
+
+    Raises:
+        UserError: The table is unusable.
+    """
+    tables = [(Path(name), as_table(frame))]
+    return _of_table(trajectories_in(tables, time=time, columns=columns, fps=fps), start, end)
+
+
+def _of_table(table: TableInput, start: float | None, end: float | None) -> Inputs:
+    cut = tuple(_between(trajectory, start, end) for trajectory in table.trajectories)
+    is_place = all(t.velocity is not None for t in cut) or all(n.lower() in PLACES for n in cut[0].coordinates)
+    return Inputs(cut, table.is_scene, is_place, table.warnings)
 
 
 def _between(trajectory: Trajectory, start: float | None, end: float | None) -> Trajectory:

@@ -8,7 +8,7 @@ Leaves out opening files (`table_files`) and sorting columns (`table_columns`). 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def read_trajectories(
     fps: float | None = None,
     trajectory: str | None = None,
 ) -> TableInput:
-    """Reads tables of motion.
+    """Reads tables of motion from files, see `trajectories_in`.
 
     Args:
         paths: Tables with the same columns; each is a run of its own (or several).
@@ -81,13 +81,38 @@ def read_trajectories(
     Raises:
         UserError: A file is unusable; the message says what to do.
     """
+    return trajectories_in(_raw_tables(paths), time=time, columns=columns, fps=fps, trajectory=trajectory)
+
+
+def trajectories_in(
+    tables: Iterable[tuple[Path, RawTable]],
+    *,
+    time: str | None = None,
+    columns: Sequence[str] | str | None = None,
+    fps: float | None = None,
+    trajectory: str | None = None,
+) -> TableInput:
+    """Turns tables that have been opened into trajectories.
+
+    Args:
+        tables: Each with the path, or any other name, that it is called by.
+        time: As in `read_trajectories`, like the others.
+        columns: Columns to use.
+        fps: Rows a second.
+        trajectory: The column that tells runs apart.
+
+    Returns:
+        Trajectories with strictly increasing times, and what was done to the rows.
+
+    Raises:
+        UserError: A table is unusable; the message says what to do.
+    """
     if fps is not None and not (np.isfinite(fps) and fps > 0):
         raise UserError(f"fps must be positive, got {fps}. Give the true rate, e.g. --fps 29.97.")
     wanted = _listed(columns)
     warnings: list[str] = []
     opened = [
-        _open(path, raw, wanted, warnings, time=time, trajectory=trajectory, fps=fps)
-        for path, raw in _raw_tables(paths)
+        _open(path, raw, wanted, warnings, time=time, trajectory=trajectory, fps=fps) for path, raw in tables
     ]
     first = opened[0]
     for table in opened[1:]:
@@ -123,10 +148,10 @@ class _Opened:
     is_scene: bool
 
 
-def _raw_tables(paths: Sequence[str | Path]) -> list[tuple[Path, RawTable]]:
+def _raw_tables(paths: Sequence[str | Path]) -> Iterator[tuple[Path, RawTable]]:
     if not paths:
         raise UserError("No table was given. Name at least one file, e.g. run.csv.")
-    return [(Path(path), raw) for path in paths for raw in read_tables(path)]
+    return ((Path(path), raw) for path in paths for raw in read_tables(path))
 
 
 def _open(

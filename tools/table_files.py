@@ -101,7 +101,7 @@ def read_tables(path: str | Path) -> list[RawTable]:
         if suffix == ".npz":
             return _read_npz(path)
         if suffix == ".parquet":
-            return [_upright(_tidy(pd.read_parquet(path)))]
+            return [as_table(pd.read_parquet(path))]
         if suffix == ".json":
             return [_read_tracks_json(path)]
         if suffix == ".trk":
@@ -117,6 +117,16 @@ def read_tables(path: str | Path) -> list[RawTable]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         message = f"'{path.name}' cannot be read as a table ({reason}). Save it as csv with a header row."
         raise UserError(message) from error
+
+
+def as_table(frame: pd.DataFrame) -> RawTable:
+    """Takes a frame for a table as a file would have it.
+
+    Example:
+        >>> as_table(pd.DataFrame({"t (s)": [0.0, 0.1], "x [cm]": [1.0, 2.0]})).units
+        {'t': 's', 'x': 'cm'}
+    """
+    return _upright(_tidy(frame))
 
 
 def _upright(table: RawTable) -> RawTable:

@@ -12,8 +12,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,7 +32,8 @@ class Outcome:
     """How a call ended.
 
     Args:
-        status: ``"ok"``, ``"timeout"`` (killed) or ``"failed"`` (it raised, or died).
+        status: ``"ok"``, ``"timeout"`` (killed when its time was over), ``"failed"`` (it raised or ended by itself) or
+            ``"killed"`` (by somebody else, or by the system for want of memory).
         value: What the function returned, ``None`` unless the status is ``"ok"``.
         message: Why there is no value, empty if there is one.
     """
@@ -68,12 +70,12 @@ def call_limited(function: Callable[..., Any], *arguments: Any, seconds: float) 
 
 
 def call_all(
-    calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], *, seconds: float, workers: int = 1
+    calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]], *, seconds: float, workers: int = 1
 ) -> Generator[tuple[int, Outcome], None, None]:
     """Makes many calls, each in a child of its own, at most ``workers`` at a time.
 
     Args:
-        calls: Functions and their arguments.
+        calls: Functions and their arguments; the next is taken when there is room for it.
         seconds: Wall time of each call.
         workers: Children at a time.
 
@@ -81,13 +83,14 @@ def call_all(
         The index of a call and its outcome, as calls end. Closing the generator, or Ctrl-C, kills what still runs.
     """
     running: list[_Running] = []
-    waiting = list(enumerate(calls))[::-1]
+    waiting = enumerate(calls)
     with tempfile.TemporaryDirectory(prefix="motionlaw-") as folder:
         try:
-            while waiting or running:
-                while waiting and len(running) < workers:
-                    index, (function, arguments) = waiting.pop()
+            while True:
+                for index, (function, arguments) in islice(waiting, workers - len(running)):
                     _start(running, index, function, arguments, Path(folder) / f"{index}.txt", seconds)
+                if not running:
+                    return
                 patience = max(0.0, min(each.deadline for each in running) - time.monotonic())
                 ready = wait([each.connection for each in running], timeout=patience)
                 over = [e for e in running if e.connection in ready or time.monotonic() > e.deadline]
@@ -141,11 +144,14 @@ def _ended(each: _Running, seconds: float) -> Outcome:
     except EOFError:
         value = _DIED
     _kill(each, is_done=value is not _TOO_LATE)
-    code = each.process.exitcode
+    code, said = each.process.exitcode, _last_line(each.log)
+    each.log.unlink(missing_ok=True)
     if value is _TOO_LATE or (value is _DIED and os.name == "posix" and code == -signal.SIGXCPU):
         return Outcome("timeout", message=f"Stopped after {seconds:g} s.")
     if value is _DIED:
-        return Outcome("failed", message=_last_line(each.log) or f"The process ended with status {code}.")
+        is_killed = code is not None and code < 0
+        message = said or f"The process ended with status {code}."
+        return Outcome("killed" if is_killed else "failed", message=message)
     return Outcome("ok", value)
 
 
@@ -154,7 +160,7 @@ _TOO_LATE, _DIED = object(), object()
 
 def _kill(each: _Running, *, is_done: bool = False) -> None:
     if is_done:
-        each.process.join(1.0)
+        each.process.join(10.0)  # an exit that is under way has its own status
     if each.process.pid is not None:  # else Ctrl-C came before it was started
         each.process.kill()
         each.process.join()

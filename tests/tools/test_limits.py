@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from motionlaw.eval.limits import call_all, call_limited
+from motionlaw.tools.limits import call_all, call_limited
 
 
 def slow(seconds, value):
@@ -55,9 +55,9 @@ def test_a_loop_is_killed():
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_child_that_dies_says_so():
-    """Being killed from outside, as by a lack of memory, is a failure with a status."""
+    """Being killed from outside, as by a lack of memory, is told from failing."""
     outcome = call_limited(dies, seconds=30)
-    assert (outcome.status, outcome.message) == ("failed", "The process ended with status -9.")
+    assert (outcome.status, outcome.message) == ("killed", "The process ended with status -9.")
 
 
 def test_workers_run_side_by_side():
