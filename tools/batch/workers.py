@@ -1,0 +1,98 @@
+"""Many pieces of work side by side on one machine: a process for each, killed when its time is over.
+
+A process that somebody else ends, the system for want of memory among them, is tried again, and then given up with the
+reason. Each recording gets a process of its own, so that what one leaves in memory is gone with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any
+
+from motionlaw.tools.batch.tasks import Task
+from motionlaw.tools.batch.work import Job, Row, do_task, failed
+from motionlaw.tools.discover import GRACE_S
+from motionlaw.tools.limits import Outcome, call_all
+
+# Times that a piece of work is begun before it is given up, where its process is ended from outside.
+TRIALS = 3
+# Seconds beyond the search's own limit, to read a recording (a video is tracked first) and to report.
+READING_S = 120.0
+
+Done = tuple[Task, Row, bool]
+"""A task, its row, and whether that is final (not so where the work was ended from outside)."""
+
+
+def seconds_of(job: Job) -> float:
+    """Wall time that a recording gets before its process is killed."""
+    return job.settings.time_limit + GRACE_S + READING_S
+
+
+def row_of(outcome: Outcome) -> Row:
+    """The row of a piece of work, however its process ended."""
+    if outcome.status == "ok":
+        return outcome.value
+    if outcome.status == "killed":
+        return failed(f"Its process was ended from outside {TRIALS} times, perhaps for want of memory.")
+    return failed(outcome.message)
+
+
+def work_locally(
+    tasks: Iterable[Task], job: Job, *, workers: int, work: Callable[[Job, Task], Row] = do_task
+) -> Generator[Done, None, None]:
+    """Does tasks side by side.
+
+    Args:
+        tasks: What to do; the next is taken when there is room for it.
+        job: How.
+        workers: Processes at a time.
+        work: Does one task.
+
+    Yields:
+        Tasks as they are done. Closing the generator ends the processes.
+    """
+    queue = _Queue(tasks)
+    ended = call_all(((work, (job, task)) for task in queue), seconds=seconds_of(job), workers=workers)
+    try:
+        for index, outcome in ended:
+            task, trial = queue.given.pop(index)
+            if outcome.status == "killed" and trial < TRIALS:
+                queue.again.append((task, trial + 1))
+                continue
+            yield task, row_of(outcome), outcome.status != "killed"
+        yield from _leftover(queue, job, workers, work)
+    finally:
+        ended.close()
+
+
+class _Queue:
+    """Hands out tasks, those to be tried again first, and remembers which call got which."""
+
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.tasks = iter(tasks)
+        self.again: deque[tuple[Task, int]] = deque()
+        self.given: dict[int, tuple[Task, int]] = {}
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Task]:
+        while True:
+            task, trial = self.again.popleft() if self.again else (next(self.tasks, None), 1)
+            if task is None:
+                return
+            self.given[self.count] = (task, trial)
+            self.count += 1
+            yield task
+
+
+def _leftover(queue: _Queue, job: Job, workers: int, work: Callable[[Job, Task], Row]) -> Iterator[Done]:
+    """What was ended from outside after all others had been begun."""
+    while queue.again:
+        left, queue.again = list(queue.again), deque()
+        calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(work, (job, task)) for task, _ in left]
+        for index, outcome in call_all(calls, seconds=seconds_of(job), workers=workers):
+            task, trial = left[index]
+            if outcome.status == "killed" and trial < TRIALS:
+                queue.again.append((task, trial + 1))
+                continue
+            yield task, row_of(outcome), outcome.status != "killed"
