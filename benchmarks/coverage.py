@@ -19,7 +19,6 @@ import numpy as np
 import sympy
 
 from motionlaw.eval.forms import law_form
-from motionlaw.tools.limits import call_all
 from motionlaw.eval.log import commit
 from motionlaw.eval.metrics import clustered_mean
 from motionlaw.eval.resimulate import resimulate
@@ -27,6 +26,7 @@ from motionlaw.eval.solvers import Answer, solve
 from motionlaw.eval.tasks import MotionCase, RowCase, Table
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import canonical_terms, evaluate
+from motionlaw.tools.limits import call_all
 from motionlaw.tools.trajectory import Trajectory
 
 X, V = sympy.symbols("x v")

@@ -21,7 +21,6 @@ import numpy as np
 import sympy
 
 from motionlaw.eval.adapters import load
-from motionlaw.tools.limits import call_all
 from motionlaw.eval.log import commit
 from motionlaw.eval.metrics import clustered_mean, median
 from motionlaw.eval.run import cpu_seconds
@@ -29,6 +28,7 @@ from motionlaw.eval.scorers import nmse, score_law
 from motionlaw.eval.solvers import solve
 from motionlaw.eval.tasks import Condition, RowCase, corrupted
 from motionlaw.tools.equation import evaluate, format_expr, ordered_terms
+from motionlaw.tools.limits import call_all
 from motionlaw.tools.realign_rows import is_noise, realign_rows, refit
 from motionlaw.tools.regression import find_formula
 

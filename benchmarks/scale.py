@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from motionlaw.tools.limits import call_all
 from motionlaw.eval.log import commit
 from motionlaw.eval.run import cpu_seconds
 from motionlaw.tools.candidates import candidate_terms
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
+from motionlaw.tools.limits import call_all
 from motionlaw.tools.regression import find_formula, variables_of
 from motionlaw.tools.trajectory import Trajectory
 

@@ -15,10 +15,10 @@ from fractions import Fraction
 
 import sympy
 
-from motionlaw.tools.limits import call_limited
 from motionlaw.eval.trees import Tree
 from motionlaw.tools.equation import canonical_terms, parse
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.limits import call_limited
 from motionlaw.tools.nodes import is_small, rebuild
 
 # Exponents within this of a fraction with at most this denominator are that fraction, and structure.

@@ -17,12 +17,12 @@ from typing import Any
 
 from motionlaw.eval.adapters import Benchmark, load
 from motionlaw.eval.judge import NO_LAW, score_answer
-from motionlaw.tools.limits import Outcome, call_all
 from motionlaw.eval.log import Log, Row, key_of, read_log
 from motionlaw.eval.solvers import Answer, check_solver, solve
 from motionlaw.eval.summary import FEW_CASES, PICTURE, TABLE, by_case, draw, markdown, summarise
 from motionlaw.eval.tasks import Case, Condition, corrupted
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.limits import Outcome, call_all
 from motionlaw.tools.printing import format_expr
 
 # A solver is killed when it takes this many times its limit, and the scorers' time beyond.

@@ -16,9 +16,9 @@ import numpy as np
 import sympy
 
 from motionlaw.eval.forms import SAME_FREQUENCY, Form, law_form
-from motionlaw.tools.limits import call_limited
 from motionlaw.tools.equation import canonical_terms, compile_rhs, evaluate
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.limits import call_limited
 
 POINTS, FEWEST_POINTS = 256, 40
 # The box is this many times as wide as the data.

@@ -124,6 +124,62 @@ def discover(
 
 
 @app.command()
+def batch(
+    paths: Annotated[
+        list[str], typer.Argument(help="Files, folders, patterns, parquet datasets, or - for a list.", metavar="PATH")
+    ],
+    out: Annotated[str, typer.Option(help="The table of laws to write: .parquet.")] = "laws.parquet",
+    workers: Annotated[int | None, typer.Option(help="Processes side by side; default: one a processor.")] = None,
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where the work is done.")] = "local",
+    address: Annotated[str | None, typer.Option(help="A running Ray cluster, e.g. auto or ray://head:10001.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a batch that was stopped.")] = False,
+    metadata: Annotated[
+        str | None, typer.Option(help="A table with a column of file names and numbers about each run.")
+    ] = None,
+    metadata_columns: Annotated[
+        str | None, typer.Option(help="The numbers that laws across runs may use, e.g. mass_kg,length_m.")
+    ] = None,
+    report: Annotated[str | None, typer.Option(help="Write a self-contained HTML page here.")] = None,
+    scale: Scale = None,
+    origin: Origin = None,
+    tilt: Tilt = 0.0,
+    start: Start = None,
+    end: End = None,
+    fps: Annotated[float | None, typer.Option(help="Rows a second, for tables without a time column.")] = None,
+    time: Annotated[str | None, typer.Option(help="The time column of a table.")] = None,
+    columns: Annotated[str | None, typer.Option(help="The columns of a table to use, e.g. x,v,a.")] = None,
+    order: Annotated[Literal["1", "2", "auto"], typer.Option(help="Order of the laws in time.")] = "auto",
+    sr: Annotated[str, typer.Option(help="Engines, with commas: search, operon, sindy, pysr.")] = "search",
+    time_limit: Annotated[float, typer.Option(help="Seconds for each search.")] = 60.0,
+    seed: Annotated[int, typer.Option(help="Same inputs, seed and version: same laws, for any number of workers.")] = 0,
+    json: Json = False,
+) -> None:
+    """Find the laws of many recordings, and how they differ from run to run.
+
+    One row for each recording, those without a law among them with the reason. A batch that is stopped or killed goes
+    on with --resume.
+    """
+    from motionlaw.tools.batch.command import batch_command
+
+    status = batch_command(
+        paths,
+        out=out,
+        workers=workers,
+        engine=engine,
+        address=address,
+        resume=resume,
+        metadata=metadata,
+        metadata_columns=metadata_columns,
+        report=report,
+        search={"order": order, "sr": tuple(sr.split(",")), "time_limit": time_limit, "seed": seed},
+        reading={"scale": scale, "origin": origin, "tilt": tilt, "start": start, "end": end, "fps": fps, "time": time,
+                 "columns": columns},
+        as_json=json,
+    )  # fmt: skip
+    raise typer.Exit(status)
+
+
+@app.command()
 def track(
     video: Annotated[str, typer.Argument(help="The video.", metavar="VIDEO")],
     out: Annotated[str | None, typer.Option(help="Write the positions here: .csv, .parquet or .json.")] = None,

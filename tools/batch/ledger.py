@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,7 @@ _TERM = pa.struct(
     [("of", pa.string()), ("term", pa.string()), ("coefficient", pa.float64()), ("stderr", pa.float64()),
      ("unit", pa.string())]
 )  # fmt: skip
-_QUANTITY = pa.struct(
-    [("name", pa.string()), ("value", pa.float64()), ("stderr", pa.float64()), ("unit", pa.string())]
-)
+_QUANTITY = pa.struct([("name", pa.string()), ("value", pa.float64()), ("stderr", pa.float64()), ("unit", pa.string())])
 RESULT = [
     ("digest", pa.string()), ("status", pa.string()), ("reason", pa.string()), ("order", pa.int32()),
     ("law", pa.string()), ("structure", pa.string()), ("terms", pa.list_(_TERM)), ("quantities", pa.list_(_QUANTITY)),
@@ -169,28 +168,27 @@ class Ledger:
         return count
 
 
-class _kept_on_error:  # noqa: N801  (reads as what it does)
-    """Turns a full disk or a forbidden folder into one sentence, and removes the half-written file."""
-
-    def __init__(self, folder: Path, spare: Path) -> None:
-        self.folder, self.spare = folder, spare
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        if kind is not None:
-            self.spare.unlink(missing_ok=True)
+@contextmanager
+def _kept_on_error(folder: Path, spare: Path) -> Iterator[None]:
+    """Removes a half-written file, and turns a full disk or a forbidden folder into one sentence."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError):
+            spare.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise UserError(
-                f"Cannot write into {str(self.folder)!r}: {error.strerror or error}. What was done is kept; make room "
-                "and go on with --resume."
+                f"Cannot write into {str(folder)!r}: {error.strerror or error}. What was done is kept; make room and "
+                "go on with --resume."
             ) from None
+        raise
 
 
 def _finals(part: Path) -> list[str]:
     table = pq.read_table(part, columns=["digest", "is_final"])
-    return [digest for digest, final in zip(*(table[name].to_pylist() for name in table.column_names), strict=True) if final]
+    return [
+        digest for digest, final in zip(*(table[name].to_pylist() for name in table.column_names), strict=True) if final
+    ]
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -57,7 +57,9 @@ class BatchSettings:
     @property
     def processes(self) -> int:
         """Processes side by side."""
-        return self.workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        return self.workers or len(
+            os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+        )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What there is to do: every recording that paths, folders, patterns and datasets name, one `Task` each.
 
-Tasks are made one after the other, so that a dataset larger than memory can be gone through. A task knows a recording by
-its content: two equal files are one piece of work, whatever they are called.
+Tasks are made one after the other, so that a dataset larger than memory can be gone through. A task knows a recording
+by its content: two equal files are one piece of work, whatever they are called.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def _files(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
         hidden = [part for part in path.rglob("*") if _is_recording(part)]
-        files = sorted(part for part in hidden if not any(name.startswith(".") for name in part.relative_to(path).parts))
+        files = sorted(
+            part for part in hidden if not any(name.startswith(".") for name in part.relative_to(path).parts)
+        )
         if not files:
             raise UserError(f"The folder '{text}' holds no table and no video. Name another, or a pattern.")
         return files
@@ -242,6 +244,8 @@ def _stretch(path: Path, parts: list[pd.DataFrame], seen: set[Any]) -> Task:
     frame = pd.concat(parts, ignore_index=True)
     key = frame[TRAJECTORY].iloc[0]
     if key in seen:
-        raise UserError(f"The rows of trajectory {key} of {path.name} must lie together. Sort the table by {TRAJECTORY}.")
+        raise UserError(
+            f"The rows of trajectory {key} of {path.name} must lie together. Sort the table by {TRAJECTORY}."
+        )
     seen.add(key)
     return _task(path, key, frame.drop(columns=TRAJECTORY), {})

@@ -48,8 +48,8 @@ def do_task(job: Job, task: Task) -> Row:
         task: Which.
 
     Returns:
-        A row; ``status`` is ``ok``, ``weak``, ``refused``, or ``failed`` with the reason and, for a fault of this program, a
-        traceback.
+        A row; ``status`` is ``ok``, ``weak``, ``refused``, or ``failed`` with the reason and, for a fault of this
+        program, a traceback.
     """
     try:
         return _row(_discovered(job, task))
