@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,11 @@ FEWEST_RUNS = 5
 # Columns of a metadata table that may name the run, the first that fits.
 RUN_COLUMNS = ("file", "input", "name", "path", "run", "video", "trajectory")
 # Runs that miss the law across runs by this many robust deviations, and standard errors of their own, are outliers.
-FAR = 5.0
+FAR, MOST_OUTLIERS = 5.0, 0.25
+# Random samples of runs that a law is sought in, to find the one that most runs agree on, and runs in each.
+SAMPLES, FEWEST_IN_A_SAMPLE, MOST_IN_A_SAMPLE = 4, 8, 60
+# Laws that miss the middle run by this factor more than the closest does are as close; the shortest of them is taken.
+AS_CLOSE = 1.5
 
 
 @dataclass(frozen=True)
@@ -189,16 +193,57 @@ def laws_across(
 def _across(
     constant: Constant, columns: Mapping[str, np.ndarray], units: Mapping[str, str], time_limit: float, seed: int
 ) -> AcrossLaw:
+    """The law of one constant: of the runs that agree on it, if most do."""
     target = re.sub(r"\W+", "_", constant.name).strip("_")
     target = f"value_of_{target}" if target in columns or not target.isidentifier() else target
-    # The standard errors of a run's own fit leave out what differs from run to run, so they are not handed on.
-    law = find_algebraic_law(columns, constant.values, target=target, units=units, time_limit=time_limit, seed=seed)
-    misses = constant.values - told_by(law, pd.DataFrame(columns))
-    scale = 1.4826 * float(np.median(np.abs(misses - np.median(misses))))
-    apart = np.abs(misses - np.median(misses))
-    least = np.maximum(scale, np.nan_to_num(constant.stderr)) + 1e-12 * float(np.max(np.abs(constant.values)))
-    far = apart > FAR * least
+    table = pd.DataFrame(columns)
+
+    def seek(rows: np.ndarray, seconds: float) -> Discovery:
+        # A run's own standard errors leave out what differs from run to run, so they are not handed on.
+        chosen = {name: table[name].to_numpy()[rows] for name in table}
+        return find_algebraic_law(
+            chosen, constant.values[rows], target=target, units=units, time_limit=seconds, seed=seed
+        )
+
+    everything = np.arange(len(table))
+    law = seek(everything, time_limit)
+    far = _far(constant, _agreed(constant, table, law, seek, time_limit, seed), table)
+    if far.any():
+        law = seek(everything[~far], time_limit)
+        far = _far(constant, law, table)
     return AcrossLaw(constant, law, tuple(int(run) for run in constant.runs[far]))
+
+
+def _agreed(
+    constant: Constant,
+    table: pd.DataFrame,
+    law: Discovery,
+    seek: Callable[[np.ndarray, float], Discovery],
+    time_limit: float,
+    seed: int,
+) -> Discovery:
+    """The law that most runs agree on: one wrong run would bend the law of all, and hide in it.
+
+    Source: least median of squares, P. J. Rousseeuw, JASA 1984, with the search in place of a linear fit.
+    """
+    rows = len(table)
+    if rows < 2 * FEWEST_IN_A_SAMPLE:
+        return law
+    rng = np.random.default_rng(seed)
+    size = max(FEWEST_IN_A_SAMPLE, min(rows // 3, MOST_IN_A_SAMPLE))
+    samples = [np.sort(rng.choice(rows, size, replace=False)) for _ in range(SAMPLES)]
+    laws = [law, *(seek(sample, time_limit / SAMPLES) for sample in samples)]
+    misses = [float(np.median(np.abs(constant.values - told_by(one, table)))) for one in laws]
+    as_close = [one for one, miss in zip(laws, misses, strict=True) if miss <= AS_CLOSE * min(misses)]
+    return min(as_close, key=lambda one: len("".join(one.law.values())))
+
+
+def _far(constant: Constant, law: Discovery, table: pd.DataFrame) -> np.ndarray:
+    """Which runs a law misses by far, shape (n,); none where it misses many."""
+    misses = np.abs(constant.values - told_by(law, table))
+    least = np.maximum(1.4826 * np.median(misses), np.nan_to_num(constant.stderr))
+    far = misses > FAR * least + 1e-9 * np.max(np.abs(constant.values))
+    return far if law.law and far.mean() <= MOST_OUTLIERS else np.zeros(len(far), dtype=bool)
 
 
 def told_by(found: Discovery, metadata: pd.DataFrame) -> np.ndarray:

@@ -9,6 +9,7 @@ Source: Ray, Moritz et al. 2018, arXiv 1712.05889.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable
 from itertools import islice
 from typing import Any
@@ -86,7 +87,7 @@ def _connected(workers: int, address: str | None) -> Any:
         raise missing_extra("Working on a cluster", "Ray", "ray") from error
     options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
-        ray.init(logging_level="ERROR", log_to_driver=False, ignore_reinit_error=True, **options)
+        ray.init(logging_level=logging.ERROR, log_to_driver=False, ignore_reinit_error=True, **options)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         where = address or "this machine"

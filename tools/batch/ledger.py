@@ -59,7 +59,7 @@ class Ledger:
 
     def __init__(self, out: Path, config: Mapping[str, Any], *, resume: bool) -> None:
         self.out, self.folder = out, out.with_name(out.name + ".parts")
-        self.config = {"version": motionlaw.__version__, **config}
+        self.config = json.loads(json.dumps({"version": motionlaw.__version__, **config}))
         self.pending: list[Row] = []
         self.written = time.monotonic()
         manifest = self.folder / MANIFEST
