@@ -1,8 +1,8 @@
 """Batches measured: throughput, memory, workers, Ray, faults, and laws across runs of real videos.
 
-    OMP_NUM_THREADS=1 python benchmarks/batch.py cost --counts 100,1000       # against n, workers and Ray
-    OMP_NUM_THREADS=1 python benchmarks/batch.py faults --rounds 20           # kill -9 at random moments
-    OMP_NUM_THREADS=1 python benchmarks/batch.py videos                       # needs the recordings (MOTIONLAW_SHARED_DATA)
+    OMP_NUM_THREADS=1 python benchmarks/batch.py cost --counts 100,1000   # against n, workers and Ray
+    OMP_NUM_THREADS=1 python benchmarks/batch.py faults --rounds 20       # kill -9 at random moments
+    OMP_NUM_THREADS=1 python benchmarks/batch.py videos                   # needs the recordings (MOTIONLAW_SHARED_DATA)
 
 Each part prints a Markdown table; ``cost`` also writes docs/batch.png where ``--picture`` names it.
 """
@@ -97,9 +97,7 @@ def timed(dataset: Path, out: Path, settings: BatchSettings) -> tuple[float, str
 def cost(counts: list[int], picture: str | None) -> None:
     """Cost against n with one and two workers, and on Ray."""
     print(f"{ROWS} rows a trajectory, noise 0.1 %, laws of four kinds. Load before: {os.getloadavg()[0]:.1f}.\n")
-    print(
-        "| trajectories | engine | workers | seconds | a second | efficiency | driver's memory, MB | ok | right structure |"
-    )
+    print("| trajectories | engine | workers | seconds | a second | efficiency | driver's MB | ok | right structure |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     seconds: dict[tuple[str, int], list[float]] = {}
     for count in counts:
