@@ -119,10 +119,9 @@ def cost(counts: list[int], picture: str | None) -> None:
     if len(counts) > 1:
         exponent = np.polyfit(np.log(counts), np.log(seconds["local", 2]), 1)[0]
         each = seconds["local", 2][-1] * 2 / counts[-1]
-        print(f"\nSeconds grow as n^{exponent:.2f} with two workers. {each:.2f} core seconds each: 10⁷ trajectories on")
-        print(
-            f"1,000 cores would take {each * 1e7 / 1000 / 3600:.1f} h, if the cores are as fast and none waits for files."
-        )
+        hours = each * 1e7 / 1000 / 3600
+        print(f"\nSeconds grow as n^{exponent:.2f} with two workers. {each:.2f} core seconds each: 10⁷ trajectories on 1,000")
+        print(f"such cores would take {hours:.1f} h, if none waits for files.")
     if picture:
         draw(counts, seconds, picture)
 
@@ -158,9 +157,8 @@ def faults(rounds: int, count: int, seed: int, engine: str) -> None:
         inputs = [str(folder / "runs.parquet"), str(folder / "bad")]
         run_batch(inputs, folder / "calm.parquet", settings=BatchSettings(workers=2))
         calm = _comparable(folder / "calm.parquet")
-        print(
-            f"{rounds} rounds of kill -9, {len(calm)} recordings ({(calm['status'] == 'failed').sum()} corrupt), {engine}.\n"
-        )
+        corrupt = (calm["status"] == "failed").sum()
+        print(f"{rounds} rounds of kill -9, {len(calm)} recordings ({corrupt} corrupt), {engine}.\n")
         print("| round | killed | times | rows | lost | twice | equal to the undisturbed table |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for number in range(rounds):
