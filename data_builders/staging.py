@@ -5,6 +5,7 @@ Turns a `Motion` in metres into a `Scene` with true pixels. Leaves out drawing (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -83,7 +84,7 @@ def stage(
         world=world.name,
         name=name,
         split=split,
-        description=motion.description,
+        description=re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", motion.description),
         bodies=motion.bodies,
         fixtures=fixtures,
         links=motion.links,

@@ -268,8 +268,19 @@ def crossings(value: Callable[[np.ndarray], np.ndarray], start: float, stop: flo
 
 
 def turning_points(
-    rate: Callable[[np.ndarray], np.ndarray], name: str, duration_s: float, *, detail: str = ""
+    rate: Callable[[np.ndarray], np.ndarray], name: str, duration_s: float, *, details: tuple[str, str] = ("", "")
 ) -> tuple[SceneEvent, ...]:
-    """Finds where a coordinate turns back; ``rate`` gives its velocity at times, shape (T,)."""
-    times = crossings(rate, 0.0, duration_s, step=0.01)
-    return tuple(SceneEvent(t, "turning point", (name,), detail) for t in times)
+    """Finds where a coordinate turns back.
+
+    Args:
+        rate: Its velocity at times, shape (T,).
+        name: Whose coordinate it is.
+        duration_s: From 0 to when.
+        details: What to say where it stops growing, and where it stops shrinking.
+    """
+    grows = bool(rate(np.array([0.005]))[0] > 0)
+    events = []
+    for t in crossings(rate, 0.0, duration_s, step=0.01):
+        events.append(SceneEvent(t, "turning point", (name,), details[0] if grows else details[1]))
+        grows = not grows
+    return tuple(events)

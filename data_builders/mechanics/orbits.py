@@ -62,7 +62,7 @@ def _orbit(values: Mapping[str, float], rng: np.random.Generator) -> Motion | No
         states=states,
         laws=(plane_law(states, 0, law),),
         view=(-edge, -edge, edge, edge),
-        events=turning_points(outward, ball.name, DURATION_S, detail="nearest or farthest"),
+        events=turning_points(outward, ball.name, DURATION_S, details=("farthest", "nearest")),
         fixtures=(Fixture("centre", ((0.0, 0.0), (0.05 * reach, 0.0)), (248, 214, 92), is_disc=True),),
         further={"period": (float(2 * np.pi * np.sqrt(axis**3 / pull)), "s"), "semi-major axis": (float(axis), "m")},
     )

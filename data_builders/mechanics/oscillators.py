@@ -52,6 +52,7 @@ def _spring(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
         bed = slab("rail", -LENGTH_M, floor - 0.02, 0.5, floor)
         fixtures = (bed, slab("wall", -LENGTH_M - 0.03, floor - 0.02, -LENGTH_M, 0.15))
         anchor, view = (-LENGTH_M, 0.0), (-LENGTH_M - 0.03, -0.22, 0.45, 0.22)
+    ends = ("highest", "lowest") if hangs else ("rightmost", "leftmost")
     seen = "hangs from a spring and bobs up and down" if hangs else "on a spring slides to and fro"
     further = {"angular frequency": (float(np.sqrt(k / m)), "rad/s")}
     return Motion(
@@ -61,7 +62,7 @@ def _spring(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
         states=states,
         laws=(line_law(name, f"-{k / m:.6g}*{name} - {c / m:.6g}*v", at),),
         view=view,
-        events=turning_points(lambda t: at(t)[1], block.name, DURATION_S),
+        events=turning_points(lambda t: at(t)[1], block.name, DURATION_S, details=ends),
         fixtures=fixtures,
         links=(Link("spring", anchor, 0),),
         further=further | ({"gravity": (G_M_PER_S2, "m/s^2")} if hangs else {}),
@@ -99,7 +100,11 @@ def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
     }
     end, floor = 3 * apart / 2, -side / 2
     walls = tuple(slab("wall", x, floor - 0.02, x + 0.03, 0.16) for x in (-end - 0.03, end))
-    turns = [turning_points(lambda t, i=i: at(t)[1][:, i], block.name, DURATION_S) for i, block in enumerate(blocks)]
+    ends = ("rightmost", "leftmost")
+    turns = (
+        *turning_points(lambda t: at(t)[1][:, 0], blocks[0].name, DURATION_S, details=ends),
+        *turning_points(lambda t: at(t)[1][:, 1], blocks[1].name, DURATION_S, details=ends),
+    )
     return Motion(
         description=f"A {colours[0]} block and a {colours[1]} block slide on springs that couple them.",
         bodies=blocks,
@@ -107,7 +112,7 @@ def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
         states=states,
         laws=(MotionLaw((0, 1), ("x1", "x2"), ("m", "m"), law, at),),
         view=(-end - 0.03, -0.3, end + 0.03, 0.3),
-        events=(*turns[0], *turns[1]),
+        events=turns,
         fixtures=(slab("rail", -end - 0.03, floor - 0.02, end + 0.03, floor), *walls),
         links=(Link("spring", (-end, 0.0), 0), Link("spring", 0, 1), Link("spring", 1, (end, 0.0))),
     )

@@ -58,7 +58,7 @@ def _pendulum(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
         states=states,
         laws=(line_law("theta", f"-{stiffness:.6g}*sin(theta) - {damping:.6g}*v", at, unit="rad"),),
         view=(-reach, -length - radius, reach, top),
-        events=turning_points(lambda t: at(t)[1], ball.name, DURATION_S),
+        events=turning_points(lambda t: at(t)[1], ball.name, DURATION_S, details=("rightmost", "leftmost")),
         fixtures=(slab("beam", -0.12 * length, 0.0, 0.12 * length, 0.05 * length),),
         links=(Link(holder, (0.0, 0.0), 0),),
         further={"gravity": (G_M_PER_S2, "m/s^2")},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -160,7 +161,7 @@ def _tumbling(values: Mapping[str, float], rng: np.random.Generator) -> Motion |
     count = int(values["bodies"])
     starts = []
     for k, colour in enumerate(pick_colours(count, rng)):
-        size = rng.uniform(0.15, 0.24)
+        size = rng.uniform(0.15, 0.24) * (0.75 if count == 3 else 1.0)
         mass = float(f"{rng.uniform(0.1, 0.5):.3g}")
         body = (
             make_ball(colour, size / 2, rng, mass_kg=mass)
@@ -172,6 +173,8 @@ def _tumbling(values: Mapping[str, float], rng: np.random.Generator) -> Motion |
         place = (x, values["height"] + rng.uniform(-0.1, 0.1))
         starts.append(Start(body, place, velocity, rng.uniform(0, 1.5), rng.uniform(-4, 4)))
     bodies = tuple(start.body for start in starts)
+    if any(_touch(one, other) for one, other in combinations(starts, 2)):
+        return None
     friction, restitution = values["friction"], values["restitution"]
     run = play_bodies(starts, friction=friction, restitution=restitution, seconds=DURATION_S + SPARE_S)
 
@@ -187,7 +190,7 @@ def _tumbling(values: Mapping[str, float], rng: np.random.Generator) -> Motion |
     law = {"v_x": "0", "v_y": f"-{G_M_PER_S2}"}
     highest = float(run.states[:, :, 1].max())
     return Motion(
-        description=f"{_listed([body.name for body in bodies])} fall on a floor and tumble.",
+        description=_said([body.name for body in bodies]),
         bodies=bodies,
         duration_s=DURATION_S,
         states=states,
@@ -203,10 +206,17 @@ def _tumbling(values: Mapping[str, float], rng: np.random.Generator) -> Motion |
     )
 
 
-def _listed(names: list[str]) -> str:
-    said = [f"{'an' if name[0] == 'o' else 'a'} {name}" for name in names]
-    text = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
-    return text[0].upper() + text[1:]
+def _touch(one: Start, other: Start) -> bool:
+    """Whether the circles around two bodies overlap."""
+    width, height = np.array([one.body.size_m, other.body.size_m]).T
+    reach = float(np.sum(np.hypot(width, height)) / 2)
+    return bool(np.hypot(one.position[0] - other.position[0], one.position[1] - other.position[1]) < reach)
+
+
+def _said(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"A {names[0]} falls on a floor and tumbles."
+    return f"A {', a '.join(names[:-1])} and a {names[-1]} fall on a floor and tumble."
 
 
 def _events(run: Run) -> tuple[SceneEvent, ...]:
