@@ -120,8 +120,8 @@ def cost(counts: list[int], picture: str | None) -> None:
         exponent = np.polyfit(np.log(counts), np.log(seconds["local", 2]), 1)[0]
         each = seconds["local", 2][-1] * 2 / counts[-1]
         hours = each * 1e7 / 1000 / 3600
-        print(f"\nSeconds grow as n^{exponent:.2f} with two workers. {each:.2f} core seconds each: 10⁷ trajectories on 1,000")
-        print(f"such cores would take {hours:.1f} h, if none waits for files.")
+        print(f"\nSeconds grow as n^{exponent:.2f} with two workers. {each:.2f} core seconds each: 10⁷ trajectories on")
+        print(f"1,000 such cores would take {hours:.1f} h, if none waits for files.")
     if picture:
         draw(counts, seconds, picture)
 

@@ -83,7 +83,9 @@ def test_a_killed_batch_goes_on_where_it_was(finished, tmp_path):
     out, words = tmp_path / "laws.parquet", ("-m", "motionlaw", "batch", finished / "runs", "--workers", "1")
     line = [sys.executable, *map(str, words), "--out", str(out)]
     with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        time.sleep(2.5)
+        while not (tmp_path / "laws.parquet.parts" / "manifest.json").exists():
+            time.sleep(0.05)
+        time.sleep(0.5)
         process.send_signal(signal.SIGKILL)
     refused = command(finished / "runs", "--out", out)
     assert refused.returncode == 2 and "Go on with --resume" in refused.stderr
