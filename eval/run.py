@@ -133,7 +133,8 @@ def as_row(job: Job, outcome: Outcome) -> Row:
         clean = _judged(job)
         scores = score_answer(clean, NO_LAW)
         return job.key | {
-            "status": "timeout" if outcome.status == "timeout" else "failed", "message": outcome.message, "law": {}, "truth": _texts(_truth(clean)),
+            "status": "timeout" if outcome.status == "timeout" else "failed", "message": outcome.message,
+            "law": {}, "truth": _texts(_truth(clean)),
             "scores": scores, "cpu_s": None, "seconds": None,
         }  # fmt: skip
     clean, answer, scores, cpu_s, seconds = outcome.value
