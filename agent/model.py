@@ -68,9 +68,10 @@ class Reply:
 
 
 class Model(Protocol):
-    """Anything that answers messages."""
+    """Anything that answers messages; ``parallel`` is how many requests it takes at once."""
 
     name: str
+    parallel: int
 
     def reply(
         self,

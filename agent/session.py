@@ -82,7 +82,7 @@ class Session:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | Path,
         model: Model | None,
         workspace: Workspace,
         *,
@@ -112,7 +112,7 @@ class Session:
         """What the session is called."""
         return self.path.stem
 
-    def show(self, path: str | os.PathLike[str]) -> str:
+    def show(self, path: str | Path) -> str:
         """Brings a video or a table into the conversation; it is seen with the next question.
 
         Returns:
@@ -170,7 +170,7 @@ class Session:
             self._close_turn()
         return turn.answer
 
-    def report(self, path: str | os.PathLike[str]) -> None:
+    def report(self, path: str | Path) -> None:
         """Writes a page about the last law that was found.
 
         Raises:
@@ -261,7 +261,7 @@ def _about(model: Model | None) -> dict[str, str]:
     return {"version": __version__, "model": model.name if model is not None else "none"}
 
 
-def _look_at(path: str | os.PathLike[str]) -> str:
+def _look_at(path: str | Path) -> str:
     """What a file holds, in words."""
     name = Path(path).name
     if is_table_path(path):
@@ -273,7 +273,7 @@ def _look_at(path: str | os.PathLike[str]) -> str:
     )
 
 
-def _checked_files(workspace: Workspace, path: str | os.PathLike[str]) -> dict[str, Path]:
+def _checked_files(workspace: Workspace, path: str | Path) -> dict[str, Path]:
     """The file under its name, unless another file of that name is there."""
     found = Workspace([path]).files
     name, place = next(iter(found.items()))

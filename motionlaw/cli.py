@@ -86,7 +86,9 @@ def discover(
     columns: Annotated[str | None, typer.Option(help="The columns of a table to use, e.g. x,v,a.")] = None,
     order: Annotated[Literal["1", "2", "auto"], typer.Option(help="Order of the law in time.")] = "auto",
     target: Annotated[str | None, typer.Option(help="Find an algebraic law for this column instead.")] = None,
-    model: Annotated[str, typer.Option(help="Who proposes laws beside the search: none.")] = "none",
+    model: ModelName = "none",
+    samples: Annotated[int, typer.Option(help="Laws that the model is asked for.")] = 8,
+    prior: Annotated[float, typer.Option(help="Weight of a law's log-probability under the model in its score.")] = 0.0,
     sr: Annotated[str, typer.Option(help="Engines, with commas: search, operon, sindy, pysr.")] = "search",
     time_limit: Annotated[float, typer.Option(help="Seconds for the search; the best law so far comes back.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Same input, seed and version: same answer.")] = 0,
@@ -99,6 +101,11 @@ def discover(
     """Find the law behind a motion, from a video or from tables."""
     from motionlaw.tools.discover import discover_command
 
+    propose = None
+    if model != "none":
+        from motionlaw.agent.hypothesise import proposer
+
+        propose = proposer(model, samples=samples, prior=prior, seed=seed, timeout_s=time_limit)
     status = discover_command(
         paths,
         scale=scale,
@@ -112,7 +119,7 @@ def discover(
         columns=columns,
         order=order,
         target=target,
-        model=model,
+        propose=propose,
         sr=sr,
         time_limit=time_limit,
         seed=seed,

@@ -57,6 +57,7 @@ class Rival:
         model: The law; its constants are first guesses until it is fitted.
         cost: Prior cost of its terms, in free constants.
         source: Who proposed it.
+        bonus: Nats by which a prior puts it ahead.
         term_constants: For every target, the constants that multiply its terms (those that may be dropped).
         fit: Its fit to the trajectories, `UNFITTED` before.
         score: Description length, ``inf`` before.
@@ -67,6 +68,7 @@ class Rival:
     source: str
     fit: TrajectoryFit = UNFITTED
     score: float = np.inf
+    bonus: float = 0.0
 
     @property
     def key(self) -> str:
@@ -155,7 +157,8 @@ def rank(rivals: Sequence[Rival]) -> list[Rival]:
         score = (
             independent * np.log(misfit) + np.log(independent) * states + (np.log(independent) + CHOICE) * rival.cost
         )
-        scored.append(replace(rival, score=float(score)))
+        # A score is twice the nats of a probability.
+        scored.append(replace(rival, score=float(score) - 2 * rival.bonus))
     return sorted(scored, key=lambda rival: rival.score)
 
 

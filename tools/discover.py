@@ -26,6 +26,7 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.events import find_contacts
 from motionlaw.tools.finding import Contest
 from motionlaw.tools.frames import CoordinateChoice, choose_coordinates
+from motionlaw.tools.hypotheses import Proposals
 from motionlaw.tools.inputs import Inputs, read_inputs
 from motionlaw.tools.killable import Ended, Keep, Tell, run_killable
 from motionlaw.tools.law import Discovery, Quantity
@@ -100,10 +101,11 @@ def discover_inputs(
     each: list[Discovery] = []
     for number, group in enumerate(groups):
         share = max(LEAST_S, (deadline - clock.monotonic()) / (len(groups) - number))
+        about = tuple(each for each in settings.hypotheses if each.object in ("", group[0].name))
         finder = _Finder(
             inputs,
             group[0].name if inputs.is_scene else name,
-            replace(settings, time_limit=round(share, 2)),
+            replace(settings, time_limit=round(share, 2), hypotheses=about),
             on_progress,
             partial(_keep, on_unfinished, tuple(each)),
         )
@@ -212,7 +214,7 @@ def discover_command(
     end: float | None = None,
     order: str = "auto",
     target: str | None = None,
-    model: str = "none",
+    propose: Callable[[Inputs], Proposals] | None = None,
     sr: str = "search",
     time_limit: float = 60.0,
     seed: int = 0,
@@ -228,12 +230,12 @@ def discover_command(
     Raises:
         UserError: If an input or option is unusable.
     """
-    if model != "none":
-        raise UserError(f"model must be none in this version, got {model!r}. Leave --model out.")
+    if target is not None and propose is not None:
+        raise UserError("A model proposes laws of motion, not of columns. Leave --target or --model out.")
     settings = DiscoverySettings(order=order, sr=tuple(sr.split(",")), time_limit=time_limit, seed=seed)
     _check_writable(report)
     name = ", ".join(Path(path).name for path in paths)
-    inputs = None
+    inputs, proposed = None, Proposals((), (), "none")
     job: Callable[[Tell, Keep], Discovery]
     if target is not None:
         job = partial(_search_columns, list(paths), target, columns, settings)
@@ -243,8 +245,13 @@ def discover_command(
                 paths, scale=scale, origin=origin, tilt=tilt, track=track or "auto", fps=fps, time=time,
                 columns=columns, start=start, end=end, on_progress=lambda share: tell(f"tracking {100 * share:.0f} %"),
             )  # fmt: skip
+        if propose is not None:
+            with _progress("asking the model"):
+                proposed = propose(inputs)
+            settings = replace(settings, hypotheses=proposed.laws)
         job = partial(_search, inputs, name, settings)
     found = run_in_time(job, inputs, name, settings)
+    found = replace(found, model=proposed.model, hypotheses=(*found.hypotheses, *proposed.unread))
     if report is not None:
         from motionlaw.tools.report import write_report
 

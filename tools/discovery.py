@@ -18,7 +18,14 @@ from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.finding import Contest, refused, reported
 from motionlaw.tools.flow_contest import rank_first_order, searched_first_order
-from motionlaw.tools.hypotheses import catalogue_rivals, engine_rivals, proposed_rivals, searched_rivals
+from motionlaw.tools.hypotheses import (
+    Proposal,
+    catalogue_rivals,
+    engine_rivals,
+    proposed_rivals,
+    searched_rivals,
+    with_shared_bonus,
+)
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import rate_rivals
@@ -47,14 +54,14 @@ class DiscoverySettings:
         sr: Engines, from ``search``, ``operon``, ``sindy``, ``pysr``.
         time_limit: Seconds for the whole search.
         seed: Seed of everything random.
-        hypotheses: Laws proposed from outside, each a formula by target state.
+        hypotheses: Laws proposed from outside.
     """
 
     order: str = "auto"
     sr: tuple[str, ...] = ("search",)
     time_limit: float = 60.0
     seed: int = 0
-    hypotheses: tuple[dict[str, str], ...] = ()
+    hypotheses: tuple[Proposal, ...] = ()
 
     def __post_init__(self) -> None:
         if self.order not in ("1", "2", "auto"):
@@ -203,7 +210,7 @@ class _Search:
 
     def run(self, evidence: Evidence, *, is_quick: bool = False) -> Contest:
         """Lets laws of all orders in question compete on the evidence; in a quick run the plain and known laws only."""
-        contest = Contest(evidence, warnings=list(evidence.warnings))
+        contest = Contest(evidence, warnings=list(evidence.warnings), proposals=self._named())
         orders = {"1": (1,), "2": (2,), "auto": (2,) if self.has_velocity_meaning else (2, 1)}[self.settings.order]
         for order in orders:
             if order == 1 and contest.ranked and _is_no_flow(evidence):
@@ -239,7 +246,7 @@ class _Search:
         others = self._proposed(contest, 1)
         contest.proposed += others
         found += [fit_rival(rival, evidence, whole=evidence.is_short, deadline=self.deadline) for rival in others]
-        ranked = rank_first_order(found, evidence)
+        ranked = rank_first_order(with_shared_bonus(found), evidence)
         # Laws of second order are scored on a common footing with them.
         contest.ranked = rank([*contest.ranked, *ranked]) if contest.ranked else ranked
         if any(rival.model.order == 2 for rival in contest.ranked) and time.monotonic() < self.deadline:
@@ -264,7 +271,7 @@ class _Search:
         own, is_exact = rate_rivals(evidence, deadline=self.deadline, seed=self.settings.seed)
         if not is_exact:
             own += catalogue_rivals(evidence, order=order) + searched_rivals(evidence, order=order)
-        return (own if "search" in self.settings.sr else []) + self._proposed(contest, order)
+        return with_shared_bonus((own if "search" in self.settings.sr else []) + self._proposed(contest, order))
 
     def _proposed(self, contest: Contest, order: int) -> list[Rival]:
         """Hypotheses from other engines and from whoever proposed any."""
@@ -277,9 +284,15 @@ class _Search:
             found, trouble = engine_rivals(engine, evidence, order=order, time_limit=limit, seed=self.settings.seed)
             rivals += found
             contest.warnings += [trouble] if trouble else []
-        for number, texts in enumerate(self.settings.hypotheses, start=1):
-            rivals += proposed_rivals(texts, evidence, order=order, source=f"hypothesis {number}")
+        for proposal in contest.proposals:
+            if proposal.is_about(evidence.coordinates, order=order):
+                rivals += proposed_rivals(proposal, evidence, order=order, source=proposal.source)
         return rivals
+
+    def _named(self) -> tuple[Proposal, ...]:
+        """The proposals, each with a source."""
+        numbered = enumerate(self.settings.hypotheses, start=1)
+        return tuple(replace(each, source=each.source or f"hypothesis {number}") for number, each in numbered)
 
     def _fit(self, contest: Contest, rivals: list[Rival]) -> tuple[list[Rival], bool]:
         """Fits joined runs; where those are chaotic, fits short stretches instead."""

@@ -15,6 +15,7 @@ from motionlaw.tools.contest import Rival, fit_rival, without_trifles
 from motionlaw.tools.doubts import look_alikes, near_rivals, unseen_drag
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.equation import format_expr, ordered_terms
+from motionlaw.tools.hypotheses import REALIGNED, Proposal
 from motionlaw.tools.law import Alternative, Discovery, Hypothesis, Regime, Term
 from motionlaw.tools.observe import Evidence
 from motionlaw.tools.quantities import read_quantities
@@ -34,6 +35,7 @@ class Contest:
         evidence: The data.
         ranked: Fitted rivals, best first.
         proposed: Laws that came from outside the structure search.
+        proposals: What was proposed, as it was written.
         warnings: Sentences for the reader.
         is_joined: ``False`` where the runs are chaotic and short stretches were fitted.
         was_cut: Whether the time limit ended the search.
@@ -42,6 +44,7 @@ class Contest:
     evidence: Evidence
     ranked: list[Rival] = field(default_factory=list)
     proposed: list[Rival] = field(default_factory=list)
+    proposals: tuple[Proposal, ...] = ()
     warnings: list[str] = field(default_factory=list)
     is_joined: bool = True
     was_cut: bool = False
@@ -201,10 +204,16 @@ def _alternatives(contest: Contest, best: float) -> tuple[Alternative, ...]:
 
 
 def _hypotheses(contest: Contest, winner: Rival) -> tuple[Hypothesis, ...]:
-    """What was proposed from outside the search, and whether it won."""
+    """What was proposed from outside the search, and whether it won; realigned versions only where they won."""
     found = []
+    written = {proposal.source: proposal for proposal in contest.proposals}
     for rival in contest.proposed:
+        is_used = rival.key == winner.key
+        proposal = written.get(rival.source.removesuffix(REALIGNED))
+        if proposal is not None and rival.source.endswith(REALIGNED) and not is_used:
+            continue
         law = {target: format_expr(expression) for target, expression in rival.model.expressions().items()}
         text = "; ".join(f"{target}' = {formula}" for target, formula in law.items())
-        found.append(Hypothesis(rival.source, text, law, rival.key == winner.key))
+        as_written, chain = (proposal.text or text, proposal.chain) if proposal else (text, "")
+        found.append(Hypothesis(rival.source, as_written, law, is_used, chain))
     return tuple(found)

@@ -59,7 +59,7 @@ def rank_first_order(rivals: Sequence[Rival], evidence: Evidence) -> list[Rival]
         if not (np.isfinite(rival.fit.chi2) and np.all(np.isfinite(rival.model.values))):
             continue
         misfit = rival.fit.chi2 / rival.fit.count + FLOOR
-        score = float(rival.fit.count * np.log(misfit) + (each + CHOICE) * rival.cost)
+        score = float(rival.fit.count * np.log(misfit) + (each + CHOICE) * rival.cost) - 2 * rival.bonus
         if rival.key not in scored or score < scored[rival.key].score:
             scored[rival.key] = replace(rival, score=score)
     return sorted(scored.values(), key=lambda rival: rival.score)

@@ -5,7 +5,8 @@ Every source ends in the same value, a `Rival` with constants to be fitted, so t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -17,6 +18,7 @@ from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.equation import compile_rhs, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frequency import dominant_frequency
+from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
 from motionlaw.tools.realign import named_constants, realign
@@ -24,6 +26,7 @@ from motionlaw.tools.search import Samples, Support, WeakSystem, best_subsets, m
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
 MOST_RIVALS = 14
+REALIGNED = ", realigned"
 # The plainest laws are tried whatever the weak form says of them: it sees little in few rows, and it takes the
 # systematic errors of a tracker (a patterned ball that turns) for fine structure.
 PLAIN_LAWS = (
@@ -34,6 +37,50 @@ PLAIN_LAWS_OF_EACH = (("1", "v"), ("1", "v*abs(v)"), ("q", "1"), ("q", "v", "1")
 PLAIN_LAWS_OF_ANGLES = (("1",), ("1", "v"), ("sin(q)",), ("sin(q)", "v"), ("sin(q)", "v*abs(v)"), ("sin(q)", "sign(v)"))
 # A driving frequency is believed where it explains this share of what the best law without it leaves over.
 FORCING_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A law that somebody proposes: a person, a model, an engine.
+
+    Args:
+        law: One formula a target state, in our grammar; its numbers are first guesses.
+        source: Who proposed it; a number is given where there is none.
+        text: As it was written.
+        chain: The reasoning that led to it.
+        coordinates: Those that it is written in; it stays out where others are used. ``()`` for any.
+        object: Name of the object it is about; ``""`` for all.
+        bonus: Nats that it is ahead of laws nobody proposed, e.g. from the probability that a model gives it.
+    """
+
+    law: Mapping[str, str]
+    source: str = ""
+    text: str = ""
+    chain: str = ""
+    coordinates: tuple[str, ...] = ()
+    object: str = ""
+    bonus: float = 0.0
+
+    def is_about(self, coordinates: Sequence[str], *, order: int) -> bool:
+        """Whether it is written for these coordinates and for this order, as far as it says."""
+        rates = velocity_names(coordinates)
+        others = coordinates if order == 2 else rates
+        return self.coordinates in ((), tuple(coordinates)) and set(self.law) != set(others)
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What somebody proposed.
+
+    Args:
+        laws: Laws that can compete.
+        unread: What holds no law that could be read, with the reason.
+        model: Who proposed them.
+    """
+
+    laws: tuple[Proposal, ...]
+    unread: tuple[Hypothesis, ...]
+    model: str
 
 
 def _most_terms(evidence: Evidence) -> int:
@@ -176,26 +223,26 @@ def _plain_support(terms: Sequence[str], target: int, evidence: Evidence, sample
     return Support(system.features, solution, 0.0, 0.0)
 
 
-def proposed_rivals(text_by_target: dict[str, str], evidence: Evidence, *, order: int, source: str) -> list[Rival]:
-    """Laws from somebody's text: as proposed, and with their residual realigned.
+def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, source: str) -> list[Rival]:
+    """A proposed law as it is, and with its residual realigned.
 
     Args:
-        text_by_target: One formula a target state, in our grammar.
+        proposal: The law.
         evidence: The data.
         order: 1 or 2.
-        source: Who proposed them.
+        source: What to call it.
 
     Raises:
         UserError: If a formula cannot be read or a target is missing.
     """
     targets = velocity_names(evidence.coordinates) if order == 2 else evidence.coordinates
-    missing = [name for name in targets if name not in text_by_target]
+    missing = [name for name in targets if name not in proposal.law]
     if missing:
-        raise UserError(f"A hypothesis needs an equation for {missing[0]}, got {', '.join(text_by_target) or 'none'}.")
+        raise UserError(f"A hypothesis needs an equation for {missing[0]}, got {', '.join(proposal.law) or 'none'}.")
     names = [*evidence.coordinates, *(targets if order == 2 else ()), "t"]
-    ansatz = [parse(text_by_target[name], variables=names) for name in targets]
+    ansatz = [parse(proposal.law[name], variables=names) for name in targets]
     model = named_constants(ansatz, coordinates=evidence.coordinates, order=order)
-    rivals = [Rival(model=model, cost=float(len(model.parameters)), source=source)]
+    rivals = [Rival(model=model, cost=float(len(model.parameters)), source=source, bonus=proposal.bonus)]
     samples = [part for run in evidence.runs for part in run.samples(order=order)]
     choices = []
     for target, expression in enumerate(ansatz):
@@ -210,9 +257,18 @@ def proposed_rivals(text_by_target: dict[str, str], evidence: Evidence, *, order
         pick = [supports[min(rank, len(supports) - 1)] for supports in choices]
         cost = sum(feature.cost for support in pick for feature in support.features)
         rivals.append(
-            Rival(model_of(pick, coordinates=evidence.coordinates, order=order), cost, f"{source}, realigned")
+            Rival(model_of(pick, coordinates=evidence.coordinates, order=order), cost, f"{source}{REALIGNED}")
         )
     return rivals
+
+
+def with_shared_bonus(rivals: Sequence[Rival]) -> list[Rival]:
+    """Gives a proposed law's bonus to the same law found by others: the score is the law's, not its author's."""
+    bonus: dict[str, float] = {}
+    for rival in rivals:
+        if rival.bonus:
+            bonus[rival.key] = max(rival.bonus, bonus.get(rival.key, 0.0))
+    return [replace(rival, bonus=bonus.get(rival.key, 0.0)) for rival in rivals] if bonus else list(rivals)
 
 
 def engine_rivals(

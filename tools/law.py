@@ -55,12 +55,13 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A law somebody proposed (the catalogue, a model, an engine) and whether it was used."""
+    """A law somebody proposed (the catalogue, a model, an engine), the reasoning, and whether it was used."""
 
     source: str
     text: str
     law: dict[str, str]
     used: bool
+    chain: str = ""
 
 
 @dataclass(frozen=True)

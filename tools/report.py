@@ -242,6 +242,8 @@ def _hypotheses(discovery: Discovery) -> str:
     rows = []
     for of in discovery.hypotheses:
         words = f"<div>{escaped(of.text)}</div><code>{escaped(_law_text(discovery, of.law))}</code>"
+        if of.chain:
+            words += f"<details><summary>reasoning</summary><pre>{escaped(of.chain)}</pre></details>"
         rows.append((escaped(of.source), words, "yes" if of.used else "no"))
     return card("Hypotheses", table(("from", "law", "used"), rows)) if rows else ""
 

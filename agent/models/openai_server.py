@@ -31,6 +31,8 @@ class OpenAIServer:
         UserError: The server cannot be reached, or has no such model.
     """
 
+    parallel = 8
+
     def __init__(self, url: str, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
         address, _, wanted = url.partition("#")
         self._connection = Connection(address, first_pause_s=first_pause_s)

@@ -23,6 +23,7 @@ class ScriptedModel:
         log_probabilities: What it says of answers; others are an error.
         seconds_per_word: How slowly it streams.
         asked: The conversations it was given, for the tests to look at.
+        parallel: It has one voice.
 
     Example:
         >>> ScriptedModel(["It moves."]).reply([Message.user("Does it move?")]).message.text
@@ -34,6 +35,7 @@ class ScriptedModel:
     log_probabilities: dict[str, float] = field(default_factory=dict)
     seconds_per_word: float = 0.0
     asked: list[tuple[Message, ...]] = field(default_factory=list)
+    parallel: int = 1
 
     def reply(
         self,

@@ -12,6 +12,7 @@ from motionlaw.tools import discovery
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.hypotheses import Proposal
 from motionlaw.tools.trajectory import Trajectory
 
 
@@ -164,7 +165,7 @@ def test_a_hypothesis_is_refitted_and_realigned():
     """A partial ansatz with wrong numbers is refitted, and the missing drag is found."""
     acceleration, first, *_ = LAWS["quadratic drag"]
     run = played(acceleration, first, noise=0.005)
-    found = discover_law([run], settings=DiscoverySettings(hypotheses=({"v": "-7*x"},), sr=("search",)))
+    found = discover_law([run], settings=DiscoverySettings(hypotheses=(Proposal({"v": "-7*x"}),), sr=("search",)))
     assert set(terms_of(found)) == {"x", "v*abs(v)"}
     assert any(h.source == "hypothesis 1" and not h.used for h in found.hypotheses)
 
@@ -175,7 +176,7 @@ def test_a_hostile_hypothesis_is_a_sentence():
     with pytest.raises(UserError):
         discover_law(
             [played(acceleration, first)],
-            settings=DiscoverySettings(hypotheses=({"v": "__import__('os').system('x')"},)),
+            settings=DiscoverySettings(hypotheses=(Proposal({"v": "__import__('os').system('x')"}),)),
         )
 
 

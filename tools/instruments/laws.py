@@ -13,6 +13,7 @@ from motionlaw.tools.dynamics import simulate as play_law
 from motionlaw.tools.equation import format_expr, parse, round_expr
 from motionlaw.tools.errors import ToolError
 from motionlaw.tools.frames import choose_coordinates
+from motionlaw.tools.hypotheses import Proposal
 from motionlaw.tools.instruments.seeing import picture_of
 from motionlaw.tools.law import Prediction
 from motionlaw.tools.motion import smooth
@@ -70,11 +71,11 @@ def discover_law(
     from motionlaw.tools.inputs import Inputs
 
     runs = tuple(workspace.between(handle, None, None, least=8) for handle in of)
-    proposed: tuple[dict[str, str], ...] = ()
+    proposed: tuple[Proposal, ...] = ()
     if hypothesis is not None:
         first = choose_coordinates(list(runs))[0].trajectories[0]
         target = velocity_names(first.coordinates)[0] if order != "1" else first.coordinates[0]
-        proposed = ({target: hypothesis},)
+        proposed = (Proposal({target: hypothesis}),)
     settings = DiscoverySettings(order=order, time_limit=seconds, hypotheses=proposed)
     found = discover_inputs(Inputs(runs, False, True, ()), name=", ".join(of), settings=settings)
     pictures: tuple[np.ndarray, ...] = ()

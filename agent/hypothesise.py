@@ -1,0 +1,249 @@
+"""Laws proposed by a vision-language model: it sees two pictures and some rows, reasons, and writes a formula.
+
+    motionlaw discover swing.csv --model http://localhost:8000/v1
+
+Several answers are sampled; each is read tolerantly (``a =``, ``^``, code fences, LaTeX, letters for constants) and
+safely (our own grammar, nothing is evaluated), must hold exactly one law, and then competes with all others on the
+data: a proposal's numbers are first guesses and are fitted again. Its probability under the model may serve as a prior.
+
+Source: the causal chain of thought and its ansatz are those of VIPER-R1 (arXiv 2508.17380); the refit, the competition
+and the rule of exactly one answer are ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from importlib.resources import files
+
+import numpy as np
+import sympy
+
+from motionlaw.agent.messages import Message
+from motionlaw.agent.model import Model, Reply, Sampling, choose_model
+from motionlaw.agent.pictures import encode
+from motionlaw.tools.dynamics import velocity_names
+from motionlaw.tools.equation import Equation, format_expr, parse_equation
+from motionlaw.tools.errors import UserError
+from motionlaw.tools.frames import choose_coordinates
+from motionlaw.tools.hypotheses import Proposal, Proposals
+from motionlaw.tools.inputs import Inputs
+from motionlaw.tools.law import Hypothesis
+from motionlaw.tools.sensor import is_sensor
+from motionlaw.tools.trajectory import Trajectory
+
+ROWS, FEWEST_ROWS = 24, 8
+TEMPERATURE = 0.8
+MOST_TOKENS = 800
+# Letters for constants that a formula may have; more are no formula but a wish.
+MOST_LETTERS = 8
+# Where such constants start; a 1 inside a function would be no number at all, as in sin(1 t).
+LETTER = 1.1
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"```[A-Za-z]*\n(.*?)```", re.DOTALL)
+_LEAD = re.compile(r"^(?:together|law|answer|so|hence|therefore|final answer)\s*:\s*", re.IGNORECASE)
+
+
+def proposer(text: str, *, samples: int, prior: float, seed: int, timeout_s: float) -> Callable[[Inputs], Proposals]:
+    """Chooses the model that ``--model`` names and returns what ``motionlaw discover`` asks for proposals.
+
+    Raises:
+        UserError: There is no such model, or a number makes no sense.
+    """
+    if samples < 1 or not prior >= 0:
+        raise UserError(f"samples must be at least 1 and prior at least 0, got {samples} and {prior}.")
+    model = choose_model(text)
+    if model is None:
+        raise UserError("No model was named that could propose laws.")
+    return partial(propose_laws, model=model, samples=samples, prior=prior, seed=seed, timeout_s=timeout_s)
+
+
+def propose_laws(
+    inputs: Inputs, model: Model, *, samples: int = 8, prior: float = 0.0, seed: int = 0, timeout_s: float = 120.0
+) -> Proposals:
+    """Asks a model for laws behind a motion.
+
+    Args:
+        inputs: The motion; of a scene every object is asked about.
+        model: Who is asked.
+        samples: Answers for each object.
+        prior: Weight of a law's log-probability under the model; 0 leaves it out, and it is not asked for.
+        seed: Of the samples.
+        timeout_s: Seconds an answer may take.
+
+    Raises:
+        UserError: The model cannot be reached, cannot see, or does not tell probabilities although they have weight.
+    """
+    groups = [(one,) for one in inputs.trajectories] if inputs.is_scene else [inputs.trajectories]
+    proposals: list[Proposal] = []
+    unread: list[Hypothesis] = []
+    for group in groups:
+        if is_sensor(group) or max(len(run.t) for run in group) < FEWEST_ROWS:
+            continue
+        runs = choose_coordinates(list(group))[0].trajectories
+        about = group[0].name if inputs.is_scene else ""
+        asked = question(runs)
+        drawn = [Sampling(TEMPERATURE, MOST_TOKENS, seed + k, timeout_s=timeout_s) for k in range(samples)]
+        with ThreadPoolExecutor(max_workers=max(1, min(model.parallel, samples))) as pool:
+            replies: list[Reply] = list(pool.map(partial(_asked, model, asked), drawn))
+        read: list[Proposal] = []
+        for number, reply in enumerate(replies, start=len(proposals) + len(unread) + 1):
+            source = f"{model.name} {number}"
+            try:
+                law, text, chain = read_law(reply.message.text, runs[0].coordinates)
+                read.append(Proposal(law, source, text, chain, runs[0].coordinates, about))
+            except UserError as error:
+                unread.append(Hypothesis(source, f"not used: {error}", {}, False, reply.message.text))
+        proposals += _with_prior(model, asked, read, prior) if prior else read
+    return Proposals(tuple(proposals), tuple(unread), model.name)
+
+
+def _asked(model: Model, messages: Sequence[Message], how: Sampling) -> Reply:
+    return model.reply(messages, sampling=how)
+
+
+def question(runs: Sequence[Trajectory]) -> list[Message]:
+    """Returns what a model is asked about runs: the pictures, the rows and the form of the answer."""
+    from motionlaw.tools.instruments.seeing import picture_of
+    from motionlaw.tools.motion import smooth
+    from motionlaw.tools.plot import phase_portrait, trajectory
+
+    run = max(runs, key=lambda each: len(each.t))
+    names, rates = run.coordinates, velocity_names(run.coordinates)
+    targets = _accelerations(names)
+    motion = smooth(run.t, run.position)
+    seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
+    chosen = seen[np.linspace(0, len(seen) - 1, min(ROWS, len(seen))).astype(int)]
+    rows = ["t," + ",".join([*names, *rates, *targets])]
+    rows += [
+        ",".join(
+            f"{value:.4g}" for value in (run.t[k], *motion.position[k], *motion.velocity[k], *motion.acceleration[k])
+        )
+        for k in chosen
+    ]
+    equations = "; ".join(f"{target} = ..." for target in targets)
+    example = "\n".join(
+        f"{target} = -9.8*sin({name}) - 0.1*{rate}" for target, name, rate in zip(targets, names, rates, strict=True)
+    )
+    text = (
+        files("motionlaw.agent")
+        .joinpath("prompts/hypothesise.md")
+        .read_text("utf-8")
+        .format(
+            coordinates=", ".join(f"{name} ({unit or 'no unit'})" for name, unit in zip(names, run.units, strict=True)),
+            velocities=", ".join(rates),
+            rows="\n".join(rows),
+            wanted=f"as {equations}" + (", one equation a line" if len(names) > 1 else ""),
+            names=", ".join([*names, *rates, "t"]),
+            example=example,
+        )
+    )
+    pictures = [
+        encode(picture_of(phase_portrait(runs, width_in=4.5))),
+        encode(picture_of(trajectory(run, width_in=4.5))),
+    ]
+    return [Message.user(*pictures, text)]
+
+
+def read_law(text: str, coordinates: Sequence[str]) -> tuple[dict[str, str], str, str]:
+    """Reads the one law in a model's answer.
+
+    Args:
+        text: The whole answer.
+        coordinates: Names of the coordinates.
+
+    Returns:
+        A formula for each velocity, the law as it was written, and the reasoning before it.
+
+    Raises:
+        UserError: There is no law, more than one, or one that cannot be read.
+
+    Example:
+        >>> read_law("It swings. <answer>a = -4.9 \\\\sin(x) - 0.1 v</answer>", ("x",))
+        ({'v': '-4.9*sin(x) - 0.1*v'}, 'a = -4.9 \\\\sin(x) - 0.1 v', 'It swings.')
+    """
+    body, chain = _one_answer(text)
+    lines = [line for line in (_LEAD.sub("", raw.strip()) for raw in _lines(body)) if line]
+    rates = velocity_names(coordinates)
+    law: dict[str, str] = {}
+    for line in lines:
+        equation = parse_equation(line)
+        target = _target(equation, coordinates)
+        if target in law:
+            raise UserError(f"There must be exactly one law, got two equations for {target}.")
+        law[target] = format_expr(_with_numbers(equation.expression, [*coordinates, *rates, "t"]))
+    missing = [name for name in rates if name not in law]
+    if missing:
+        raise UserError(f"There is no equation for {missing[0]}; got {', '.join(law) or 'none'}.")
+    return law, "\n".join(lines), chain
+
+
+def _one_answer(text: str) -> tuple[str, str]:
+    """The part of an answer that holds the law, and what comes before it."""
+    answers = list(_ANSWER.finditer(text))
+    if len(answers) > 1:
+        raise UserError(f"There must be exactly one <answer>, got {len(answers)}.")
+    if answers:
+        return answers[0].group(1), _plain(text[: answers[0].start()])
+    fences = list(_FENCE.finditer(text))
+    if len(fences) == 1:
+        return fences[0].group(1), _plain(text[: fences[0].start()])
+    # Without tags the last line that is an equation is the answer; what stands before it is reasoning.
+    lines = text.strip().splitlines()
+    for number in range(len(lines) - 1, -1, -1):
+        if "=" in lines[number]:
+            return lines[number], _plain("\n".join(lines[:number]))
+    raise UserError("There is no law in it: no <answer> and no equation.")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"</?think>", "", text).strip()
+
+
+def _lines(body: str) -> list[str]:
+    """The equations of an answer; one fence or pair of dollars around all of them is taken off."""
+    fence = _FENCE.search(body)
+    inner = fence.group(1) if fence else body
+    return re.split(r"\n|;|\\\\", inner.strip().removeprefix("$$").removesuffix("$$"))
+
+
+def _accelerations(coordinates: Sequence[str]) -> list[str]:
+    return ["a"] if len(coordinates) == 1 else [f"a_{name}" for name in coordinates]
+
+
+def _target(equation: Equation, coordinates: Sequence[str]) -> str:
+    """The velocity that an equation is about, however its left-hand side is written."""
+    rates = velocity_names(coordinates)
+    known: dict[tuple[str, int], str] = {}
+    for coordinate, rate, acceleration in zip(coordinates, rates, _accelerations(coordinates), strict=True):
+        for written in ((coordinate, 2), (rate, 1), (acceleration, 0), (f"a_{coordinate}", 0), (f"v_{coordinate}", 1)):
+            known[written] = rate
+    if len(coordinates) == 1:
+        known |= {("", 0): rates[0], ("f", 0): rates[0], ("F", 0): rates[0]}
+    if (equation.target, equation.derivative) not in known:
+        raise UserError(
+            f"{equation.target or 'An equation without a name'} is no acceleration of {', '.join(coordinates)}."
+        )
+    return known[equation.target, equation.derivative]
+
+
+def _with_numbers(expression: sympy.Expr, names: Sequence[str]) -> sympy.Expr:
+    """Letters that name nothing in the data are constants, fitted like all numbers."""
+    letters = {symbol for symbol in expression.free_symbols if str(symbol) not in names}
+    if len(letters) > MOST_LETTERS:
+        raise UserError(f"A law may have {MOST_LETTERS} letters for constants, got {len(letters)}.")
+    return expression.subs(dict.fromkeys(letters, sympy.Float(LETTER)))
+
+
+def _with_prior(model: Model, asked: Sequence[Message], read: Sequence[Proposal], weight: float) -> list[Proposal]:
+    """Gives each law its lead over the least probable one of them, in nats.
+
+    Laws that the model did not propose are less probable than those that it did; by how much is not known, and they
+    are put level with the least probable of these.
+    """
+    told = {text: model.log_probability(asked, f"<answer>{text}</answer>") for text in {each.text for each in read}}
+    least = min(told.values(), default=0.0)
+    return [replace(each, bonus=weight * (told[each.text] - least)) for each in read]
