@@ -162,7 +162,8 @@ def test_tokens_are_bounded():
 def test_time_is_bounded():
     """A call after the time of a turn is not made."""
     slow = calls(("sleep", '{"seconds": 0.1}'), ("sleep", '{"seconds": 0.1}'))
-    turn = talk(slow, "Late.", budget=Budget(seconds=0.05))
+    model = ScriptedModel([slow, "Late."])
+    turn = run_turn(model, ASK, [make_tool(sleep)], budget=Budget(seconds=0.05))
     assert results(turn) == ["awake", "This turn has used up its seconds. Answer with what you have."]
     assert (turn.answer, turn.stopped) == ("Late.", "seconds")
 
