@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,9 +26,17 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True)
 class Tracked:
-    """A tracked object: its track, the video it is from, what turns pixels into lengths, and how it looks.
+    """A tracked object.
 
-    ``camera_moves`` tells that positions are those before the background of the first frame.
+    Args:
+        track: Its track; pixels of each frame, or before the first frame's background where the tracker compensated.
+        video: Name of the video.
+        scale: What turns pixels into lengths.
+        colour: How it looks, in a word; ``""`` where that cannot be told.
+        shape: Its outline, likewise.
+        camera_moves: Whether the camera moves.
+        to_first: Transform from each frame to the first one's background, shape (T, 2, 3); ``None`` where the track
+            needs none.
     """
 
     track: Track
@@ -37,11 +45,21 @@ class Tracked:
     colour: str = ""
     shape: str = ""
     camera_moves: bool = False
+    to_first: np.ndarray | None = None
+
+    @property
+    def scene_track(self) -> Track:
+        """Its track before the background: the camera's motion is taken out."""
+        if self.to_first is None:
+            return self.track
+        ones = np.ones((len(self.track.position), 1))
+        position = np.einsum("tij,tj->ti", self.to_first, np.concatenate([self.track.position, ones], axis=1))
+        return replace(self.track, position=position)
 
     @property
     def trajectory(self) -> Trajectory:
-        """Its coordinates x and y, y up."""
-        return self.scale.apply(self.track)
+        """Its coordinates x and y, y up; the camera's motion is taken out."""
+        return self.scale.apply(self.scene_track)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 
-from motionlaw.tools.errors import ToolError
+from motionlaw.tools.errors import ToolError, UserError
 from motionlaw.tools.looks import looks_of
 from motionlaw.tools.motion_classes import direction_class, speed_class
 from motionlaw.tools.registry import Output
 from motionlaw.tools.schema import Between
+from motionlaw.tools.tracking.result import TrackingResult
 from motionlaw.tools.workspace import Run, Tracked, Workspace
 
 MOST_PIXELS = 960
@@ -38,11 +40,17 @@ def track(
     from motionlaw.tools.tracking import track_video
 
     path = workspace.path(video)
-    result = track_video(path, at=at or "auto", objects=objects, start_s=start_s, end_s=end_s)
+    to_first = None
+    try:
+        result = track_video(path, at=at or "auto", objects=objects, start_s=start_s, end_s=end_s)
+    except UserError:
+        if at:
+            raise
+        result, to_first = _mover(path, start_s, end_s)
     looks = looks_of(path, result.tracks)
     kept = {
         workspace.handle("track", number): Tracked(
-            one, path.name, workspace.scale, look.colour, look.shape, result.camera_moves
+            one, path.name, workspace.scale, look.colour, look.shape, result.camera_moves, to_first
         )
         for number, (one, look) in enumerate(zip(result.tracks, looks, strict=True))
     }
@@ -53,6 +61,25 @@ def track(
     data = {"video": path.name, "tracks": entries, "warnings": list(result.warnings)}
     drawn = picture_of(tracks_over_frame(result.frame, result.tracks, width_in=6.4))
     return Output("\n".join([head, *lines]), data, (drawn,), dict(kept))
+
+
+def _mover(path: Path, start_s: float | None, end_s: float | None) -> tuple[TrackingResult, np.ndarray]:
+    """What moves by itself where the tracker finds no background that stands still, or nothing on it.
+
+    Raises:
+        UserError: The tracker's own sentence, where nothing is found this way either.
+    """
+    from motionlaw.tools.camera import camera_path
+    from motionlaw.tools.mover import find_mover
+    from motionlaw.tools.video import probe, read_frames
+
+    camera = camera_path(path, start_s=start_s, end_s=end_s)
+    one = find_mover(path, camera)
+    note = "Found by its flow against the background's, roughly: good to a tenth of its size."
+    moved = "The camera moves; measurements are before the background." if camera.moves else ""
+    frame = next(read_frames(path, start_s=float(camera.timestamps[0]))).image
+    result = TrackingResult((one,), probe(path), camera.moves, tuple(text for text in (moved, note) if text), frame)
+    return result, camera.to_first()
 
 
 def _entry(handle: str, value: Tracked) -> dict[str, Any]:
