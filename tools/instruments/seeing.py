@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from motionlaw.tools.schema import Between
 from motionlaw.tools.tracking.result import TrackingResult
 from motionlaw.tools.workspace import Run, Tracked, Workspace
 
+Colour = Literal["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey"]
+"""The colours of `motionlaw.tools.looks`."""
+
 MOST_PIXELS = 960
 """Pictures given to a model are at most this wide."""
 
@@ -23,15 +26,17 @@ def track(
     workspace: Workspace,
     video: str | None = None,
     at: list[str] | None = None,
+    colour: Colour | None = None,
     objects: Annotated[int, Between(1, 20)] = 8,
     start_s: float | None = None,
     end_s: float | None = None,
 ) -> Output:
-    """Finds what moves in a video and follows it, or follows what is pointed at; results are called "track 1", ...
+    """Finds what moves in a video and follows it, or what is pointed at or of a colour; results are called "track 1", ...
 
     Args:
         video: Name of the video; the session's only file if left out.
         at: Clicks "x,y@t" or boxes "x1,y1,x2,y2@t", pixels (y down) and seconds; left out, whatever moves is found.
+        colour: Follow the things of this colour instead, moving or not.
         objects: How many objects at the most.
         start_s: First time to look at, seconds.
         end_s: Last time to look at, seconds.
@@ -42,7 +47,10 @@ def track(
     path = workspace.path(video)
     to_first = None
     try:
-        result = track_video(path, at=at or "auto", objects=objects, start_s=start_s, end_s=end_s)
+        if colour is not None and not at:
+            result = _coloured(path, colour, objects, start_s, end_s)
+        else:
+            result = track_video(path, at=at or "auto", objects=objects, start_s=start_s, end_s=end_s)
     except UserError:
         if at:
             raise
@@ -61,6 +69,18 @@ def track(
     data = {"video": path.name, "tracks": entries, "warnings": list(result.warnings)}
     drawn = picture_of(tracks_over_frame(result.frame, result.tracks, width_in=6.4))
     return Output("\n".join([head, *lines]), data, (drawn,), dict(kept))
+
+
+def _coloured(
+    path: Path, colour: str, objects: int, start_s: float | None, end_s: float | None
+) -> TrackingResult:
+    """The things of a colour; positions are pixels of each frame, whatever the camera does."""
+    from motionlaw.tools.coloured import find_coloured
+    from motionlaw.tools.video import probe, read_frames
+
+    tracks = find_coloured(path, colour, most=objects, start_s=start_s, end_s=end_s)
+    frame = next(read_frames(path, start_s=float(tracks[0].timestamps[0]))).image
+    return TrackingResult(tracks, probe(path), False, (), frame)
 
 
 def _mover(path: Path, start_s: float | None, end_s: float | None) -> tuple[TrackingResult, np.ndarray]:

@@ -1,0 +1,211 @@
+"""Questions about a video, answered from measurements: a rule finds, the answer is put in the form that was asked for.
+
+``answer`` is the way in for one video and one question; ``motionlaw ask`` is its command (`motionlaw.agent.ask`). What is
+not understood or cannot be measured is said to be so; nothing is answered without a measurement behind it. The text of
+a question is matched against patterns and never obeyed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from motionlaw.agent.claims import checked_chain
+from motionlaw.agent.facts import Call, Facts, Thing
+from motionlaw.agent.finding import Finding
+from motionlaw.agent.mcot import Chain, MotionTag, Observation, Prose, Step, write_chain
+from motionlaw.agent.phrase import Phrased, phrase
+from motionlaw.agent.question import Question, read_question
+from motionlaw.agent.rules import RULES
+from motionlaw.tools.errors import ToolError
+from motionlaw.tools.law import Quantity
+from motionlaw.tools.motion_classes import MotionClasses
+from motionlaw.tools.tracks import between, box_at, motion_words, smoothed
+from motionlaw.tools.trajectory import Track
+
+SURE = 0.6
+"""From this confidence on an answer counts as a confident one."""
+
+ASKS = "direction, speed, comparison, count, time, order, period, size, kind of motion, place, camera"
+"""What can be asked, for messages."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Where a thing is at a time: its box, pixels, y down."""
+
+    object: str
+    t: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer and what it rests on.
+
+    Args:
+        question: As asked.
+        text: The answer; ``""`` where there is none.
+        choice: Label of the option chosen; ``None`` without options, or where none fits.
+        confidence: 0 to 1; 0 where there is no answer.
+        reason: Why, or why there is no answer.
+        chain: The motion chain of thought.
+        evidence: Boxes.
+        motion: One entry a thing: its words of motion between two times.
+        measurements: Numbers with their errors.
+        tools: Calls of instruments.
+        topic: What the question was taken to ask; ``""`` where it was not understood.
+        model: Who answered.
+        seconds: Wall-clock seconds.
+    """
+
+    question: str
+    text: str
+    choice: str | None
+    confidence: float
+    reason: str
+    chain: str
+    evidence: tuple[Evidence, ...] = ()
+    motion: tuple[dict[str, Any], ...] = ()
+    measurements: tuple[Quantity, ...] = ()
+    tools: tuple[Call, ...] = ()
+    topic: str = ""
+    model: str = "none"
+    seconds: float = 0.0
+    tracks: tuple[Track, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is an answer."""
+        return bool(self.text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON of ``motionlaw ask --json``."""
+        return {
+            "schema": 1,
+            "question": self.question,
+            "answer": self.text,
+            "choice": self.choice,
+            "confidence": round(self.confidence, 3),
+            "reason": self.reason,
+            "topic": self.topic,
+            "chain": self.chain,
+            "evidence": [{"object": one.object, "t": one.t, "box": list(one.box)} for one in self.evidence],
+            "motion": list(self.motion),
+            "measurements": [asdict(one) for one in self.measurements],
+            "tools": [asdict(one) for one in self.tools],
+            "model": self.model,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def answer(facts: Facts, text: str, *, options: Sequence[str] = ()) -> Answer:
+    """Answers a question about a video by rule, without a model.
+
+    Args:
+        facts: What is known about the video; several questions may share them.
+        text: The question.
+        options: Answers to choose from, e.g. ``"A) left"``.
+
+    Returns:
+        The answer, or, with an empty text, the reason why there is none.
+
+    Raises:
+        UserError: The file is no usable video.
+    """
+    begun, before = time.monotonic(), len(facts.calls)
+    question = read_question(text, tuple(options))
+    try:
+        rule = RULES.get(question.topic)
+        if rule is None:
+            raise ToolError(_not_understood(question))
+        finding = rule(question, facts)
+        said = phrase(question, finding)
+        made = _answered(question, finding, said, facts)
+    except ToolError as error:
+        made = Answer(text, "", None, 0.0, str(error), write_chain(Chain((Prose(str(error)),))), topic=question.topic)
+    calls = tuple(facts.calls[before:])
+    return Answer(**{**vars(made), "tools": calls, "seconds": time.monotonic() - begun})
+
+
+def _not_understood(question: Question) -> str:
+    if question.topic == "unseen":
+        return "The question asks for what the instruments do not measure (sounds, colours, names, reasons, masses)."
+    return f"The question was not understood. What can be asked: {ASKS}."
+
+
+def _answered(question: Question, finding: Finding, said: Phrased, facts: Facts) -> Answer:
+    names = _names(question, finding.things)
+    tracks = {names[one.handle]: _named(one, names[one.handle]) for one in finding.things}
+    evidence = tuple(spot for one in finding.things for spot in _evidence(tracks[names[one.handle]], finding.times))
+    motion = tuple(entry for name, track in tracks.items() for entry in _motion(name, track))
+    chain = _chain(finding, said, tracks, evidence)
+    return Answer(
+        question.text, said.text, said.choice, float(np.clip(said.confidence, 0.0, 0.99)), f"{finding.why[0].upper()}{finding.why[1:]}.",
+        write_chain(chain), evidence, motion, finding.measurements, (), question.topic, tracks=tuple(tracks.values()),
+    )  # fmt: skip
+
+
+def _names(question: Question, things: tuple[Thing, ...]) -> dict[str, str]:
+    """A name for each thing: the question's own for a single one, otherwise its looks, told apart by number."""
+    asked = [one.name for one in question.things if one.name and not one.is_plural]
+    if len(things) == 1 and len(asked) == 1:
+        return {things[0].handle: asked[0]}
+    looks = [one.looks for one in things]
+    names = {}
+    for number, one in enumerate(things):
+        is_alone = looks.count(one.looks) == 1
+        names[one.handle] = one.looks if is_alone else f"{one.looks} {looks[: number + 1].count(one.looks)}"
+    return names
+
+
+def _named(thing: Thing, name: str) -> Track:
+    return Track(**{**vars(thing.track), "name": name})
+
+
+def _evidence(track: Track, times: tuple[float, ...]) -> list[Evidence]:
+    """Boxes of a thing at the times of the evidence, or at its first, middle and last rows."""
+    seen = track.timestamps[np.isfinite(track.xyxy).all(axis=1)]
+    if not len(seen):
+        return []
+    wanted = times or tuple(seen[[0, len(seen) // 2, -1]])
+    spots = []
+    for t in dict.fromkeys(float(seen[int(np.argmin(np.abs(seen - t)))]) for t in wanted):
+        x1, y1, x2, y2 = (round(float(edge), 1) for edge in box_at(track, t))
+        if x1 < x2 and y1 < y2:
+            spots.append(Evidence(track.name, round(t, 4), (x1, y1, x2, y2)))
+    return spots
+
+
+def _motion(name: str, track: Track) -> list[dict[str, Any]]:
+    seen = np.flatnonzero(np.isfinite(track.xyxy).all(axis=1))
+    if len(seen) < 2:
+        return []
+    begin, end = float(track.timestamps[seen[0]]), float(track.timestamps[seen[-1]])
+    words = _words(track, begin, end)
+    return [
+        {"obj": name, "dir": words.direction, "speed": words.speed, "scale": words.scale, "from": round(begin, 4), "to": round(end, 4)}
+    ]
+
+
+def _words(track: Track, begin: float, end: float) -> MotionClasses:
+    return motion_words(between(smoothed(track), begin, end))
+
+
+def _chain(finding: Finding, said: Phrased, tracks: dict[str, Track], evidence: tuple[Evidence, ...]) -> Chain:
+    """Writes what was seen, how it moves and what follows; its claims are held against the tracks."""
+    steps: list[Step] = []
+    for name, track in tracks.items():
+        spots = [one for one in evidence if one.object == name]
+        for spot in spots:
+            steps.append(Observation(name, spot.box, spot.t))
+        for entry in _motion(name, track):
+            words = _words(track, entry["from"], entry["to"])
+            steps.append(MotionTag.of(name, words, t_from=entry["from"], t_to=entry["to"]))
+    steps.append(Prose(f"{finding.why[0].upper()}{finding.why[1:]}."))
+    chain = Chain(tuple(steps), said.text or None)
+    return checked_chain(chain, [smoothed(track) for track in tracks.values()]).chain

@@ -1,0 +1,346 @@
+"""Rules about how many, how often and when: things, collisions, bounces, swings, periods, order, sticking together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from motionlaw.agent.facts import Facts, Path2, Thing
+from motionlaw.agent.finding import Finding, alike, extent, path_of, subject_of, subjects_of
+from motionlaw.agent.question import Question
+from motionlaw.agent.rules.pace import words_for
+from motionlaw.agent.rules.views import trend_of
+from motionlaw.tools.errors import ToolError
+from motionlaw.tools.events import find_contacts, find_events
+from motionlaw.tools.law import Quantity
+from motionlaw.tools.measures import OSCILLATES, amplitudes, oscillation, principal, turned_angle, turning_points
+from motionlaw.tools.trajectory import Trajectory
+
+TOUCHING = 0.25
+"""Two things touch where the gap between their boxes is less than this share of their mean size."""
+
+APART = 0.35
+"""Things that stuck together stay within this share of their mean size of the distance at which they met."""
+
+
+def count(question: Question, facts: Facts) -> Finding:
+    """How many things of one kind there are, or how many move."""
+    described = question.things[0] if question.things else None
+    if described is not None and described.colour:
+        things = tuple(one for one in facts.things if one.tracked.colour == described.colour) or facts.of_colour(described.colour)
+    elif question.says(r"\b(?:objects?|things?|bodies|items)\b"):
+        things = tuple(one for one in facts.things if extent(one.image) > 0.5 * one.diagonal_px)
+    else:
+        things = alike(facts.things)
+    facts.call("count")
+    others = len(facts.things) - len(things)
+    value = Quantity("number of things", float(len(things)), None, "")
+    trust = float(np.mean([one.sureness for one in things])) * (0.9 if others <= 0 else 0.75) * 0.95 ** max(len(things) - 2, 0)
+    why = f"{len(things)} things of like size move" + (f"; {others} others, of another size, were left out" if others > 0 else "")
+    return Finding(str(len(things)), why, trust, number=value, things=things, measurements=(value,))
+
+
+def count_events(question: Question, facts: Facts) -> Finding:
+    """How often a thing bounces, collides, swings, turns back or goes round."""
+    if question.says(r"\bcollision\w*|\bcollide\w*|\btouch\w*"):
+        subject = subjects_of(question, facts)
+        times = contact_times(subject.things, facts)
+        return _counted(len(times), "collisions", times, subject.things, subject.sureness * 0.75)
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    path = path_of(thing, question)
+    trust = subject.sureness * thing.sureness
+    if question.says(r"\bbounc\w*|\bhits?\b|\bimpacts?\b|\bcontacts?\b|\brebound\w*"):
+        times = bounce_times(thing)
+        facts.call("events", of=thing.handle)
+        return _counted(len(times), "bounces", times, (thing,), 0.8 * trust)
+    if question.says(r"\bspins?\b|\brotat\w*|\brevol\w*|\bloops?\b|\blaps?\b|\bturns? round\b|\bcircl\w*"):
+        swept, _, rest = turned_angle(path.xy)
+        number = int(abs(swept) / (2 * np.pi) + 0.1)
+        return _counted(number, "turns", (), (thing,), trust * (0.8 if rest < 0.15 else 0.3))
+    signal = principal(path.xy)
+    turns = turning_points(signal, least=max(0.1 * float(np.ptp(signal)), 0.15 * thing.diagonal_px))
+    times = tuple(float(t) for t in path.t[turns])
+    if question.says(r"\bturns?\b|\breverse\w*|\bchange\w* direction\b"):
+        return _counted(len(turns), "reversals", times, (thing,), 0.8 * trust)
+    if question.says(r"\b(?:up|down|left|right)\w*\b"):
+        halves = int(np.ceil((len(turns) + 1) / 2)) if len(turns) else int(extent(path) > thing.diagonal_px)
+        return _counted(halves, "times", times, (thing,), 0.6 * trust)
+    found = {one.name: one for one in oscillation(path.t, path.xy)}
+    if found and found["share explained"].value > OSCILLATES:
+        return _counted(int(found["cycles"].value + 0.15), "full swings", times, (thing,), 0.75 * trust)
+    return _counted((len(turns) + 1) // 2, "full swings", times, (thing,), 0.5 * trust)
+
+
+def time(question: Question, facts: Facts) -> Finding:
+    """When something happens: a collision, a bounce, the start or end of motion, the highest or lowest place."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    path = thing.scene
+    trust = subject.sureness * thing.sureness
+    half = float(np.median(np.diff(path.t))) / 2
+    if question.says(r"\bcollid\w*|\bcollision\w*|\btouch\w*|\bmeets?\b|\bcontact\w*|\bhits? (?:the other|each)\b|\bcrash\w*"):
+        things = subjects_of(question, facts)
+        times = contact_times(things.things, facts)
+        return _when("collision", times, half, things.things, 0.85 * trust)
+    facts.call("events", of=thing.handle)
+    if question.says(r"\bbounc\w*|\bhits?\b|\bland\w*|\bimpact\w*|\breach\w* the (?:ground|floor)\b"):
+        return _when("bounce", bounce_times(thing), half, (thing,), 0.8 * trust)
+    if question.says(r"\b(?:highest|top|peak|apex|maximum height)\b"):
+        return _when("highest place", (float(path.t[int(np.argmax(path.xy[:, 1]))]),), half, (thing,), 0.85 * trust)
+    if question.says(r"\b(?:lowest|bottom)\b"):
+        return _when("lowest place", (float(path.t[int(np.argmin(path.xy[:, 1]))]),), half, (thing,), 0.85 * trust)
+    if question.says(r"\bturns?\b|\breverse\w*|\bchanges? direction\b"):
+        turns = path.t[turning_points(principal(path.xy))]
+        return _when("reversal", tuple(float(t) for t in turns), half, (thing,), 0.8 * trust)
+    if question.says(r"\b(?:starts?|begins?|starts? moving)\b"):
+        return _when("start of motion", (_onset(thing),), 2 * half, (thing,), 0.7 * trust)
+    if question.says(r"\b(?:stops?|comes? to rest|ends?)\b"):
+        return _when("end of motion", (_offset(thing),), 2 * half, (thing,), 0.7 * trust)
+    if question.says(r"\bfast\w*|\bhighest speed\b"):
+        found = facts.numbers("speed", of=thing.handle)["time of largest speed"]
+        return _when("largest speed", (found.value,), 2 * half, (thing,), 0.6 * trust)
+    raise ToolError("What happens then is nothing that the instruments know how to find.")
+
+
+def order(question: Question, facts: Facts) -> Finding:
+    """Which thing moves, stops or hits first or last."""
+    subject = subjects_of(question, facts)
+    things = subject.things
+    if question.says(r"\bstops?\b|\brest\b"):
+        name, times = "stops", [_offset(one) for one in things]
+    elif question.says(r"\bhits?\b|\bland\w*|\bbounc\w*|\breach\w*|\bground\b|\bfloor\b|\bbottom\b|\bimpact\w*"):
+        name, times = "reaches its lowest place", [_lowest(one) for one in things]
+    elif question.says(r"\bappear\w*|\benter\w*|\bcomes? in\b"):
+        name, times = "appears", [float(one.image.t[0]) for one in things]
+    elif question.says(r"\bleaves?\b|\bexit\w*|\bdisappear\w*|\bgone\b"):
+        name, times = "leaves", [float(one.image.t[-1]) for one in things]
+    else:
+        name, times = "moves", [_onset(one) for one in things]
+    values = np.array(times)
+    wants_last = question.says(r"\blast\b|\blatest\b|\blater\b")
+    ranked = np.argsort(-values if wants_last else values)
+    best, second = int(ranked[0]), int(ranked[1])
+    step = float(np.median(np.diff(things[best].image.t)))
+    gap = abs(values[best] - values[second])
+    sure = float(np.clip(gap / (3 * step), 0.0, 1.0))
+    chosen = things[best]
+    trust = subject.sureness * chosen.sureness * (0.3 + 0.6 * sure)
+    why = ", ".join(f"the {one.looks} {name} at {t:.2f} s" for one, t in zip(things, times, strict=True))
+    words = "at the same time" if gap < 0.6 * step else words_for(chosen, things)
+    measured = tuple(Quantity(f"time at which {one.handle} {name}", t, step / 2, "s") for one, t in zip(things, times, strict=True))
+    return Finding(words, why, trust, chosen=chosen, among=things, things=things, measurements=measured,
+                   holds=(best == 0) if question.is_yes_no else None)  # fmt: skip
+
+
+def period(question: Question, facts: Facts) -> Finding:
+    """The period or the frequency of an oscillation or a rotation, in numbers."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    path = path_of(thing, question)
+    found = facts.numbers("period", of=thing.handle)
+    value, share = found["period"], found["share explained"].value
+    if question.says(r"\bfrequency\b|\bhertz\b|\bhz\b"):
+        value = Quantity("frequency", 1 / value.value, (value.stderr or 0.0) / value.value**2, "Hz")
+    from motionlaw.tools.summary import with_error
+
+    cycles = float(path.t[-1] - path.t[0]) / found["period"].value
+    trust = subject.sureness * thing.sureness * share * min(1.0, cycles / 1.5)
+    why = f"one damped sine with this period explains {100 * share:.0f} % of the motion over {cycles:.1f} cycles"
+    words = with_error(value.value, value.stderr, value.unit)
+    return Finding(words, why, trust, number=value, things=(thing,), measurements=tuple(found.values()))
+
+
+def amplitude(question: Question, facts: Facts) -> Finding:
+    """Whether the amplitude of an oscillation grows, shrinks or stays."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    path = path_of(thing, question)
+    heights, times = amplitudes(path.t, path.xy)
+    if len(heights) < 3:
+        raise ToolError(f"{len(heights)} half swings are seen; three are needed to tell how the amplitude changes.")
+    found = facts.numbers("period", of=thing.handle)
+    slope = np.polyfit(times, np.log(heights), 1)[0]
+    change = float(slope * (times[-1] - times[0]))
+    agree = float(np.mean(np.sign(np.diff(heights)) == np.sign(slope)))
+    token = "same" if abs(change) < 0.03 else "increase" if change > 0 else "decrease"
+    scores = {"increase": max(change, 0.0), "decrease": max(-change, 0.0), "same": 0.03}
+    scores = {name: value / max(scores.values()) for name, value in scores.items()}
+    why = f"half swings go from {heights[0]:.0f} px to {heights[-1]:.0f} px, {100 * (np.exp(change) - 1):+.0f} % in all"
+    words = {"same": "it stays the same", "increase": "it grows", "decrease": "it shrinks"}[token]
+    trust = subject.sureness * thing.sureness * (0.5 + 0.5 * agree)
+    holds = token == "decrease" if question.is_yes_no and question.says(r"\bdamp\w*|\bdie") else None
+    return Finding(words, why, trust, scores, (token,), holds=holds, things=(thing,), measurements=tuple(found.values()))
+
+
+def rate(question: Question, facts: Facts) -> Finding:
+    """Whether repetitions come faster or slower: from the times between reversals."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    path = path_of(thing, question)
+    turns = path.t[turning_points(principal(path.xy))]
+    if len(turns) < 5:
+        raise ToolError(f"{len(turns)} reversals are seen; five are needed to tell how their rate changes.")
+    facts.call("events", of=thing.handle)
+    middle = (turns[1:] + turns[:-1]) / 2
+    return trend_of(middle, 1 / np.diff(turns), "the rate of reversals", 0.7 * subject.sureness * thing.sureness, things=(thing,))
+
+
+def collide(question: Question, facts: Facts) -> Finding:
+    """Whether two things touch."""
+    subject = subjects_of(question, facts)
+    one, other = subject.things[:2]
+    times = contact_times((one, other), facts)
+    gap, t = _least_gap(one, other)
+    share = gap / _mean_size(one, other)
+    holds = bool(times) and share < 2 * TOUCHING or share < TOUCHING
+    sure = 0.9 if (bool(times) and share < TOUCHING) or share > 1 else 0.6
+    why = f"their boxes come within {max(gap, 0.0):.0f} px at {t:.2f} s" + (
+        f", where their relative velocity changes at {times[0]:.2f} s" if times else ""
+    )
+    measured = (Quantity("least gap between the boxes", gap, None, "px"),)
+    trust = subject.sureness * min(one.sureness, other.sureness) * sure
+    return Finding("yes" if holds else "no", why, trust, holds=holds, things=(one, other), measurements=measured, times=(t,))
+
+
+def bounce(question: Question, facts: Facts) -> Finding:
+    """Whether a thing bounces: a contact after which it goes back up."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    times = bounce_times(thing)
+    facts.call("events", of=thing.handle)
+    why = f"its vertical velocity turns round suddenly at {', '.join(f'{t:.2f}' for t in times)} s" if times else "no sudden reversal is seen"
+    return Finding("yes" if times else "no", why, 0.75 * subject.sureness * thing.sureness, holds=bool(times), things=(thing,), times=times)
+
+
+def stick(question: Question, facts: Facts) -> Finding:
+    """Whether two things stay together after they met."""
+    subject = subjects_of(question, facts)
+    one, other = subject.things[:2]
+    t, gap = _distance(one, other)
+    times = contact_times((one, other), facts)
+    near = float(times[0]) if times else float(t[int(np.argmin(gap))])
+    after = t >= near
+    if after.sum() < 3:
+        raise ToolError("They are seen together too shortly after they met to tell.")
+    met = float(np.min(gap[after]))
+    size = _mean_size(one, other)
+    grown = float(np.median(gap[after][-3:]) - met)
+    stays = grown < APART * size
+    sure = float(np.clip(abs(grown - APART * size) / (APART * size), 0.3, 1.0))
+    asks_apart = question.says(r"\bseparate\b|\bapart\b")
+    holds = stays != asks_apart
+    why = f"their distance grows by {grown:.0f} px after {near:.2f} s, {grown / size:.2f} of their size"
+    measured = (Quantity("growth of the distance after the contact", grown, None, "px"),)
+    trust = subject.sureness * min(one.sureness, other.sureness) * sure
+    return Finding("yes" if holds else "no", why, trust, holds=holds, things=(one, other), measurements=measured,
+                   times=(near, float(t[-1])))  # fmt: skip
+
+
+def contact_times(things: Sequence[Thing], facts: Facts) -> tuple[float, ...]:
+    """Returns when the relative velocity of two of the things breaks while they are near each other."""
+    found: list[float] = []
+    for a in range(len(things)):
+        for b in range(a + 1, len(things)):
+            one, other = things[a], things[b]
+            gap, t = _least_gap(one, other)
+            if gap > _mean_size(one, other):
+                continue
+            facts.call("events", of=one.handle, other=other.handle)
+            hits = [event.t for event in find_contacts(_run(one), _run(other))]
+            if not hits and gap < TOUCHING * _mean_size(one, other) and _turns_away(one, other, t):
+                hits = [t]
+            found += [float(hit) for hit in hits]
+    return tuple(sorted(found))
+
+
+def bounce_times(thing: Thing) -> tuple[float, ...]:
+    """Returns when a thing's vertical velocity suddenly turns from down to up (or up to down at a ceiling)."""
+    path = thing.scene
+    if len(path.t) < 5:
+        return ()
+    hits = [one.t for one in find_events(path.t, path.xy) if one.kind == "contact"]
+    lows = turning_points(path.xy[:, 1], least=max(0.2 * thing.diagonal_px, 0.03 * float(np.ptp(path.xy[:, 1]))))
+    ups = [float(path.t[row]) for row in lows if path.xy[row, 1] <= np.min(path.xy[max(row - 2, 0) : row + 3, 1])]
+    step = float(np.median(np.diff(path.t)))
+    sudden = [t for t in ups if any(abs(t - hit) < 2.5 * step for hit in hits)]
+    return tuple(sudden or (ups if not hits and _is_cusped(path, ups) else ()))
+
+
+def _is_cusped(path: Path2, lows: list[float]) -> bool:
+    """Whether the path is sharper at its low places than at its high ones, as of a ball and not of a swing."""
+    if not lows:
+        return False
+    pulls = np.gradient(np.gradient(path.xy[:, 1], path.t), path.t)
+    at = [float(np.interp(t, path.t, pulls)) for t in lows]
+    return float(np.median(at)) > 3.0 * float(np.median(np.abs(pulls)))
+
+
+def _counted(number: int, name: str, times: Sequence[float], things: tuple[Thing, ...], trust: float) -> Finding:
+    value = Quantity(f"number of {name}", float(number), None, "")
+    at = f" at {', '.join(f'{t:.2f}' for t in times[:12])} s" if times else ""
+    return Finding(str(number), f"{number} {name}{at}", trust, number=value, things=things, measurements=(value,),
+                   times=tuple(times[:6]))  # fmt: skip
+
+
+def _when(name: str, times: Sequence[float], error: float, things: tuple[Thing, ...], trust: float) -> Finding:
+    if not times:
+        raise ToolError(f"No {name} was found.")
+    value = Quantity(f"time of the {name}", float(times[0]), error, "s")
+    more = f"; again at {', '.join(f'{t:.2f}' for t in times[1:6])} s" if len(times) > 1 else ""
+    return Finding(f"{times[0]:.2f} s", f"{name} at {times[0]:.3f} ± {error:.3f} s{more}", trust, number=value,
+                   things=things, measurements=(value,), times=(float(times[0]),))  # fmt: skip
+
+
+def _run(thing: Thing) -> Trajectory:
+    return Trajectory(thing.handle, thing.scene.t, ("x", "y"), thing.scene.xy)
+
+
+def _distance(one: Thing, other: Thing) -> tuple[np.ndarray, np.ndarray]:
+    """Times at which both are seen and their distance then, pixels."""
+    t, rows, others = np.intersect1d(np.round(one.image.t, 5), np.round(other.image.t, 5), return_indices=True)
+    if len(t) < 3:
+        raise ToolError("The two are hardly ever seen at the same time.")
+    return t, np.linalg.norm(other.image.xy[others] - one.image.xy[rows], axis=1)
+
+
+def _least_gap(one: Thing, other: Thing) -> tuple[float, float]:
+    """The least distance of the two less their radii, and its time."""
+    t, gap = _distance(one, other)
+    row = int(np.argmin(gap))
+    return float(gap[row]) - _mean_size(one, other), float(t[row])
+
+
+def _mean_size(one: Thing, other: Thing) -> float:
+    """Half the sum of both sizes: the distance of two round things that touch."""
+    return float(np.mean([np.mean(one.size_px), np.mean(other.size_px)]))
+
+
+def _turns_away(one: Thing, other: Thing, t: float) -> bool:
+    """Whether the two approach before a time and part after it."""
+    times, gap = _distance(one, other)
+    row = int(np.argmin(np.abs(times - t)))
+    return bool(row >= 2 and row < len(gap) - 2 and gap[row - 2] > gap[row] < gap[row + 2])
+
+
+def _onset(thing: Thing) -> float:
+    """When a thing has left the place where it was first seen, by a tenth of its size or of its way."""
+    path = thing.scene
+    away = np.linalg.norm(path.xy - path.xy[0], axis=1)
+    least = min(max(0.1 * thing.diagonal_px, 4 * float(np.max(path.noise))), 0.5 * float(away.max()))
+    return float(path.t[int(np.argmax(away > least))])
+
+
+def _offset(thing: Thing) -> float:
+    """When a thing has come to the place where it is last seen."""
+    path = thing.scene
+    away = np.linalg.norm(path.xy - path.xy[-1], axis=1)
+    least = min(max(0.1 * thing.diagonal_px, 4 * float(np.max(path.noise))), 0.5 * float(away.max()))
+    return float(path.t[len(away) - 1 - int(np.argmax(away[::-1] > least))])
+
+
+def _lowest(thing: Thing) -> float:
+    """When a thing first comes within a twentieth of its way of its lowest place."""
+    y = thing.scene.xy[:, 1]
+    return float(thing.scene.t[int(np.argmax(y < y.min() + 0.05 * np.ptp(y) + 1e-9))])
