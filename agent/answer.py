@@ -1,8 +1,8 @@
-"""Questions about a video, answered from measurements: a rule finds, the answer is put in the form that was asked for.
+"""Questions about a video, answered from measurements: a rule finds, and the answer is put in the form asked for.
 
-``answer`` is the way in for one video and one question; ``motionlaw ask`` is its command (`motionlaw.agent.ask`). What is
-not understood or cannot be measured is said to be so; nothing is answered without a measurement behind it. The text of
-a question is matched against patterns and never obeyed.
+``answer`` is the way in for one video and one question; ``motionlaw ask`` is its command (`motionlaw.agent.ask`). What
+is not understood or cannot be measured is said to be so; nothing is answered without a measurement behind it. The text
+of a question is matched against patterns and never obeyed.
 """
 
 from __future__ import annotations
@@ -145,9 +145,13 @@ def _answered(question: Question, finding: Finding, said: Phrased, facts: Facts)
     motion = tuple(entry for name, track in tracks.items() for entry in _motion(name, track))
     chain = _chain(finding, said, tracks, evidence)
     return Answer(
-        question.text, said.text, said.choice, float(np.clip(said.confidence, 0.0, 0.99)), f"{finding.why[0].upper()}{finding.why[1:]}.",
+        question.text, said.text, said.choice, float(np.clip(said.confidence, 0.0, 0.99)), _sentence(finding.why),
         write_chain(chain), evidence, motion, finding.measurements, (), question.topic, tracks=tuple(tracks.values()),
     )  # fmt: skip
+
+
+def _sentence(why: str) -> str:
+    return f"{why[0].upper()}{why[1:]}."
 
 
 def _names(question: Question, things: tuple[Thing, ...]) -> dict[str, str]:
@@ -188,7 +192,14 @@ def _motion(name: str, track: Track) -> list[dict[str, Any]]:
     begin, end = float(track.timestamps[seen[0]]), float(track.timestamps[seen[-1]])
     words = _words(track, begin, end)
     return [
-        {"obj": name, "dir": words.direction, "speed": words.speed, "scale": words.scale, "from": round(begin, 4), "to": round(end, 4)}
+        {
+            "obj": name,
+            "dir": words.direction,
+            "speed": words.speed,
+            "scale": words.scale,
+            "from": round(begin, 4),
+            "to": round(end, 4),
+        }
     ]
 
 
@@ -206,6 +217,6 @@ def _chain(finding: Finding, said: Phrased, tracks: dict[str, Track], evidence: 
         for entry in _motion(name, track):
             words = _words(track, entry["from"], entry["to"])
             steps.append(MotionTag.of(name, words, t_from=entry["from"], t_to=entry["to"]))
-    steps.append(Prose(f"{finding.why[0].upper()}{finding.why[1:]}."))
+    steps.append(Prose(_sentence(finding.why)))
     chain = Chain(tuple(steps), said.text or None)
     return checked_chain(chain, [smoothed(track) for track in tracks.values()]).chain

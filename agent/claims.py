@@ -45,7 +45,8 @@ def checked_chain(chain: Chain, tracks: Sequence[Track]) -> CheckedChain:
     steps: list[Step] = []
     marks: list[str] = []
     for step in chain.steps:
-        kept, mark = step, ""
+        kept: Step | None = step
+        mark = ""
         if isinstance(step, Observation):
             kept, mark = _observation(step, seen[id(step)], by_name)
         elif isinstance(step, MotionTag):
@@ -57,9 +58,7 @@ def checked_chain(chain: Chain, tracks: Sequence[Track]) -> CheckedChain:
     return CheckedChain(Chain(tuple(steps), chain.answer), tuple(marks))
 
 
-def _observation(
-    step: Observation, check: ObservationCheck, tracks: dict[str, Track]
-) -> tuple[Step | None, str]:
+def _observation(step: Observation, check: ObservationCheck, tracks: dict[str, Track]) -> tuple[Step | None, str]:
     if check.track is None:
         return None, f"dropped: nothing tracked is called {step.name[:60]}"
     if check.iou is None:
@@ -70,7 +69,9 @@ def _observation(
     if not np.isfinite(box).all():
         return None, f"dropped: {step.name[:60]} is not seen at {step.t:.2f} s"
     x1, y1, x2, y2 = (round(float(edge), 1) for edge in box)
-    return replace(step, box=(x1, y1, x2, y2)), f"corrected: the box of {step.name[:60]} at {step.t:.2f} s missed the track"
+    return replace(
+        step, box=(x1, y1, x2, y2)
+    ), f"corrected: the box of {step.name[:60]} at {step.t:.2f} s missed the track"
 
 
 def _tag(step: MotionTag, check: TagCheck) -> tuple[Step | None, str]:

@@ -50,7 +50,7 @@ class Path2:
         return Path2(self.t[rows], self.xy[rows], self.noise) if rows.sum() >= 2 else self
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Thing:
     """A tracked thing: its handle, its track, and its place in the order of salience (0 is first)."""
 

@@ -13,16 +13,24 @@ from motionlaw.tools.errors import ToolError
 from motionlaw.tools.law import Quantity
 
 NEAR = {
-    "red": ("orange", "pink", "brown"), "orange": ("red", "yellow", "brown"), "yellow": ("orange", "white"),
-    "green": ("blue",), "blue": ("purple", "green"), "purple": ("blue", "pink"), "pink": ("red", "purple"),
-    "brown": ("orange", "red", "black"), "black": ("grey", "brown"), "white": ("grey", "yellow"), "grey": ("white", "black"),
-}  # fmt: skip
+    "red": ("orange", "pink", "brown"),
+    "orange": ("red", "yellow", "brown"),
+    "yellow": ("orange", "white"),
+    "green": (),
+    "blue": ("purple",),
+    "purple": ("blue", "pink"),
+    "pink": ("red", "purple"),
+    "brown": ("orange", "red", "black"),
+    "black": ("grey", "brown"),
+    "white": ("grey", "yellow"),
+    "grey": ("white", "black"),
+}
 """Colours that are taken for each other, in poor light."""
 
 ALIKE = 1.8
 """Things whose diagonals differ by less than this factor are of one kind."""
 
-MARKERS = frozenset("sticker marker mark dot tape label spot reflector led".split())
+MARKERS = frozenset(("sticker", "marker", "mark", "dot", "tape", "label", "spot", "reflector", "led"))
 """Names of things that are put somewhere to be seen: of a vivid colour."""
 
 VIVID = ("green", "red", "blue", "yellow", "orange", "pink", "purple")
@@ -128,7 +136,9 @@ def path_of(thing: Thing, question: Question) -> Path2:
     path = path.between(question.start_s, question.end_s)
     if question.start_s is None and question.end_s is None and question.phase in ("start", "end"):
         third = (path.t[-1] - path.t[0]) / 3
-        return path.between(path.t[-1] - third, None) if question.phase == "end" else path.between(None, path.t[0] + third)
+        return (
+            path.between(path.t[-1] - third, None) if question.phase == "end" else path.between(None, path.t[0] + third)
+        )
     return path
 
 

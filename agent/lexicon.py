@@ -12,62 +12,127 @@ _FIRST_LAST = r"(?:first|last|earliest|latest|soonest|earlier|later|sooner)"
 _HITS = r"(?:collid\w*|collision\w*|touch\w*|hits?|hitting|bump\w*|contact\w*|crash\w*|impact\w*)"
 _FAST = r"(?:fast|faster|fastest|slow|slower|slowest|slowly|quick\w*|swift\w*|rapid\w*)"
 _LOOP = r"(?:swing|oscillation|cycle|turn|rotation|revolution|period|vibration|lap)"
-_REPEATED = r"(?:bounce|collision|swing|oscillation|cycle|turn|spin|rotation|revolution|loop|lap|hit|impact|contact|repetition)"
+_REPEATED = (
+    r"(?:bounce|collision|swing|oscillation|cycle|turn|spin|rotation|revolution|loop|lap|hit|impact|contact|"
+    r"repetition)"
+)
 
 TOPICS: tuple[tuple[str, str], ...] = (
-    ("unseen", r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|colou?r|why|mass|weigh\w*|heavier|lighter|"
-               r"temperature|written|text|name|brand|who|draw|drew|drawn)\b"),
+    (
+        "unseen",
+        r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|why|mass|weigh(?:s|ed)?|heavier|"
+        r"lighter|"
+        r"temperature|written|text|name|brand|who|draw|drew|drawn)\b",
+    ),
     ("camera speed", r"\bcamera\b.*\b(?:speed|accelerat\w*|faster|slow\w*)\b"),
     ("camera", r"(?<!towards the )(?<!toward the )(?<!from the )(?<!to the )\bcamera\b(?!'s (?:view|frame))"),
-    ("stick", r"\bsticks? (?:together|to)\b|\bstuck\b|\bmove (?:on |off )?together\b|\b(?:stay|remain|travel)\w* together\b|\bjoin\w*\b|\bseparate\b"),
-    ("count events", rf"\bhow many (?:times|{_REPEATED}s?|(?:\w+ ){{1,3}}{_REPEATED}s?)\b|\bnumber of (?:times|{_REPEATED}s)"),
+    (
+        "stick",
+        r"\bsticks? (?:together|to)\b|\bstuck\b|\bmove (?:on |off )?together\b|\b(?:stay|remain|travel)\w* "
+        r"together\b|\bjoin\w*\b|\bseparate\b",
+    ),
+    (
+        "count events",
+        rf"\bhow many (?:times|{_REPEATED}s?|(?:\w+ ){{1,3}}{_REPEATED}s?)\b|\bnumber of (?:times|"
+        rf"{_REPEATED}s)",
+    ),
     ("count", r"\bhow many\b|\bnumber of\b"),
-    ("period", rf"\bperiod\b|\bfrequency\b(?!.*\b(?:change|vary|varies)\b)|"
-               rf"\bhow long (?:does|is|takes?) (?:it take (?:for|to) )?(?:one|each|a|an|every|per)\b.*\b{_LOOP}\b"),
+    (
+        "period",
+        rf"\bperiod\b|\bfrequency\b(?!.*\b(?:change|vary|varies)\b)|"
+        rf"\bhow long (?:does|is|takes?) (?:it take (?:for|to) )?(?:one|each|a|an|every|per)\b.*\b{_LOOP}\b",
+    ),
     ("rate", r"\b(?:rate|frequency)\b.*\b(?:change|vary|varies)\b"),
-    ("amplitude", r"\bamplitudes?\b|\bswings?\b.*\b(?:larger|smaller|grow|shrink|die|damp)\w*|\bdamp(?:ed|ing)\b|"
-                  r"\bdie\w* (?:out|down|away)\b"),
+    (
+        "amplitude",
+        r"\bamplitudes?\b|\bswings?\b.*\b(?:larger|smaller|grow|shrink|die|damp)\w*|\bdamp(?:ed|ing)\b|"
+        r"\bdie\w* (?:out|down|away)\b",
+    ),
+    (
+        "time",
+        r"^(?:when|at (?:what|which) (?:time|moment|second|frame))\b|\bhow (?:long|many seconds)\b.*\b(?:until|"
+        r"before|after|to)\b",
+    ),
     ("order", rf"\b{_FIRST_LAST}\b(?! (?:to the|up|down|left|right|half|second|part|frame|position)\b)"),
-    ("time", rf"^(?:when|at (?:what|which) (?:time|moment|second|frame))\b|\bhow (?:long|many seconds)\b.*\b(?:until|before|after|to)\b"),
     ("duration", r"\bhow long\b"),
-    ("acceleration", r"\bwhat (?:is|was|are) (?:\w+ )*acceleration\b|\bhow (?:large|big|great|strong|much)\b.*\bacceler|"
-                     r"\b(?:magnitude|value|size) of (?:\w+ )*acceleration\b|\bhow (?:fast|quickly|strongly) does\b.*\baccelerate"),
-    ("size", r"\b(?:larger|smaller|bigger|size)\b.*\b(?:image|picture|frame|view|screen|video)\b|"
-             r"\b(?:get|gets|getting|become|becomes|appear|appears|look|looks|grow|grows)\b (?:\w+ )?(?:larger|smaller|bigger)\b|"
-             r"\b(?:towards?|away from|closer to|nearer to|approach\w*|leav\w*|reced\w*)\b.*\b(?:camera|viewer|us)\b|"
-             r"\bcome\w* (?:closer|nearer)\b|\breced\w*\b|\bchange\w* (?:in )?size\b"),
-    ("compare", rf"^(?:which|who|what (?:object|thing|one|body|ball))\b(?! (?:way|direction|kind|type|sort|axis|image axis|time)\b).*"
-                rf"\b(?:{_FAST}|speed|farther|further|farthest|furthest|longest|higher|lower|highest|lowest|leftmost|rightmost|"
-                rf"topmost|larger|smaller|bigger|largest|smallest|biggest|moves?|moving|stays?|still|at rest|accelerat\w*|"
-                rf"most|least|more|less|higher|left|right|above|below)\b|"
-                rf"\b(?:faster|slower|further|farther|more quickly|more slowly|higher|lower|larger|smaller|bigger) than the\b"
-                rf"(?! (?:start|beginning|first))|\bsame speed\b"),
-    ("trend", r"\bspeed\w* up\b|\bslow\w* down\b|\baccelerat\w*|\bdecelerat\w*|"
-              r"\b(?:speed|velocity|pace)\b.*\b(?:increas\w*|decreas\w*|chang\w*|constant|stay\w*|grow\w*|shrink\w*|vary|varies|pattern)\b|"
-              r"\b(?:increas\w*|decreas\w*|chang\w*|constant|steady|uniform|pattern)\b.*\b(?:speed|velocity|pace)\b|"
-              r"\b(?:get|gets|getting|become|becomes) (?:\w+ )?(?:faster|slower)\b|\bfaster or slower\b"),
+    (
+        "acceleration",
+        r"\bwhat (?:is|was|are) (?:\w+ )*acceleration\b|\bhow (?:large|big|great|strong|"
+        r"much)\b.*\bacceler|"
+        r"\b(?:magnitude|value|size) of (?:\w+ )*acceleration\b|\bhow (?:fast|quickly|strongly) "
+        r"does\b.*\baccelerate",
+    ),
+    (
+        "size",
+        r"\b(?:larger|smaller|bigger|size)\b.*\b(?:image|picture|frame|view|screen|video)\b|"
+        r"\b(?:get|gets|getting|become|becomes|appear|appears|look|looks|grow|grows)\b (?:\w+ )?(?:larger|"
+        r"smaller|bigger)\b|"
+        r"\b(?:towards?|away from|closer to|nearer to|approach\w*|leav\w*|reced\w*)\b.*\b(?:camera|viewer|us)\b|"
+        r"\bcome\w* (?:closer|nearer)\b|\breced\w*\b|\bchange\w* (?:in )?size\b",
+    ),
+    (
+        "compare",
+        r"^(?:which|who|what (?:object|thing|one|body|ball))\b(?! (?:way|direction|kind|type|sort|axis|"
+        r"image axis|time)\b).*"
+        rf"\b(?:{_FAST}|speed|farther|further|farthest|furthest|longest|higher|lower|highest|lowest|leftmost|"
+        r"rightmost|"
+        r"topmost|larger|smaller|bigger|largest|smallest|biggest|moves?|moving|stays?|still|at rest|"
+        r"accelerat\w*|"
+        rf"most|least|more|less|higher|left|right|above|below)\b|"
+        r"\b(?:faster|slower|further|farther|more quickly|more slowly|higher|lower|larger|smaller|bigger) "
+        r"than the\b"
+        rf"(?! (?:start|beginning|first))|\bsame speed\b",
+    ),
+    (
+        "trend",
+        r"\bspeed\w* up\b|\bslow\w* down\b|\baccelerat\w*|\bdecelerat\w*|"
+        r"\b(?:speed|velocity|pace)\b.*\b(?:increas\w*|decreas\w*|chang\w*|constant|stay\w*|grow\w*|shrink\w*|"
+        r"vary|varies|pattern)\b|"
+        r"\b(?:increas\w*|decreas\w*|chang\w*|constant|steady|uniform|pattern)\b.*\b(?:speed|velocity|pace)\b|"
+        r"\b(?:get|gets|getting|become|becomes) (?:\w+ )?(?:faster|slower)\b|\bfaster or slower\b",
+    ),
     ("speed", r"\bhow (?:fast|quickly|slowly)\b|\b(?:speed|velocity)\b"),
     ("distance", r"\bhow (?:far|high|much (?:higher|lower|closer))\b|\bdistance\b|\bdisplacement\b|\blength of\b"),
-    ("kind", r"\b(?:what|which) (?:kind|type|sort|form) of (?:\w+ )?(?:motion|movement|path|trajectory|curve)\b|"
-             r"\bshape\b|\bhow would you describe\b|\bwhat (?:motion|movement)\b|"
-             r"\b(?:path|trajectory)\b|\b(?:oscillat|swing|circl|orbit|vibrat)\w*\b|\bback and forth\b"),
-    ("axis", r"\baxis\b|\bhorizontal\w* or vertical\w*|\bvertical\w* or horizontal\w*|\bmainly (?:horizontal|vertical)\w*"),
+    (
+        "kind",
+        r"\b(?:what|which) (?:kind|type|sort|form) of (?:\w+ )?(?:motion|movement|path|trajectory|curve)\b|"
+        r"\bshape\b|\bhow would you describe\b|\bwhat (?:motion|movement)\b|"
+        r"\b(?:path|trajectory)\b|\b(?:oscillat|swing|circl|orbit|vibrat)\w*\b|\bback and forth\b",
+    ),
+    (
+        "axis",
+        r"\baxis\b|\bhorizontal\w* or vertical\w*|\bvertical\w* or horizontal\w*|\bmainly (?:horizontal|"
+        r"vertical)\w*",
+    ),
     ("rotation", r"clockwise|\brotat\w*|\bspin\w*\b"),
     ("collide", rf"^(?:do|does|did|is|are|was|were|will|has|have|can)\b.*\b{_HITS}\b|\bcollision\b"),
     ("bounce", r"^(?:do|does|did|is|are|was|were|has|have|can)\b.*\b(?:bounce|rebound)\w*\b"),
-    ("end", r"\b(?:ends?|finish\w*|final\w*)\b.*\b(?:left|right|higher|lower|above|below|up|down|same)\b|"
-            r"\bthan (?:where |when )?(?:it|they|at the) (?:began|begins|started|starts|start|beginning|was)\b"),
-    ("relative", r"\b(?:left|right) of (?:the|a)\b|\b(?:above|below|under|over|beneath)\b (?:the|a)\b|\brelative to the (?!background|camera|scene|ground)"),
-    ("direction", r"\b(?:which|what|in which|in what) (?:way|direction)s?\b|\bdirections?\b|\bwhere\b.*\b(?:go|going|goes|head\w*|mov\w*)\b|"
-                  r"\btrend\b.*\bmovement\b|\b(?:left|right|up|down|upwards?|downwards?|leftwards?|rightwards?|rise|rises|rising|fall|falls|"
-                  r"falling|ascend\w*|descend\w*|sink\w*|climb\w*|drops?)\b"),
+    (
+        "end",
+        r"\b(?:ends?|finish\w*|final\w*)\b.*\b(?:left|right|higher|lower|above|below|up|down|same)\b|"
+        r"\bthan (?:where |when )?(?:it|they|at the) (?:began|begins|started|starts|start|beginning|was)\b",
+    ),
+    (
+        "relative",
+        r"\b(?:left|right) of (?:the|a)\b|\b(?:above|below|under|over|beneath)\b (?:the|a)\b|\brelative to "
+        r"the (?!background|camera|scene|ground)",
+    ),
+    (
+        "direction",
+        r"\b(?:which|what|in which|in what) (?:way|direction)s?\b|\bdirections?\b|\bwhere\b.*\b(?:go|going|"
+        r"goes|head\w*|mov\w*)\b|"
+        r"\btrend\b.*\bmovement\b|\b(?:left|right|up|down|upwards?|downwards?|leftwards?|rightwards?|rise|"
+        r"rises|rising|fall|falls|"
+        r"falling|ascend\w*|descend\w*|sink\w*|climb\w*|drops?)\b",
+    ),
     ("moves", r"\b(?:mov\w+|motion|stationary|static|still|at rest|stops?|stand\w*)\b"),
-)  # fmt: skip
+)
 """What a question may ask, with the pattern that tells; ``unseen`` is what no instrument here measures."""
 
 _STILL = (
     r"(?:in (?:the )?)?same (?:column|row|place|position|height|level|spot|line)|(?:do(?:es)? )?not mov\w+(?: at all)?|"
-    r"no (?:motion|movement)|stationary|motionless|stays? (?:put|still|in place|where \w+ \w+)|static|still|at rest|unchanged|"
+    r"no (?:motion|movement)|stationary|motionless|stays? (?:put|still|in place|where \w+ \w+)|static|still|at rest|"
+    r"unchanged|"
     r"stays? the same|stays?"
 )
 _RIGHT = r"(?:rightwards?|(?:to the |to its |towards the )?right(?! (?:after|before|now|away|at|when|as)\b)|eastwards?)"
@@ -77,34 +142,62 @@ _DOWN = r"(?:downwards?|down|lower|fall(?:s|ing)?|below|descend\w*|sink\w*|drop(
 
 OUTCOMES: dict[str, tuple[tuple[str, str], ...]] = {
     "direction": (
-        ("still", _STILL), ("toward", r"towards? (?:the )?(?:camera|viewer)|closer|nearer|approach\w*"),
-        ("away", r"away from (?:the )?(?:camera|viewer)|away|reced\w*"), ("right", _RIGHT), ("left", _LEFT), ("up", _UP), ("down", _DOWN),
+        ("still", _STILL),
+        ("toward", r"towards? (?:the )?(?:camera|viewer)|closer|nearer|approach\w*"),
+        ("away", r"away from (?:the )?(?:camera|viewer)|away|reced\w*"),
+        ("right", _RIGHT),
+        ("left", _LEFT),
+        ("up", _UP),
+        ("down", _DOWN),
     ),
     "camera": (
-        ("static", r"static|still|stationary|fixed|steady|not? mov\w+(?: at all)?|locked|at rest|on a tripod|motionless"),
+        (
+            "static",
+            r"static|still|stationary|fixed|steady|not? mov\w+(?: at all)?|locked|at rest|on a tripod|"
+            r"motionless",
+        ),
         ("moving", r"moving|moves?|in motion|hand-?held|not (?:static|still|fixed)|motion"),
-        ("in", r"(?:zoom\w* )?in(?:wards?)?\b(?! the| which| what| any)"), ("out", r"(?:zoom\w* )?out(?:wards?)?"),
-        ("counter-clockwise", r"(?:counter|anti)[- ]?clockwise"), ("clockwise", r"clockwise"),
-        ("right", _RIGHT), ("left", _LEFT), ("up", r"upwards?|up"), ("down", r"downwards?|down"),
+        ("in", r"(?:zoom\w* )?in(?:wards?)?\b(?! the| which| what| any)"),
+        ("out", r"(?:zoom\w* )?out(?:wards?)?"),
+        ("counter-clockwise", r"(?:counter|anti)[- ]?clockwise"),
+        ("clockwise", r"clockwise"),
+        ("right", _RIGHT),
+        ("left", _LEFT),
+        ("up", r"upwards?|up"),
+        ("down", r"downwards?|down"),
     ),
     "trend": (
-        ("decrease", r"decreas\w*|decelerat\w*|shrink\w*|slow(?:s|ing|er)?(?: down)?|smaller|fall\w*|damp\w*|die\w*(?: out| down| away)?|"
-                     r"reduc\w*|fad\w*|diminish\w*"),
+        (
+            "decrease",
+            r"decreas\w*|decelerat\w*|shrink\w*|slow(?:s|ing|er)?(?: down)?|smaller|fall\w*|damp\w*|"
+            r"die\w*(?: out| down| away)?|"
+            r"reduc\w*|fad\w*|diminish\w*",
+        ),
         ("increase", r"increas\w*|accelerat\w*|grow\w*|speed(?:s|ing)? up|faster|larger|bigger|rise\w*|quicken\w*"),
-        ("same", r"(?:stay\w*|remain\w*)(?: (?:the same|constant|steady))?|(?:the )?same|constant(?: speed| velocity)?|steady|unchanged|uniform"),
+        (
+            "same",
+            r"(?:stay\w*|remain\w*)(?: (?:the same|constant|steady))?|(?:the )?same|constant(?: speed| "
+            r"velocity)?|steady|unchanged|uniform",
+        ),
         ("none", r"not moving(?: at all)?|no motion"),
     ),
     "size": (
         ("smaller", r"smaller|shrink\w*|decreas\w*|away(?: from (?:the )?(?:camera|viewer))?|reced\w*|farther|further"),
-        ("larger", r"larger|bigger|grow\w*|increas\w*|(?:come\w* )?(?:closer|nearer)|towards? (?:the )?(?:camera|viewer)|approach\w*"),
+        (
+            "larger",
+            r"larger|bigger|grow\w*|increas\w*|(?:come\w* )?(?:closer|nearer)|towards? (?:the )?(?:camera|"
+            r"viewer)|approach\w*",
+        ),
         ("same", r"(?:stay\w*|remain\w*)(?: the same| constant)?|(?:the )?same(?: size)?|constant|unchanged|neither"),
     ),
     "axis": (
-        ("vertical", r"vertical\w*|up[- ]and[- ]down|up[-/ ]down|y"), ("horizontal", r"horizontal\w*|side(?:ways| to side)|left[-/ ]right|x"),
+        ("vertical", r"vertical\w*|up[- ]and[- ]down|up[-/ ]down|y"),
+        ("horizontal", r"horizontal\w*|side(?:ways| to side)|left[-/ ]right|x"),
         ("diagonal", r"diagonal\w*"),
     ),
     "rotation": (
-        ("counter-clockwise", r"(?:counter|anti)[- ]?clockwise"), ("clockwise", r"clockwise"),
+        ("counter-clockwise", r"(?:counter|anti)[- ]?clockwise"),
+        ("clockwise", r"clockwise"),
         ("none", r"no rotation|not rotat\w*|does not (?:rotate|spin)|neither"),
     ),
     "kind": (
@@ -123,25 +216,60 @@ OUTCOMES: dict[str, tuple[tuple[str, str], ...]] = {
         ("still", r"stationary|static|still|at rest|motionless|not mov\w+(?: at all)?|stands? still|stop\w*"),
         ("moving", r"mov\w+|in motion"),
     ),
-}  # fmt: skip
+}
 """Tokens of each kind of outcome and the words for them; earlier ones win where words overlap."""
 
 COLOURS = {
-    "red": "red", "orange": "orange", "yellow": "yellow", "golden": "yellow", "green": "green", "blue": "blue", "cyan": "blue",
-    "turquoise": "green", "teal": "green", "purple": "purple", "violet": "purple", "magenta": "pink", "pink": "pink",
-    "brown": "brown", "black": "black", "dark": "black", "white": "white", "grey": "grey", "gray": "grey", "silver": "grey",
-}  # fmt: skip
+    "red": "red",
+    "orange": "orange",
+    "yellow": "yellow",
+    "golden": "yellow",
+    "green": "green",
+    "blue": "blue",
+    "cyan": "blue",
+    "turquoise": "green",
+    "teal": "green",
+    "purple": "purple",
+    "violet": "purple",
+    "magenta": "pink",
+    "pink": "pink",
+    "brown": "brown",
+    "black": "black",
+    "dark": "black",
+    "white": "white",
+    "grey": "grey",
+    "gray": "grey",
+    "silver": "grey",
+}
 """Colour words, and the basic colour of `motionlaw.tools.looks` that each stands for."""
 
 ROUND_THINGS = frozenset(
-    "ball balls disc discs disk disks puck pucks marble marbles circle circles sphere spheres bob coin coins dot dots".split()
+    re.findall(
+        r"\w+",
+        "ball balls disc discs disk disks puck pucks marble marbles circle circles sphere spheres bob coin coins dots",
+    )
 )
 """Names of things whose outline is round."""
 
 COUNTED = {
-    "zero": 0, "no": 0, "none": 0, "one": 1, "once": 1, "two": 2, "twice": 2, "three": 3, "four": 4, "five": 5, "six": 6,
-    "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
-}  # fmt: skip
+    "zero": 0,
+    "no": 0,
+    "none": 0,
+    "one": 1,
+    "once": 1,
+    "two": 2,
+    "twice": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "eleven": 11,
+    "twelve": 12,
+}
 """Number words."""
 
 
@@ -153,7 +281,7 @@ def tokens_in(text: str, kind: str) -> list[tuple[str, str]]:
         [('left', 'to the left'), ('right', 'to the right')]
     """
     every = "|".join(rf"(?P<g{k}>\b(?:{pattern})\b)" for k, (_, pattern) in enumerate(OUTCOMES[kind]))
-    found = []
+    found: list[tuple[str, str]] = []
     for match in re.finditer(every, text.lower()):
         token = OUTCOMES[kind][int(str(match.lastgroup)[1:])][0]
         if not found or found[-1][0] != token:

@@ -1,4 +1,4 @@
-"""Puts what a rule found into the form that was asked for: yes or no, one of the outcomes named, an option, a number."""
+"""Puts what a rule found into the form asked for: yes or no, one of the outcomes named, an option, a number."""
 
 from __future__ import annotations
 
@@ -140,5 +140,3 @@ def _margin(support: list[float]) -> float:
     if len(ordered) < 2 or ordered[0] <= 0:
         return 1.0 if ordered and ordered[0] > 0 else 0.5
     return 0.5 + 0.5 * (ordered[0] - max(ordered[1], 0.0)) / ordered[0]
-
-

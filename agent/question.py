@@ -13,22 +13,62 @@ from motionlaw.agent.lexicon import COLOURS, COUNTED, OUTCOMES, ROUND_THINGS, TO
 
 LONGEST = 1000
 KIND_OF = {
-    "camera": "camera", "camera speed": "trend", "amplitude": "trend", "trend": "trend", "rate": "trend", "size": "size", "axis": "axis",
-    "rotation": "rotation", "kind": "kind", "end": "direction", "direction": "direction", "relative": "relative", "moves": "moves",
-}  # fmt: skip
+    "camera": "camera",
+    "camera speed": "trend",
+    "amplitude": "trend",
+    "trend": "trend",
+    "rate": "trend",
+    "size": "size",
+    "axis": "axis",
+    "rotation": "rotation",
+    "kind": "kind",
+    "end": "direction",
+    "direction": "direction",
+    "relative": "relative",
+    "moves": "moves",
+}
 """The kind of outcome of each topic; others are answered by numbers, by things, or by yes and no."""
 
 YES_NO = r"^(?:and |so |then )?(?:do|does|did|is|are|was|were|will|has|have|had|can|could)\b"
-SIZES = {"large": "large", "larger": "large", "big": "large", "bigger": "large", "largest": "large", "biggest": "large",
-         "small": "small", "smaller": "small", "smallest": "small", "little": "small", "tiny": "small"}  # fmt: skip
-PLACES = {"left": "left", "leftmost": "left", "right": "right", "rightmost": "right", "upper": "up", "top": "up", "topmost": "up",
-          "lower": "down", "bottom": "down", "bottommost": "down"}  # fmt: skip
+SIZES = {
+    "large": "large",
+    "larger": "large",
+    "big": "large",
+    "bigger": "large",
+    "largest": "large",
+    "biggest": "large",
+    "small": "small",
+    "smaller": "small",
+    "smallest": "small",
+    "little": "small",
+    "tiny": "small",
+}
+PLACES = {
+    "left": "left",
+    "leftmost": "left",
+    "right": "right",
+    "rightmost": "right",
+    "upper": "up",
+    "top": "up",
+    "topmost": "up",
+    "lower": "down",
+    "bottom": "down",
+    "bottommost": "down",
+}
 NO_NOUN = frozenset(
-    "which what who where when how does do did is are was were the a an of in to at on it its they them there image picture video frame "
-    "screen camera background scene way direction motion movement move moves moving moved travel travels go goes going end ends ended "
-    "entire whole overall pattern rate frequency trend shape air collision collisions oscillation swing amplitude period same distance "
-    "begin began begins start started starts first last than or and after before during right left up down higher lower larger smaller "
-    "bigger same column row where faster slower fast slow speed velocity vertical horizontal mainly along axis time second seconds".split()
+    re.findall(
+        r"\w+",
+        "which what who where when how does do did is are was were the a an of in to at on it its they them image "
+        "there time picture video frame "
+        "screen camera background scene way direction motion movement move moves moving moved travel travels go goes "
+        "going end ends ended "
+        "entire whole overall pattern rate frequency trend shape air collision collisions oscillation swing amplitude "
+        "period same distance "
+        "begin began begins start started starts first last than or and after before during right left up down higher "
+        "lower larger smaller "
+        "bigger same column row where faster slower fast slow speed velocity vertical horizontal mainly along axis "
+        "second seconds",
+    )
 )
 
 
@@ -126,9 +166,18 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
     start_s, end_s = _times(words)
     within = re.search(r"within (\d+(?:\.\d+)?) ?(?:px|pixels?)", words)
     return Question(
-        text, topic, is_yes_no, named if is_choice or is_yes_no else (), given, _things(words, topic), start_s, end_s,
-        _phase(words), _frame(words), float(within[1]) if within else None,
-    )  # fmt: skip
+        text,
+        topic,
+        is_yes_no,
+        named if is_choice or is_yes_no else (),
+        given,
+        _things(words, topic),
+        start_s,
+        end_s,
+        _phase(words),
+        _frame(words),
+        float(within[1]) if within else None,
+    )
 
 
 def number_in(text: str) -> float | None:
@@ -161,9 +210,18 @@ def _option(text: str, number: int) -> Option:
 
 def _alternatives(words: str, kind: str) -> tuple[tuple[str, str], ...]:
     """The outcomes named, each once; where the frame of reference is named, its words are no outcome."""
-    cut = re.sub(r"\b(?:relative to|in|within|from|of|than|since|along) (?:the |its )?(?:image|picture|background|scene|frame|view|"
-                 r"start|beginning|camera s view)\b|\b(?:left|right)-hand\b|\bafter \w+ing the \w+|\bafter the \w+", " ", words)  # fmt: skip
-    place = r"\bthe (?:left|right|upper|lower|top|bottom|larger|smaller|bigger) (?=(?:one|ball|disc|disk|puck|block|box|object|car|thing)\b)"
+    cut = re.sub(
+        r"\b(?:relative to|in|within|from|of|than|since|along) (?:the |its )?(?:image|picture|background|"
+        r"scene|frame|view|"
+        r"start|beginning|camera s view)\b|\b(?:left|right)-hand\b|\bafter \w+ing the \w+|"
+        r"\bafter the \w+",
+        " ",
+        words,
+    )
+    place = (
+        r"\bthe (?:left|right|upper|lower|top|bottom|larger|smaller|bigger) (?=(?:one|ball|disc|disk|puck|block|"
+        r"box|object|car|thing)\b)"
+    )
     cut = re.sub(place, "the ", cut)
     found: dict[str, str] = {}
     for token, surface in tokens_in(cut, kind):
@@ -181,7 +239,10 @@ def _things(words: str, topic: str) -> tuple[Described, ...]:
     found: list[Described] = []
     words = re.sub(r"\bafter \w+ing the \w+", " ", words)
     adjectives = "|".join([*COLOURS, *SIZES, *PLACES])
-    pattern = rf"\b(?:the|a|an|this|that|two|both) ((?:(?:{adjectives}|other|same|two|heavy|light|moving|tracked|falling|swinging|foreground|background)[ -])*)([a-z]+)\b"
+    pattern = (
+        rf"\b(?:the|a|an|this|that|two|both) ((?:(?:{adjectives}|other|same|two|heavy|light|moving|tracked|"
+        r"falling|swinging|foreground|background)[ -])*)([a-z]+)\b"
+    )
     for match in re.finditer(pattern, words):
         marks, noun = match[1].replace("-", " ").split(), match[2]
         if noun in COLOURS or (noun in PLACES and noun not in ("lower",)):  # "the red", "the left"
@@ -229,19 +290,35 @@ def _times(words: str) -> tuple[float | None, float | None]:
 
 
 def _phase(words: str) -> str:
-    event = r"(?:the |its |their |they |it |\w+ing )?(?:first |second )?(?:collision|contact|bounce|impact|hit|collide|touch|meet|crash)"
+    event = (
+        r"(?:the |its |their |they |it |\w+ing )?(?:first |second )?(?:collision|contact|bounce|impact|hit|"
+        r"collide|touch|meet|crash)"
+    )
     for phase, pattern in (
-        ("after", rf"\bafter(?:wards)? {event}|\bafterwards\b"), ("before", rf"\bbefore {event}"),
-        ("end", r"\b(?:at|by|near|towards?|in) (?:the )?(?:very )?(?:end|last frame|final)\b|\bfinally\b|\bin the (?:last|final|second) half\b"),
-        ("start", r"\b(?:at|in) (?:the )?(?:very )?(?:start|beginning|first|outset|first frame)\b|\binitially\b|\bin the first half\b"),
-    ):  # fmt: skip
+        ("after", rf"\bafter(?:wards)? {event}|\bafterwards\b"),
+        ("before", rf"\bbefore {event}"),
+        (
+            "end",
+            r"\b(?:at|by|near|towards?|in) (?:the )?(?:very )?(?:end|last frame|final)\b|\bfinally\b|\bin the "
+            r"(?:last|final|second) half\b",
+        ),
+        (
+            "start",
+            r"\b(?:at|in) (?:the )?(?:very )?(?:start|beginning|first(?! \d)|outset|first frame)\b|"
+            r"\binitially\b|\bin the first half\b",
+        ),
+    ):
         if re.search(pattern, words):
             return phase
     return ""
 
 
 def _frame(words: str) -> str:
-    if re.search(r"\b(?:relative to|against|compared (?:to|with)|over) the (?:background|scene|ground|world|surroundings|floor)\b", words):
+    if re.search(
+        r"\b(?:relative to|against|compared (?:to|with)|over) the (?:background|scene|ground|world|"
+        r"surroundings|floor)\b",
+        words,
+    ):
         return "scene"
     return "image" if re.search(r"\b(?:in|within|across|on) the (?:image|picture|frame|screen|view)\b", words) else ""
 

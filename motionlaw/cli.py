@@ -245,6 +245,51 @@ def chat(
     raise typer.Exit(chat_command(video, model=model, scale=scale, resume=resume, replay=replay, json=json))
 
 
+@app.command()
+def ask(
+    video: Annotated[str, typer.Argument(help="The video.", metavar="VIDEO")],
+    question: Annotated[str, typer.Argument(help="The question, in English.", metavar="QUESTION")],
+    options: Annotated[
+        list[str] | None, typer.Option(help="An answer to choose from, e.g. 'A) left'; repeat for each.")
+    ] = None,
+    scale: Scale = None,
+    evidence: Annotated[str | None, typer.Option(help="Write frames with the evidence marked: .png or .jpg.")] = None,
+    model: ModelName = "none",
+    json: Json = False,
+) -> None:
+    """Answer a question about a motion, with the evidence marked in the video.
+
+    You can ask for direction, speed, which is faster, how many, when, what first, period, size, kind of motion, place,
+    camera. What is not understood or cannot be measured is said to be so, with exit 1.
+    """
+    from motionlaw.agent.ask import ask_command
+
+    status = ask_command(
+        video,
+        question,
+        options=options or [],
+        scale=scale,
+        evidence=evidence,
+        model=model,
+        as_json=json,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def mcp(
+    folder: Annotated[str, typer.Argument(help="Folder of videos and tables.", metavar="FOLDER")] = ".",
+    scale: Scale = None,
+) -> None:
+    """Serve the instruments to any MCP client, over stdin and stdout.
+
+    Clients can read the files of FOLDER and nothing else. Needs the extra [mcp].
+    """
+    from motionlaw.agent.mcp import serve
+
+    raise typer.Exit(serve(folder, scale=scale))
+
+
 @app.command("eval")
 def evaluate(
     benchmark: Annotated[

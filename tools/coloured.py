@@ -25,6 +25,12 @@ LEAST_SHARE, LARGEST_SHARE = 3e-4, 0.35
 SEEN_SHARE = 0.5
 """A thing is there in at least this share of the frames."""
 
+VIVID = 55
+"""Difference of the channels, of 255, from which a thing counts as coloured: tinted walls are not."""
+
+MOST_PATCHES = 12
+"""More patches of a colour than this in a frame are texture."""
+
 LEVELS = 32
 """Levels a channel of the table that names colours."""
 
@@ -86,7 +92,13 @@ def find_coloured(
 def _table(colour: str) -> np.ndarray:
     """Which coarse colours have this name, shape (LEVELS, LEVELS, LEVELS)."""
     middle = (np.arange(LEVELS) + 0.5) * (256 // LEVELS)
-    named = [colour_name((r, g, b)) == colour for r in middle for g in middle for b in middle]
+    least = 0.0 if colour in ("black", "white", "grey") else VIVID
+    named = [
+        colour_name((r, g, b)) == colour and max(r, g, b) - min(r, g, b) > least
+        for r in middle
+        for g in middle
+        for b in middle
+    ]
     return np.array(named, dtype=np.uint8).reshape(LEVELS, LEVELS, LEVELS)
 
 
@@ -98,6 +110,8 @@ def _patches(mask: np.ndarray) -> np.ndarray:
     _, _, stats, centres = cv2.connectedComponentsWithStats(opened, connectivity=8)
     area = stats[1:, cv2.CC_STAT_AREA]
     kept = np.flatnonzero((area > LEAST_SHARE * mask.size) & (area < LARGEST_SHARE * mask.size)) + 1
+    filled = area[kept - 1] > 0.3 * stats[kept, cv2.CC_STAT_WIDTH] * stats[kept, cv2.CC_STAT_HEIGHT]
+    kept = kept[filled] if filled.sum() <= MOST_PATCHES else kept[:0]
     boxes = stats[kept, :4].astype(float)
     return np.column_stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:], centres[kept], stats[kept, cv2.CC_STAT_AREA]])
 
@@ -128,7 +142,11 @@ def _linked(found: list[np.ndarray]) -> list[_Chain]:
 
 
 def _track(number: int, chain: _Chain, times: np.ndarray, frames: np.ndarray, factor: float) -> Track:
-    position, xyxy, confidence = np.full((len(times), 2), np.nan), np.full((len(times), 4), np.nan), np.zeros(len(times))
+    position, xyxy, confidence = (
+        np.full((len(times), 2), np.nan),
+        np.full((len(times), 4), np.nan),
+        np.zeros(len(times)),
+    )
     rows, patches = np.array(chain.rows), np.array(chain.patches)
     position[rows] = (patches[:, 4:6] + 0.5) * factor - 0.5
     xyxy[rows] = patches[:, :4] * factor

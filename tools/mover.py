@@ -2,8 +2,8 @@
 
 For pans and shakes that leave no background in place, which `tracking` refuses. The background's motion from frame to
 frame is that of `camera`; dense flow (DIS) that disagrees with it marks what moves by itself. The marked patches are
-linked over time, and the chain that stands out longest and most is the subject. Its outline is rough: centres are good to
-a tenth of its size, not to a pixel.
+linked over time, and the chain that stands out longest and most is the subject. Its outline is rough: centres are
+good to a tenth of its size, not to a pixel.
 
 Source: Kroeger et al. 2016 (dense inverse search).
 """
@@ -82,7 +82,7 @@ def _patches(path: str | os.PathLike[str], camera: CameraPath) -> list[list[_Pat
     import cv2
 
     cv2.setNumThreads(1)
-    flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     scale = min(1.0, WIDE / camera.size[0])
     size = (max(8, round(camera.size[0] * scale)), max(8, round(camera.size[1] * scale)))
     rows = {int(number): row for row, number in enumerate(camera.frame)}
@@ -96,9 +96,11 @@ def _patches(path: str | os.PathLike[str], camera: CameraPath) -> list[list[_Pat
         if before is not None:
             warp = camera.warps[row - 1].copy()
             warp[:, 2] *= scale
-            own = flow_of.calc(before, grey, None)
-            behind = np.stack([warp[0, 0] * x + warp[0, 1] * y + warp[0, 2] - x,
-                               warp[1, 0] * x + warp[1, 1] * y + warp[1, 2] - y], axis=2)
+            own = np.asarray(flow_of.calc(before, grey, np.zeros((*grey.shape, 2), np.float32)))
+            behind = np.stack(
+                [warp[0, 0] * x + warp[0, 1] * y + warp[0, 2] - x, warp[1, 0] * x + warp[1, 1] * y + warp[1, 2] - y],
+                axis=2,
+            )
             known = camera.is_known[row - 1]
             found.append(_standing_out(own - behind, behind) if known else [])
         before = grey
@@ -115,7 +117,7 @@ def _standing_out(residual: np.ndarray, behind: np.ndarray) -> list[_Patch]:
     mask = (size > np.maximum(0.5 + 3.0 * usual, 0.25 * pace)).astype(np.uint8)
     kernel = np.ones((5, 5), np.uint8)
     mask = cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), cv2.MORPH_CLOSE, kernel)
-    count, labels, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
     total = mask.size
     patches = []
     for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:KEPT_PATCHES] + 1:
@@ -125,7 +127,9 @@ def _standing_out(residual: np.ndarray, behind: np.ndarray) -> list[_Patch]:
         inside = labels[top : top + height, left : left + width] == label
         strength = float(np.mean(size[top : top + height, left : left + width][inside])) / (0.5 + 3.0 * usual)
         box = np.array([left, top, left + width, top + height], dtype=float)
-        patches.append(_Patch(box, centres[label].copy(), float(area), float(np.sqrt(area / total)) * min(strength, 5.0)))
+        patches.append(
+            _Patch(box, centres[label].copy(), float(area), float(np.sqrt(area / total)) * min(strength, 5.0))
+        )
     return patches
 
 

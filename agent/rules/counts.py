@@ -28,7 +28,9 @@ def count(question: Question, facts: Facts) -> Finding:
     """How many things of one kind there are, or how many move."""
     described = question.things[0] if question.things else None
     if described is not None and described.colour:
-        things = tuple(one for one in facts.things if one.tracked.colour == described.colour) or facts.of_colour(described.colour)
+        things = tuple(one for one in facts.things if one.tracked.colour == described.colour) or facts.of_colour(
+            described.colour
+        )
     elif question.says(r"\b(?:objects?|things?|bodies|items)\b"):
         things = tuple(one for one in facts.things if extent(one.image) > 0.5 * one.diagonal_px)
     else:
@@ -36,8 +38,14 @@ def count(question: Question, facts: Facts) -> Finding:
     facts.call("count")
     others = len(facts.things) - len(things)
     value = Quantity("number of things", float(len(things)), None, "")
-    trust = float(np.mean([one.sureness for one in things])) * (0.9 if others <= 0 else 0.75) * 0.95 ** max(len(things) - 2, 0)
-    why = f"{len(things)} things of like size move" + (f"; {others} others, of another size, were left out" if others > 0 else "")
+    trust = (
+        float(np.mean([one.sureness for one in things]))
+        * (0.9 if others <= 0 else 0.75)
+        * 0.95 ** max(len(things) - 2, 0)
+    )
+    why = f"{len(things)} things of like size move" + (
+        f"; {others} others, of another size, were left out" if others > 0 else ""
+    )
     return Finding(str(len(things)), why, trust, number=value, things=things, measurements=(value,))
 
 
@@ -55,7 +63,7 @@ def count_events(question: Question, facts: Facts) -> Finding:
         times = bounce_times(thing)
         facts.call("events", of=thing.handle)
         return _counted(len(times), "bounces", times, (thing,), 0.8 * trust)
-    if question.says(r"\bspins?\b|\brotat\w*|\brevol\w*|\bloops?\b|\blaps?\b|\bturns? round\b|\bcircl\w*"):
+    if question.says(r"\bspins?\b|\brotat\w*|\brevol\w*|\bloops?\b|\blaps?\b|\bgo(?:es)? (?:a)?round\b|\bcircl\w*"):
         swept, _, rest = turned_angle(path.xy)
         number = int(abs(swept) / (2 * np.pi) + 0.1)
         return _counted(number, "turns", (), (thing,), trust * (0.8 if rest < 0.15 else 0.3))
@@ -80,7 +88,9 @@ def time(question: Question, facts: Facts) -> Finding:
     path = thing.scene
     trust = subject.sureness * thing.sureness
     half = float(np.median(np.diff(path.t))) / 2
-    if question.says(r"\bcollid\w*|\bcollision\w*|\btouch\w*|\bmeets?\b|\bcontact\w*|\bhits? (?:the other|each)\b|\bcrash\w*"):
+    if question.says(
+        r"\bcollid\w*|\bcollision\w*|\btouch\w*|\bmeets?\b|\bcontact\w*|\bhits? (?:the other|each)\b|\bcrash\w*"
+    ):
         things = subjects_of(question, facts)
         times = contact_times(things.things, facts)
         return _when("collision", times, half, things.things, 0.85 * trust)
@@ -88,9 +98,9 @@ def time(question: Question, facts: Facts) -> Finding:
     if question.says(r"\bbounc\w*|\bhits?\b|\bland\w*|\bimpact\w*|\breach\w* the (?:ground|floor)\b"):
         return _when("bounce", bounce_times(thing), half, (thing,), 0.8 * trust)
     if question.says(r"\b(?:highest|top|peak|apex|maximum height)\b"):
-        return _when("highest place", (float(path.t[int(np.argmax(path.xy[:, 1]))]),), half, (thing,), 0.85 * trust)
+        return _when("highest place", _tops(path.t, path.xy[:, 1]), half, (thing,), 0.85 * trust)
     if question.says(r"\b(?:lowest|bottom)\b"):
-        return _when("lowest place", (float(path.t[int(np.argmin(path.xy[:, 1]))]),), half, (thing,), 0.85 * trust)
+        return _when("lowest place", _tops(path.t, -path.xy[:, 1]), half, (thing,), 0.85 * trust)
     if question.says(r"\bturns?\b|\breverse\w*|\bchanges? direction\b"):
         turns = path.t[turning_points(principal(path.xy))]
         return _when("reversal", tuple(float(t) for t in turns), half, (thing,), 0.8 * trust)
@@ -129,7 +139,9 @@ def order(question: Question, facts: Facts) -> Finding:
     trust = subject.sureness * chosen.sureness * (0.3 + 0.6 * sure)
     why = ", ".join(f"the {one.looks} {name} at {t:.2f} s" for one, t in zip(things, times, strict=True))
     words = "at the same time" if gap < 0.6 * step else words_for(chosen, things)
-    measured = tuple(Quantity(f"time at which {one.handle} {name}", t, step / 2, "s") for one, t in zip(things, times, strict=True))
+    measured = tuple(
+        Quantity(f"time at which {one.handle} {name}", t, step / 2, "s") for one, t in zip(things, times, strict=True)
+    )
     return Finding(words, why, trust, chosen=chosen, among=things, things=things, measurements=measured,
                    holds=(best == 0) if question.is_yes_no else None)  # fmt: skip
 
@@ -149,7 +161,8 @@ def period(question: Question, facts: Facts) -> Finding:
     trust = subject.sureness * thing.sureness * share * min(1.0, cycles / 1.5)
     why = f"one damped sine with this period explains {100 * share:.0f} % of the motion over {cycles:.1f} cycles"
     words = with_error(value.value, value.stderr, value.unit)
-    return Finding(words, why, trust, number=value, things=(thing,), measurements=tuple(found.values()))
+    measured = (value, *(one for name, one in found.items() if name != value.name))
+    return Finding(words, why, trust, number=value, things=(thing,), measurements=measured)
 
 
 def amplitude(question: Question, facts: Facts) -> Finding:
@@ -171,7 +184,9 @@ def amplitude(question: Question, facts: Facts) -> Finding:
     words = {"same": "it stays the same", "increase": "it grows", "decrease": "it shrinks"}[token]
     trust = subject.sureness * thing.sureness * (0.5 + 0.5 * agree)
     holds = token == "decrease" if question.is_yes_no and question.says(r"\bdamp\w*|\bdie") else None
-    return Finding(words, why, trust, scores, (token,), holds=holds, things=(thing,), measurements=tuple(found.values()))
+    return Finding(
+        words, why, trust, scores, (token,), holds=holds, things=(thing,), measurements=tuple(found.values())
+    )
 
 
 def rate(question: Question, facts: Facts) -> Finding:
@@ -184,7 +199,9 @@ def rate(question: Question, facts: Facts) -> Finding:
         raise ToolError(f"{len(turns)} reversals are seen; five are needed to tell how their rate changes.")
     facts.call("events", of=thing.handle)
     middle = (turns[1:] + turns[:-1]) / 2
-    return trend_of(middle, 1 / np.diff(turns), "the rate of reversals", 0.7 * subject.sureness * thing.sureness, things=(thing,))
+    return trend_of(
+        middle, 1 / np.diff(turns), "the rate of reversals", 0.7 * subject.sureness * thing.sureness, things=(thing,)
+    )
 
 
 def collide(question: Question, facts: Facts) -> Finding:
@@ -194,14 +211,16 @@ def collide(question: Question, facts: Facts) -> Finding:
     times = contact_times((one, other), facts)
     gap, t = _least_gap(one, other)
     share = gap / _mean_size(one, other)
-    holds = bool(times) and share < 2 * TOUCHING or share < TOUCHING
+    holds = (bool(times) and share < 2 * TOUCHING) or share < TOUCHING
     sure = 0.9 if (bool(times) and share < TOUCHING) or share > 1 else 0.6
     why = f"their boxes come within {max(gap, 0.0):.0f} px at {t:.2f} s" + (
         f", where their relative velocity changes at {times[0]:.2f} s" if times else ""
     )
     measured = (Quantity("least gap between the boxes", gap, None, "px"),)
     trust = subject.sureness * min(one.sureness, other.sureness) * sure
-    return Finding("yes" if holds else "no", why, trust, holds=holds, things=(one, other), measurements=measured, times=(t,))
+    return Finding(
+        "yes" if holds else "no", why, trust, holds=holds, things=(one, other), measurements=measured, times=(t,)
+    )
 
 
 def bounce(question: Question, facts: Facts) -> Finding:
@@ -210,8 +229,19 @@ def bounce(question: Question, facts: Facts) -> Finding:
     thing = subject.thing
     times = bounce_times(thing)
     facts.call("events", of=thing.handle)
-    why = f"its vertical velocity turns round suddenly at {', '.join(f'{t:.2f}' for t in times)} s" if times else "no sudden reversal is seen"
-    return Finding("yes" if times else "no", why, 0.75 * subject.sureness * thing.sureness, holds=bool(times), things=(thing,), times=times)
+    why = (
+        f"its vertical velocity turns round suddenly at {', '.join(f'{t:.2f}' for t in times)} s"
+        if times
+        else "no sudden reversal is seen"
+    )
+    return Finding(
+        "yes" if times else "no",
+        why,
+        0.75 * subject.sureness * thing.sureness,
+        holds=bool(times),
+        things=(thing,),
+        times=times,
+    )
 
 
 def stick(question: Question, facts: Facts) -> Finding:
@@ -291,6 +321,13 @@ def _when(name: str, times: Sequence[float], error: float, things: tuple[Thing, 
     more = f"; again at {', '.join(f'{t:.2f}' for t in times[1:6])} s" if len(times) > 1 else ""
     return Finding(f"{times[0]:.2f} s", f"{name} at {times[0]:.3f} ± {error:.3f} s{more}", trust, number=value,
                    things=things, measurements=(value,), times=(float(times[0]),))  # fmt: skip
+
+
+def _tops(t: np.ndarray, values: np.ndarray) -> tuple[float, ...]:
+    """When a coordinate is largest: once, or each time it comes as high within a twentieth of its range."""
+    high = values > values.max() - 0.05 * np.ptp(values)
+    edges = np.flatnonzero(np.diff(np.r_[0, high.astype(int), 0])).reshape(-1, 2)
+    return tuple(float(t[a + int(np.argmax(values[a:b]))]) for a, b in edges)
 
 
 def _run(thing: Thing) -> Trajectory:

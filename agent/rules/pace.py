@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from motionlaw.agent.facts import Facts, Path2, Thing
-from motionlaw.agent.finding import Finding, Subject, alike, extent, path_of, subject_of, subjects_of
+from motionlaw.agent.finding import Finding, Subject, extent, path_of, subject_of, subjects_of
 from motionlaw.agent.question import Question
 from motionlaw.agent.rules.places import displacement
 from motionlaw.agent.rules.views import trend_of
@@ -41,7 +43,14 @@ def speed(question: Question, facts: Facts) -> Finding:
     measured = (value, *(one for key, one in found.items() if key != name))
     sure = float(np.clip(1.0 - (value.stderr or 0.0) / max(abs(value.value), 1e-9), 0.1, 1.0))
     why = f"its {value.name} is {_text(value)}"
-    return Finding(_text(value), why, sure * subject.sureness * thing.sureness, number=value, things=(thing,), measurements=measured)
+    return Finding(
+        _text(value),
+        why,
+        sure * subject.sureness * thing.sureness,
+        number=value,
+        things=(thing,),
+        measurements=measured,
+    )
 
 
 def acceleration(question: Question, facts: Facts) -> Finding:
@@ -52,18 +61,28 @@ def acceleration(question: Question, facts: Facts) -> Finding:
     scale: Scale = thing.tracked.scale
     pulls = [polynomial_rate(path.t, path.xy[:, k], 2) for k in (0, 1)]
     component = _component(question)
-    both = [Quantity(f"acceleration {name}", one[0] * scale.metres_per_pixel, one[1] * scale.metres_per_pixel, f"{scale.unit}/s^2")
+    size_px, unit = scale.metres_per_pixel, f"{scale.unit}/s^2"
+    both = [Quantity(f"acceleration {name}", one[0] * size_px, one[1] * size_px, unit)
             for name, one in zip(("across", "up"), pulls, strict=True)]  # fmt: skip
     if component is not None:
         value = both[component]
     else:
         size = float(np.hypot(both[0].value, both[1].value))
-        error = float(np.hypot(both[0].value * (both[0].stderr or 0), both[1].value * (both[1].stderr or 0))) / max(size, 1e-12)
+        error = float(np.hypot(both[0].value * (both[0].stderr or 0), both[1].value * (both[1].stderr or 0))) / max(
+            size, 1e-12
+        )
         value = Quantity("acceleration", size, error, f"{scale.unit}/s^2")
     sure = float(np.clip(1.0 - 2 * (value.stderr or 0.0) / max(abs(value.value), 1e-9), 0.1, 1.0))
     facts.call("acceleration", of=thing.handle, start_s=float(path.t[0]), end_s=float(path.t[-1]))
     why = f"a parabola through {len(path.t)} places from {path.t[0]:.2f} to {path.t[-1]:.2f} s gives {_text(value)}"
-    return Finding(_text(value), why, sure * subject.sureness * thing.sureness, number=value, things=(thing,), measurements=(value, *both))
+    return Finding(
+        _text(value),
+        why,
+        sure * subject.sureness * thing.sureness,
+        number=value,
+        things=(thing,),
+        measurements=(value, *both),
+    )
 
 
 def trend(question: Question, facts: Facts) -> Finding:
@@ -89,12 +108,19 @@ def trend(question: Question, facts: Facts) -> Finding:
 
 def distance(question: Question, facts: Facts) -> Finding:
     """How far a thing goes, or how far two are apart, in numbers."""
+    things: tuple[Thing, ...]
     if question.says(r"\bdistance between\b|\bfar apart\b|\bhow close\b"):
         subject = subjects_of(question, facts)
         one, other = subject.things[:2]
         found = facts.numbers("distance", of=one.handle, other=other.handle)
         least = question.says(r"\b(?:least|closest|nearest|minimum|smallest)\b|\bhow close\b")
-        name = "least distance" if least else "distance at last" if question.phase in ("end", "after") else "distance at first"
+        name = (
+            "least distance"
+            if least
+            else "distance at last"
+            if question.phase in ("end", "after")
+            else "distance at first"
+        )
         value, things, trust = found[name], (one, other), subject.sureness * min(one.sureness, other.sureness)
     else:
         subject = subject_of(question, facts)
@@ -122,7 +148,9 @@ def compare(question: Question, facts: Facts) -> Finding:
     sure = float(np.clip(gap / max(3.0 * error, 0.1 * max(abs(values[best]), abs(values[second]), 1e-9)), 0.0, 1.0))
     trust = subject.sureness * min(things[best].sureness, things[second].sureness) * (0.4 + 0.6 * sure)
     chosen = things[best]
-    listed = ", ".join(f"{one.looks} {value:.4g} ± {stderr:.2g}" for one, value, stderr in zip(things, values, errors, strict=True))
+    listed = ", ".join(
+        f"{one.looks} {value:.4g} ± {stderr:.2g}" for one, value, stderr in zip(things, values, errors, strict=True)
+    )
     holds = None
     if question.is_yes_no:
         holds = bool(sure < 0.3) if question.says(r"\bsame\b") else best == 0
@@ -148,35 +176,70 @@ def words_for(chosen: Thing, among: tuple[Thing, ...]) -> str:
     if len(among) == 2:
         return f"the {(first, last)[rank]} one"
     if rank in (0, len(among) - 1):
-        return f"the {'leftmost' if axis == 0 else 'lowest'} one" if rank == 0 else f"the {'rightmost' if axis == 0 else 'highest'} one"
+        return (
+            f"the {'leftmost' if axis == 0 else 'lowest'} one"
+            if rank == 0
+            else f"the {'rightmost' if axis == 0 else 'highest'} one"
+        )
     return f"number {rank + 1} from the {('left', 'bottom')[axis]}"
 
 
 def _compared(question: Question, facts: Facts) -> Subject:
-    if question.says(r"\b(?:moves?|moving|stays?|still|at rest)\b") and not question.says(r"\b\w+(?:er|est)\b|\bmore\b|\bleast\b"):
+    if question.says(r"\b(?:moves?|moving|stays?|still|at rest)\b") and not question.says(
+        r"\b\w+(?:er|est)\b|\bmore\b|\bleast\b"
+    ):
         things = facts.things
         return Subject(things, 0.8 if len(things) == 1 else 0.5)
     return subjects_of(question, facts)
 
 
-def _amounts(question: Question, things: tuple[Thing, ...], span: dict[str, float]) -> tuple[str, np.ndarray, np.ndarray, bool]:
+def _amounts(
+    question: Question, things: tuple[Thing, ...], span: dict[str, float]
+) -> tuple[str, np.ndarray, np.ndarray, bool]:
     """What is compared: its name, the values and their errors, and whether the most is asked for."""
     paths = [path_of(one, question).between(span.get("start_s"), span.get("end_s")) for one in things]
-    least = question.says(r"\bslow\w*|\bleast\b|\bless\b|\bsmall\w*|\blow(?:er|est)\b|\bbottommost\b|\bleft(?:most)?\b|\bnear\w*|\bshort\w*")
+    least = question.says(
+        r"\bslow\w*|\bleast\b|\bless\b|\bsmall\w*|\blow(?:er|est)\b|\bbottommost\b|\bleft(?:most)?\b|\bnear\w*|\bshort\w*"
+    )
     if question.says(r"\b(?:larger|smaller|bigger|largest|smallest|biggest)\b"):
-        return "size", np.array([one.diagonal_px for one in things]), np.array([0.05 * one.diagonal_px for one in things]), not least
+        return (
+            "size",
+            np.array([one.diagonal_px for one in things]),
+            np.array([0.05 * one.diagonal_px for one in things]),
+            not least,
+        )
     if question.says(r"\b(?:higher|highest|lower|lowest|topmost|above|below)\b") and not question.says(r"\bspeed\b"):
         row = -1 if question.phase in ("end", "after") else 0
-        return "height", np.array([one.xy[row, 1] for one in paths]), np.array([float(one.noise[1]) + 1 for one in paths]), not least
+        return (
+            "height",
+            np.array([one.xy[row, 1] for one in paths]),
+            np.array([float(one.noise[1]) + 1 for one in paths]),
+            not least,
+        )
     if question.says(r"\b(?:leftmost|rightmost|left|right)\b") and not question.says(r"\bfast\w*|\bslow\w*"):
         row = -1 if question.phase in ("end", "after") else 0
-        return "place", np.array([one.xy[row, 0] for one in paths]), np.array([float(one.noise[0]) + 1 for one in paths]), not least
+        return (
+            "place",
+            np.array([one.xy[row, 0] for one in paths]),
+            np.array([float(one.noise[0]) + 1 for one in paths]),
+            not least,
+        )
     if question.says(r"\b(?:further|farther|furthest|farthest|distance|longest)\b"):
         moved = [displacement(one) for one in paths]
-        return "way", np.array([np.hypot(*net) for net, _ in moved]), np.array([np.hypot(*error) for _, error in moved]), not least
+        return (
+            "way",
+            np.array([np.hypot(*net) for net, _ in moved]),
+            np.array([np.hypot(*error) for _, error in moved]),
+            not least,
+        )
     if question.says(r"\baccelerat\w*"):
         pulls = [[polynomial_rate(one.t, one.xy[:, k], 2) for k in (0, 1)] for one in paths]
-        return "acceleration", np.array([np.hypot(a[0], b[0]) for a, b in pulls]), np.array([np.hypot(a[1], b[1]) for a, b in pulls]), not least
+        return (
+            "acceleration",
+            np.array([np.hypot(a[0], b[0]) for a, b in pulls]),
+            np.array([np.hypot(a[1], b[1]) for a, b in pulls]),
+            not least,
+        )
     if question.says(r"\b(?:stays?|still|at rest)\b"):
         return "way", np.array([extent(one) for one in paths]), np.array([1.0] * len(paths)), False
     component = _component(question)
@@ -213,7 +276,9 @@ def _around_contact(question: Question, things: tuple[Thing, ...], facts: Facts)
 
 def _span(question: Question, thing: Thing, facts: Facts) -> dict[str, float]:
     """The time range that a question asks about, as arguments of an instrument."""
-    span = {name: value for name, value in (("start_s", question.start_s), ("end_s", question.end_s)) if value is not None}
+    span = {
+        name: value for name, value in (("start_s", question.start_s), ("end_s", question.end_s)) if value is not None
+    }
     if not span and question.phase in ("before", "after"):
         hits = [one.t for one in find_events(thing.scene.t, thing.scene.xy) if one.kind == "contact"]
         if hits:
@@ -224,8 +289,12 @@ def _span(question: Question, thing: Thing, facts: Facts) -> dict[str, float]:
 def _longest_flight(thing: Thing, span: dict[str, float]) -> Path2:
     """The longest stretch of a path without a contact in it, at least 5 rows."""
     path = thing.scene.between(span.get("start_s"), span.get("end_s"))
-    cuts = [path.t[0], *(one.t for one in find_events(path.t, path.xy) if one.kind in ("contact", "jump", "release", "rest")), path.t[-1]]
-    parts = [path.between(a, b) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    cuts = [
+        path.t[0],
+        *(one.t for one in find_events(path.t, path.xy) if one.kind in ("contact", "jump", "release", "rest")),
+        path.t[-1],
+    ]
+    parts = [path.between(a, b) for a, b in itertools.pairwise(cuts)]
     best = max(parts, key=lambda one: len(one.t) if len(one.t) < len(path.t) else 0) if len(parts) > 1 else path
     if len(best.t) < 5:
         raise ToolError(f"There are {len(best.t)} places without a contact between; 5 are needed for an acceleration.")
@@ -244,5 +313,3 @@ def _text(value: Quantity) -> str:
     from motionlaw.tools.summary import with_error
 
     return with_error(value.value, value.stderr, value.unit)
-
-

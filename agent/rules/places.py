@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from motionlaw.agent.facts import Facts, Path2
@@ -63,7 +65,7 @@ def end(question: Question, facts: Facts) -> Finding:
     # How far from the edge of the tolerance, in standard errors.
     margin = float(np.clip(abs(abs(value) - still) / max(2.0 * float(error[axis]), 0.05 * still, 1.0), 0.0, 1.0))
     scores[token] = 0.5 + 0.5 * margin
-    if "still" not in named:
+    if "still" not in named and not question.is_yes_no:  # one of the two is wanted
         scores = scores | {NAMES[axis][int(value < 0)]: 0.5 + 0.5 * margin, "still": 0.0}
     why = f"it ends {value:+.1f} ± {float(error[axis]):.1f} px {'across' if axis == 0 else 'up'} from where it began"
     measured = _displacements(thing.tracked.scale.metres_per_pixel, thing.tracked.scale.unit, net, error)
@@ -81,7 +83,10 @@ def axis(question: Question, facts: Facts) -> Finding:
     scores = {"horizontal": float(reach[0] / reach.sum()), "vertical": float(reach[1] / reach.sum()),
               "diagonal": 1.0 if token == "diagonal" else 0.0}  # fmt: skip
     why = f"its path reaches {reach[0]:.0f} px across and {reach[1]:.0f} px up"
-    measured = (Quantity("reach across", float(reach[0]), None, "px"), Quantity("reach up", float(reach[1]), None, "px"))
+    measured = (
+        Quantity("reach across", float(reach[0]), None, "px"),
+        Quantity("reach up", float(reach[1]), None, "px"),
+    )
     trust = subject.sureness * thing.sureness * min(1.0, 2 * share - 0.4)
     return Finding(token, why, trust, scores, things=(thing,), measurements=measured)
 
@@ -110,7 +115,9 @@ def moves(question: Question, facts: Facts) -> Finding:
         subject = subject_of(question, facts)
     except ToolError as error:
         if "Nothing moves" in str(error) or "nothing is seen to move" in str(error).lower():
-            return Finding("no", "nothing moves by more than the noise", 0.7, {"still": 1.0, "moving": 0.0}, holds=False)
+            return Finding(
+                "no", "nothing moves by more than the noise", 0.7, {"still": 1.0, "moving": 0.0}, holds=False
+            )
         raise
     thing = subject.thing
     path = path_of(thing, question)
@@ -140,7 +147,7 @@ def legs_of(path: Path2, least: float) -> tuple[str, ...]:
     values = path.xy[:, main]
     turns = turning_points(values, least=max(least, 0.15 * float(reach[main])))
     marks = [0, *turns.tolist(), len(values) - 1]
-    legs = [NAMES[main][int(values[b] < values[a])] for a, b in zip(marks[:-1], marks[1:], strict=True)]
+    legs = [NAMES[main][int(values[b] < values[a])] for a, b in itertools.pairwise(marks)]
     if len(legs) == 1 and reach.min() > 0.3 * reach.max():
         halves = [path.xy[len(values) // 2] - path.xy[0], path.xy[-1] - path.xy[len(values) // 2]]
         parts = []

@@ -23,10 +23,16 @@ STRAIGHT_REST = 0.06
 """A path is straight where it leaves its line by less than this share of its length."""
 
 AXES = {
-    "pan": r"\bpan\w*|\bturn\w*|\bsideways\b|\bhorizontal\w*|\bleft\b|\bright\b", "tilt": r"\btilt\w*|\bup\b|\bdown\b|\bvertical\w*",
+    "pan": r"\bpan\w*|\bturn\w*|\bsideways\b|\bhorizontal\w*|\bleft\b|\bright\b",
+    "tilt": r"\btilt\w*|\bup\b|\bdown\b|\bvertical\w*",
     "zoom": r"\bzoom\w*|\bdolly\b|\b(?:forward|backward)s?\b", "roll": r"\broll\w*|clockwise",
 }  # fmt: skip
-WORDS = {"pan": ("right", "left"), "tilt": ("down", "up"), "zoom": ("in", "out"), "roll": ("clockwise", "counter-clockwise")}
+WORDS = {
+    "pan": ("right", "left"),
+    "tilt": ("down", "up"),
+    "zoom": ("in", "out"),
+    "roll": ("clockwise", "counter-clockwise"),
+}
 
 
 def camera(question: Question, facts: Facts) -> Finding:
@@ -115,7 +121,10 @@ def _kind_of(path: Path2, still: float) -> tuple[str, str, str, float, tuple[Qua
     if len(path.t) >= 5:
         swept, radius, rest = turned_angle(path.xy)
         if abs(swept) > CIRCLE_TURN and rest < CIRCLE_REST:
-            numbers = (Quantity("angle swept", float(np.degrees(swept)), None, "degrees"), Quantity("radius", radius, None, "px"))
+            numbers = (
+                Quantity("angle swept", float(np.degrees(swept)), None, "degrees"),
+                Quantity("radius", radius, None, "px"),
+            )
             return "circular", "circular", f"it sweeps {np.degrees(swept):.0f} degrees about a circle", 0.9, numbers
         signal = principal(path.xy)
         turns = turning_points(signal, least=max(still, 0.25 * float(np.ptp(signal))))
@@ -139,7 +148,13 @@ def _oscillation_of(
     middle = np.abs(path.xy[:, 0] - np.mean([path.xy[:, 0].min(), path.xy[:, 0].max()])) < 0.15 * reach[0]
     is_lowest = middle.any() and np.median(path.xy[middle, 1]) < path.xy[:, 1].min() + 0.4 * sagitta
     if is_arc and is_lowest:
-        return "pendulum", "pendulum oscillation", f"{why}, on an arc of radius {radius:.0f} px", 0.9, (found["period"],)
+        return (
+            "pendulum",
+            "pendulum oscillation",
+            f"{why}, on an arc of radius {radius:.0f} px",
+            0.9,
+            (found["period"],),
+        )
     way = "vertical" if reach[1] > 2 * reach[0] else "horizontal" if reach[0] > 2 * reach[1] else ""
     return "oscillation", f"{way} oscillation".strip(), why, 0.85, (found["period"],)
 
@@ -155,7 +170,10 @@ def _flight_of(path: Path2) -> tuple[str, str, str, float, tuple[Quantity, ...]]
     span = float(path.t[-1] - path.t[0])
     # How much of the way an acceleration makes, along each axis.
     shares = [abs(one[0]) * span**2 / 8 / max(float(np.ptp(path.xy[:, k])), 1e-9) for k, one in enumerate(pulls)]
-    numbers = tuple(Quantity(f"acceleration {name}", one[0], one[1], "px/s^2") for name, one in zip(("across", "up"), pulls, strict=True))
+    numbers = tuple(
+        Quantity(f"acceleration {name}", one[0], one[1], "px/s^2")
+        for name, one in zip(("across", "up"), pulls, strict=True)
+    )
     falls = pulls[1][0] < -3 * pulls[1][1] and shares[1] > 0.1
     if falls and bend > STRAIGHT_REST and np.ptp(path.xy[:, 0]) > 0.2 * np.ptp(path.xy[:, 1]):
         return "parabola", "projectile motion", "it falls faster and faster while it goes across", 0.8, numbers
@@ -180,8 +198,9 @@ def rotation(question: Question, facts: Facts) -> Finding:
         raise ToolError("There are too few places to tell a rotation.")
     swept, radius, rest = turned_angle(path.xy)
     if abs(swept) < np.pi or rest > 0.25:
-        return Finding("no rotation", "its path goes round nothing; turning on the spot is not measured", 0.3,
-                       {"none": 0.6, "clockwise": 0.2, "counter-clockwise": 0.2}, ("none",), things=(thing,))  # fmt: skip
+        why = "its path goes round nothing; turning in place is not seen"
+        scores = {"none": 0.6, "clockwise": 0.2, "counter-clockwise": 0.2}
+        return Finding("no rotation", why, 0.3, scores, ("none",), things=(thing,))
     token = "counter-clockwise" if swept > 0 else "clockwise"
     why = f"it sweeps {np.degrees(swept):+.0f} degrees (counter-clockwise positive) at a radius of {radius:.0f} px"
     measured = (Quantity("angle swept", float(np.degrees(swept)), float(np.degrees(rest)), "degrees"),)
@@ -197,12 +216,14 @@ def trend_of(t: np.ndarray, values: np.ndarray, name: str, trust: float, **more:
     sure = float(np.clip(abs(slope) / max(3.0 * error, 1e-12), 0.0, 1.0))
     is_same = abs(change) < 0.15 or sure < 0.7
     token = "same" if is_same else "increase" if slope > 0 else "decrease"
-    scores = {"increase": max(change, 0.0) * sure, "decrease": max(-change, 0.0) * sure, "same": 0.15 + (0.3 if sure < 0.7 else 0)}
+    scores = {
+        "increase": max(change, 0.0) * sure,
+        "decrease": max(-change, 0.0) * sure,
+        "same": 0.15 + (0.3 if sure < 0.7 else 0),
+    }
     top = max(scores.values())
     scores = {key: value / top for key, value in scores.items()}
     why = f"{name} changes by {100 * change:+.0f} % of its mean"
     words = {"same": "it stays constant", "increase": "it increases", "decrease": "it decreases"}[token]
     confidence = trust * (0.5 + 0.5 * sure if token != "same" else 0.7)
     return Finding(words, why, confidence, scores, (token,), **more)
-
-

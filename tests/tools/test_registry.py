@@ -145,6 +145,7 @@ def test_calls_of_one_session_from_many_threads_all_are_kept():
 
 def test_a_tool_without_words_is_refused():
     """An argument nobody described is a fault of the program, found when the tool is made."""
+
     def odd(x: float) -> str:
         """Does."""
         return ""
@@ -157,6 +158,7 @@ def test_a_tool_without_words_is_refused():
 
 def test_images_and_data_come_through():
     """An output's pictures and data reach the caller."""
+
     def show() -> Output:
         """Shows."""
         return Output("seen", {"n": 1}, (np.zeros((2, 2, 3), np.uint8),))

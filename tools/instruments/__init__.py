@@ -6,6 +6,7 @@ build on each other, is bounded in size and time, and answers with units and sta
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 
 from motionlaw.tools.instruments.laws import (
@@ -65,4 +66,6 @@ def instruments(workspace: Workspace) -> tuple[Tool, ...]:
         >>> [tool.name for tool in instruments(Workspace())][:4]
         ['track', 'read_table', 'frames', 'camera_motion']
     """
+    # Where a session has threads, calls start from a server that has loaded this once.
+    multiprocessing.set_forkserver_preload(["motionlaw.tools.instruments"])
     return tuple(make_tool(function, session=workspace, limit_s=limit) for function, limit in INSTRUMENTS.items())

@@ -214,9 +214,7 @@ def _ends(run: Trajectory, path: np.ndarray, stderr: np.ndarray) -> str:
     )
 
 
-def _spread(
-    model: Model, found: FoundLaw, t: np.ndarray, first: np.ndarray, motion: object, last: int
-) -> np.ndarray:
+def _spread(model: Model, found: FoundLaw, t: np.ndarray, first: np.ndarray, motion: object, last: int) -> np.ndarray:
     """Standard error of a law's path from those of the first state and of the law's coefficients, shape (T, D)."""
     from motionlaw.tools.motion import Kinematics
 

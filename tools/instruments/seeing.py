@@ -31,7 +31,7 @@ def track(
     start_s: float | None = None,
     end_s: float | None = None,
 ) -> Output:
-    """Finds what moves in a video and follows it, or what is pointed at or of a colour; results are called "track 1", ...
+    """Finds what moves and follows it, or what is pointed at, or what has a colour; results are called "track 1", ...
 
     Args:
         video: Name of the video; the session's only file if left out.
@@ -71,9 +71,7 @@ def track(
     return Output("\n".join([head, *lines]), data, (drawn,), dict(kept))
 
 
-def _coloured(
-    path: Path, colour: str, objects: int, start_s: float | None, end_s: float | None
-) -> TrackingResult:
+def _coloured(path: Path, colour: str, objects: int, start_s: float | None, end_s: float | None) -> TrackingResult:
     """The things of a colour; positions are pixels of each frame, whatever the camera does."""
     from motionlaw.tools.coloured import find_coloured
     from motionlaw.tools.video import probe, read_frames
@@ -145,9 +143,7 @@ def read_table(workspace: Workspace, table: str | None = None, columns: str | No
 
     path = workspace.path(table)
     found = read_trajectories([path], columns=columns)
-    kept = {
-        workspace.handle("run", number): Run(one, path.name) for number, one in enumerate(found.trajectories[:20])
-    }
+    kept = {workspace.handle("run", number): Run(one, path.name) for number, one in enumerate(found.trajectories[:20])}
     entries: list[dict[str, Any]] = [
         {
             "handle": handle,

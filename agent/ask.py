@@ -1,0 +1,133 @@
+"""``motionlaw ask VIDEO "question"``: one answer with its evidence, measured, in the form that was asked for.
+
+motionlaw ask clip.mp4 "Which puck is faster after the collision?"
+motionlaw ask clip.mp4 "Which way does the ball move?" --options "A) left" --options "B) right" --json
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from motionlaw.agent.answer import Answer, answer
+from motionlaw.agent.facts import Facts
+from motionlaw.tools.errors import UserError
+from motionlaw.tools.scale import parse_scale
+from motionlaw.tools.summary import with_error
+from motionlaw.tools.video import probe, read_frames
+
+
+def ask_command(
+    video: str,
+    question: str,
+    *,
+    options: Sequence[str] = (),
+    scale: str | None = None,
+    evidence: str | None = None,
+    model: str = "none",
+    as_json: bool = False,
+) -> int:
+    """Answers a question about a video and prints the answer.
+
+    Args:
+        video: The video file.
+        question: The question.
+        options: Answers to choose from, e.g. ``"A) left"``; two or more, or none.
+        scale: Pixels and length, e.g. ``120px=0.5m``; numbers are in pixels without it.
+        evidence: Picture to write, .png or .jpg: frames with the boxes drawn in.
+        model: Who answers: ``none``.
+        as_json: Print JSON.
+
+    Returns:
+        The exit status: 0 with an answer, 1 without.
+
+    Raises:
+        UserError: An input or option is unusable.
+    """
+    if model != "none":
+        raise UserError(f"model must be none in this version, got {model!r}. Leave --model out.")
+    if not question.strip():
+        raise UserError('The question is empty. Write e.g. "Which way does the ball move?".')
+    if len(options) == 1:
+        raise UserError("One option is no choice. Give two or more, e.g. --options 'A) left' --options 'B) right'.")
+    if evidence is not None and Path(evidence).suffix not in (".png", ".jpg"):
+        raise UserError(f"evidence must be a .png or .jpg file, got '{evidence}'.")
+    probe(video)
+    if sys.stderr.isatty():  # no spinner: its thread would keep the instruments from being forked
+        print(f"Looking at {Path(video).name} ...", file=sys.stderr)
+    found = answer(Facts(video, scale=parse_scale(scale)), question, options=options)
+    if evidence is not None and found.evidence:
+        write_evidence(video, found, evidence)
+        print(f"Evidence: {evidence}", file=sys.stderr)
+    print(json.dumps(found.to_dict(), allow_nan=False) if as_json else _lines(found))
+    return 0 if found.is_answered else 1
+
+
+def _lines(found: Answer) -> str:
+    if not found.is_answered:
+        return f"No answer: {found.reason}"
+    label = f"{found.choice}) " if found.choice else ""
+    lines = [f"{label}{found.text}  (confidence {found.confidence:.2f})", f"  {found.reason}"]
+    lines += [f"  {one.name}: {with_error(one.value, one.stderr, one.unit)}" for one in found.measurements[:6]]
+    lines += [
+        f"  {one.object} at {one.t:.3f} s: box {', '.join(f'{edge:g}' for edge in one.box)} px"
+        for one in found.evidence[:6]
+    ]
+    lines.append(
+        "  tools: " + ", ".join(f"{one.name} {one.seconds:.1f} s" for one in found.tools)
+        if found.tools
+        else "  tools: none new"
+    )
+    return "\n".join(lines)
+
+
+def write_evidence(video: str, found: Answer, path: str) -> None:
+    """Draws the boxes of the evidence into their frames, side by side.
+
+    Args:
+        video: The video.
+        found: The answer.
+        path: Picture to write, .png or .jpg.
+
+    Raises:
+        UserError: The picture cannot be written.
+    """
+    import cv2
+
+    from motionlaw.tools.overlay import COLOURS, draw_tracks
+
+    if not Path(path).absolute().parent.is_dir():
+        raise UserError(f"The evidence's folder must exist, got {path}. Make the folder first.")
+    times = sorted({one.t for one in found.evidence})
+    times = [times[k] for k in np.unique(np.linspace(0, len(times) - 1, min(4, len(times))).round().astype(int))]
+    stamps = probe(video).timestamps
+    wanted = {int(np.argmin(np.abs(stamps - t))): t for t in times}
+    names = list(dict.fromkeys(one.object for one in found.evidence))
+    pictures = []
+    for frame in read_frames(video, max_width=None):
+        if frame.index not in wanted:
+            continue
+        image = frame.image.copy()
+        draw_tracks(image, [], frame.timestamp)
+        for one in found.evidence:
+            if one.t == wanted[frame.index]:
+                x1, y1, x2, y2 = (round(edge) for edge in one.box)
+                colour = COLOURS[names.index(one.object) % len(COLOURS)]
+                cv2.rectangle(image, (x1, y1), (x2, y2), colour, 2)
+                cv2.putText(
+                    image,
+                    one.object[:40],
+                    (max(x1, 2), max(y1 - 5, 12)),
+                    cv2.FONT_HERSHEY_SIMPLEX,
+                    0.5,
+                    colour,
+                    1,
+                    cv2.LINE_AA,
+                )
+        pictures.append(image)
+    if not cv2.imwrite(path, cv2.cvtColor(np.hstack(pictures), cv2.COLOR_RGB2BGR)):
+        raise UserError(f"The evidence cannot be written to {path}. Choose another place.")
