@@ -90,7 +90,8 @@ def constants_of(laws: pd.DataFrame) -> list[Constant]:
         if row.status not in ("ok", "weak"):
             continue
         for term in row.terms:
-            seen.setdefault(f"{term['term']} in {term['of']}'", []).append((number, *_measured(term, "coefficient")))
+            name = "constant" if term["term"] == "1" else term["term"]
+            seen.setdefault(f"{name} in {term['of']}'", []).append((number, *_measured(term, "coefficient")))
         for quantity in row.quantities:
             seen.setdefault(quantity["name"], []).append((number, *_measured(quantity, "value")))
     return [

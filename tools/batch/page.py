@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,20 @@ def write_batch_page(
     Raises:
         UserError: matplotlib is missing, or the file cannot be written.
     """
+    laws = laws.assign(name=_shortened(laws["name"]))
     cards = [_head(laws), _across(laws, across), _structures(laws), *_pictures(laws, metadata, across)]
     cards += [_outliers(laws, across), _without_law(laws), _again(laws, command)]
     title = f"{len(laws)} recordings: {(laws['status'] == 'ok').sum()} laws that hold"
     write_page(path, title=title, cards=cards, version=motionlaw.__version__)
+
+
+def _shortened(names: pd.Series) -> pd.Series:
+    """Names without the folder that all of them lie in."""
+    folders = [os.path.dirname(os.path.abspath(name)) for name in names]
+    if len(set(names.map(os.path.isabs))) > 1 or not folders:
+        return names
+    folder = os.path.commonpath(folders)
+    return names.map(lambda name: os.path.relpath(name, folder))
 
 
 def _head(laws: pd.DataFrame) -> str:
@@ -105,8 +116,8 @@ def _middles(group: pd.DataFrame) -> str:
             values.setdefault(term["term"], []).append(term["coefficient"])
     shown = []
     for name, listed in list(values.items())[:6]:
-        low, high = np.quantile(listed, [0.25, 0.75])
-        shown.append(f"{name}: {number_text(low, digits=3)} … {number_text(high, digits=3)}")
+        ends = [number_text(float(value), digits=3) for value in np.quantile(listed, [0.25, 0.75])]
+        shown.append(f"{name}: {' … '.join(dict.fromkeys(ends))}")
     return escaped("; ".join(shown))
 
 
@@ -143,10 +154,7 @@ def _against(one: AcrossLaw, metadata: pd.DataFrame) -> Any:
         ax.plot(ends, ends, color="#d55e00", linewidth=0.9)
         errors = np.where(np.isfinite(constant.stderr), constant.stderr, 0.0)
         ax.errorbar(told, constant.values, yerr=1.96 * errors, fmt="o", markersize=2.6, color="#0072b2", elinewidth=0.6)
-        (
-            ax.set_xlabel("law across runs"),
-            ax.set_ylabel(f"{constant.name} ({constant.unit})" if constant.unit else constant.name),
-        )
+        ax.set(xlabel="law across runs", ylabel=f"found ({constant.unit})" if constant.unit else "found")
         return fig
 
     return draw()
@@ -161,7 +169,7 @@ def _spread(constant: Constant) -> Any:
         ax = fig.subplots()
         low, high = np.quantile(constant.values, [0.01, 0.99])
         ax.hist(np.clip(constant.values, low, high), bins=min(40, max(5, len(constant.values) // 4)), color="#0072b2")
-        ax.set_xlabel(f"{constant.name} ({constant.unit})" if constant.unit else constant.name), ax.set_ylabel("runs")
+        ax.set(xlabel=f"found ({constant.unit})" if constant.unit else "found", ylabel="runs")
         return fig
 
     return draw()
