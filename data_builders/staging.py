@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from motionlaw.data_builders.mechanics.motion import Motion, MotionLaw, World
-from motionlaw.data_builders.scene import Body, Fixture, Look, Scene, SceneEvent, SceneLaw
+from motionlaw.data_builders.scene import COLOURS, Body, Fixture, Look, Scene, SceneEvent, SceneLaw
 from motionlaw.tools.law import Quantity
 from motionlaw.tools.scale import Scale
 from motionlaw.tools.trajectory import Track, Trajectory
@@ -24,6 +24,7 @@ SIZES = ((256, 256), (288, 288), (320, 240), (384, 288), (480, 270), (512, 256))
 ODD_SHAPE = 1.4  # frames whose shape differs from the view's by more than this factor are not taken
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 50.0)
 BACKGROUNDS = ("plaster", "wood", "cloth", "tiles")
+GREYS, UNLIKE = (95, 216), 90.0  # of backgrounds, and how far in RGB they are from the colour of every body
 TINTS = {"wood": (26, 0, -34), "plaster": (4, 1, -6), "cloth": (-8, 0, 10)}
 SHADOW = {"plain": (0.0, 0.0), "textured": (0.06, 0.18), "hard": (0.15, 0.35)}
 NOISE = {"plain": (0.5, 1.5), "textured": (1.0, 3.0), "hard": (1.0, 6.0)}
@@ -108,10 +109,12 @@ def stage(
 def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
     """Draws how a scene with bodies of these colours is filmed; the background is none of them."""
     level = str(rng.choice(list(LEVELS), p=list(LEVELS.values())))
-    low, high = (95, 150) if "white" in colours else (150, 215)
     background = "plain" if level == "plain" else str(rng.choice(BACKGROUNDS))
-    tint = TINTS.get(background, (0, 0, 0)) + rng.integers(-10, 11, 3)
-    rgb = np.clip(rng.integers(low, high) + tint, 40, 225)
+    paints = np.array([COLOURS[colour] for colour in colours])
+    while True:
+        rgb = np.clip(rng.integers(*GREYS) + TINTS.get(background, (0, 0, 0)) + rng.integers(-10, 11, 3), 40, 225)
+        if np.linalg.norm(paints - rgb, axis=1).min() > UNLIKE:
+            break
     hard = level == "hard"
     return Look(
         level=level,
