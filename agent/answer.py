@@ -30,7 +30,7 @@ from motionlaw.tools.trajectory import Track
 SURE = 0.6
 """From this confidence on an answer counts as a confident one."""
 
-ASKS = "direction, speed, comparison, count, time, order, period, size, kind of motion, place, camera"
+ASKS = "law of motion, direction, speed, comparison, count, time, order, period, size, kind of motion, place, camera"
 """What can be asked, for messages."""
 
 

@@ -5,6 +5,7 @@ Nothing is measured before it is asked for, and nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,6 +117,7 @@ class Facts:
         self.workspace = Workspace([video], scale=scale)
         self.tools = instruments(self.workspace)
         self.calls: list[Call] = []
+        self.on_call: Callable[[str, dict[str, Any], ToolResult], None] | None = None
 
     def call(self, name: str, **arguments: Any) -> ToolResult:
         """Calls an instrument and records the call.
@@ -125,6 +127,8 @@ class Facts:
         """
         result = call(self.tools, name, arguments)
         self.calls.append(Call(name, arguments, result.seconds, result.ok))
+        if self.on_call is not None:
+            self.on_call(name, arguments, result)
         if not result.ok:
             raise ToolError(result.text)
         return result

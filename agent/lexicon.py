@@ -18,6 +18,7 @@ _REPEATED = (
 )
 
 TOPICS: tuple[tuple[str, str], ...] = (
+    ("law", r"\b(?:laws?|equations?|formula)\b"),
     (
         "unseen",
         r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|why|mass|weigh(?:s|ed)?|heavier|"

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+from motionlaw.agent.alone import Alone
 from motionlaw.agent.log import Event, RunLog, read_log
 from motionlaw.agent.loop import Budget, OnEvent, run_turn
 from motionlaw.agent.messages import Message, Part, Text, VideoFrames
@@ -32,7 +33,7 @@ HOME_VARIABLE = "MOTIONLAW_HOME"
 INTERRUPTED = "(interrupted)"
 NO_RESULT = "The session was interrupted before this call had a result. Make it again if it is needed."
 
-Answerer = Callable[[Workspace, str], str]
+Answerer = Callable[[Workspace, str, OnEvent], str]
 
 
 def sessions_folder() -> Path:
@@ -72,7 +73,7 @@ class Session:
         path: The log; a session that is there already is taken up again.
         model: Who answers; ``None`` for the instruments alone.
         workspace: The files and results of this session.
-        answer_alone: Answers a question from the instruments alone, used where there is no model.
+        answer_alone: Answers a question from the instruments alone, used where there is no model; by rule if not given.
         sampling: How replies are drawn.
         budget: What a turn may cost.
 
@@ -94,7 +95,7 @@ class Session:
         self.model = model
         self.workspace = workspace
         self.messages: list[Message] = []
-        self._answer_alone = answer_alone
+        self._answer_alone = answer_alone or Alone()
         self._sampling, self._budget = sampling, budget
         self._shown: list[Part] = []
         self._to_measure: list[tuple[str, str]] = []
@@ -189,9 +190,7 @@ class Session:
         self._log.close()
 
     def _answered_alone(self, question: str, tell: OnEvent) -> str:
-        if self._answer_alone is None:
-            raise UserError("There is no model to answer. Name one with --model.")
-        answer = self._answer_alone(self.workspace, question)
+        answer = self._answer_alone(self.workspace, question, tell)
         tell(Event("text", {"text": answer}))
         tell(Event.of_message(Message.assistant(answer)))
         return answer

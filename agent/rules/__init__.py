@@ -10,11 +10,12 @@ from collections.abc import Callable
 from motionlaw.agent.facts import Facts
 from motionlaw.agent.finding import Finding
 from motionlaw.agent.question import Question
-from motionlaw.agent.rules import counts, pace, places, views
+from motionlaw.agent.rules import counts, laws, pace, places, views
 
 Rule = Callable[[Question, Facts], Finding]
 
 RULES: dict[str, Rule] = {
+    "law": laws.law,
     "camera": views.camera,
     "camera speed": views.camera_speed,
     "size": views.size,

@@ -1,0 +1,90 @@
+"""A conversation without a model: questions are answered by rule, and what the instruments do is told as it happens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from motionlaw.agent.answer import Answer, answer
+from motionlaw.agent.facts import Facts
+from motionlaw.agent.log import Event
+from motionlaw.agent.loop import OnEvent
+from motionlaw.agent.messages import Message, ToolCall
+from motionlaw.agent.pictures import encode
+from motionlaw.tools.registry import ToolResult
+from motionlaw.tools.summary import with_error
+from motionlaw.tools.table import is_table_path
+from motionlaw.tools.workspace import FoundLaw, Run, Workspace
+
+MOST_NUMBERS = 6
+"""Numbers told with an answer."""
+
+NO_VIDEO = "Show a video first; without a model, questions are about videos, and of a table its law can be asked."
+
+
+class Alone:
+    """Answers the questions of one session from the instruments alone; what was measured is kept for the next."""
+
+    def __init__(self) -> None:
+        self._facts: dict[Path, Facts] = {}
+        self._calls = 0
+
+    def __call__(self, workspace: Workspace, question: str, tell: OnEvent) -> str:
+        """Answers a question about the last file that was shown.
+
+        Args:
+            workspace: The session's files and scale.
+            question: In words.
+            tell: Told of every call and its result.
+
+        Returns:
+            The answer with its reason, or why there is none.
+        """
+        if not workspace.files:
+            return NO_VIDEO
+        path = list(workspace.files.values())[-1]
+        if is_table_path(path):
+            return self._of_table(workspace, path, question, tell)
+        facts = self._facts.get(path)
+        if facts is None or facts.workspace.scale != workspace.scale:  # the scale may be set after the first look
+            facts = self._facts[path] = Facts(path, scale=workspace.scale)
+        facts.on_call = lambda name, arguments, result: self._told(tell, name, arguments, result)
+        found = answer(facts, question)
+        workspace.kept.update(facts.workspace.all(FoundLaw))
+        return _in_words(found)
+
+    def _of_table(self, workspace: Workspace, path: Path, question: str, tell: OnEvent) -> str:
+        """The law of a table; other questions about one are not understood."""
+        from motionlaw.agent.question import read_question
+        from motionlaw.tools.instruments import instruments
+        from motionlaw.tools.registry import call
+
+        if read_question(question).topic != "law":
+            return NO_VIDEO
+        tools, arguments = instruments(workspace), {"table": path.name}
+        read = call(tools, "read_table", arguments)
+        self._told(tell, "read_table", arguments, read)
+        runs = list(workspace.all(Run))
+        if not read.ok or not runs:
+            return f"No answer: {read.text}"
+        found = call(tools, "discover_law", {"of": runs})
+        self._told(tell, "discover_law", {"of": runs}, found)
+        return found.text if found.ok else f"No answer: {found.text}"
+
+    def _told(self, tell: OnEvent, name: str, arguments: dict[str, object], result: ToolResult) -> None:
+        """Tells of a call as the loop does, so that a log looks the same with a model and without one."""
+        self._calls += 1
+        text = json.dumps(arguments)
+        one = ToolCall(f"alone_{self._calls}", name, text)
+        tell(Event.of_message(Message("assistant", (), (one,))))
+        about = {"id": one.id, "name": name, "arguments": text, "is_repaired": False, "ok": result.ok}
+        tell(Event("call", {**about, "seconds": round(result.seconds, 3), "text": result.text}))
+        tell(Event.of_message(Message.tool(one.id, result.text, *(encode(picture) for picture in result.images))))
+
+
+def _in_words(found: Answer) -> str:
+    if not found.is_answered:
+        return f"No answer: {found.reason}"
+    lines = [found.text, f"{found.reason} (confidence {found.confidence:.2f})"]
+    lines += [f"{one.name}: {with_error(one.value, one.stderr, one.unit)}" for one in found.measurements[:MOST_NUMBERS]]
+    return "\n".join(lines)
