@@ -88,25 +88,23 @@ def check_times(video: VideoFrames, info: VideoInfo) -> None:
         )
 
 
-def check_seen(video: VideoFrames, seen_s: Sequence[float], *, tolerance_s: float) -> None:
+def check_told(told_s: Sequence[float], true_s: Sequence[float], *, tolerance_s: float) -> None:
     """Makes sure that a model is told the container's times.
 
     Args:
-        video: The frames that were sent.
-        seen_s: Times that the model is told, seconds.
-        tolerance_s: Rounding of the text in which it is told.
+        told_s: Times as they stand in the prompt, seconds.
+        true_s: Times of the frames, seconds.
+        tolerance_s: Rounding of the text in which they are told.
 
     Raises:
         UserError: They differ.
     """
-    if len(seen_s) != len(video.timestamps):
-        raise UserError(f"The model is told {len(seen_s)} times for {len(video.timestamps)} frames of {video.name}.")
-    off = np.abs(np.asarray(seen_s) - np.asarray(video.timestamps))
+    if len(told_s) != len(true_s):
+        raise UserError(f"The model would be told {len(told_s)} times for {len(true_s)} frames.")
+    off = np.abs(np.asarray(told_s) - np.asarray(true_s))
     if np.any(off > tolerance_s):
         worst = int(np.argmax(off))
-        raise UserError(
-            f"The model would be told {seen_s[worst]:g} s for a frame of {video.name} at {video.timestamps[worst]:g} s."
-        )
+        raise UserError(f"The model would be told {told_s[worst]:g} s for a frame at {true_s[worst]:g} s.")
 
 
 def with_fewer_pictures(messages: Sequence[Message]) -> tuple[list[Message], str] | None:

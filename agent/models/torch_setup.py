@@ -1,0 +1,44 @@
+"""What must be done before transformers can be used: one thread or few, and torchvision beside a CPU build of torch.
+
+torchvision's wheel is built for CUDA. Beside a CPU build of torch its operators are not registered and it cannot even
+be imported, which takes all processors for pictures and videos with it. They do not use these operators: declaring the
+two that are looked for at import is enough.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+
+from motionlaw.tools.errors import missing_extra
+
+OPERATORS = ("nms", "qnms")
+SIGNATURE = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+# A library of declarations lives as long as this reference to it.
+_declared: list[object] = []
+
+
+def prepare_torch() -> None:
+    """Makes torch and torchvision importable; does nothing where they are.
+
+    Raises:
+        UserError: The extra is not installed.
+    """
+    for package in ("torch", "transformers"):
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra("A model in this process", package, "serve")
+    if "torchvision" in sys.modules or importlib.util.find_spec("torchvision") is None:
+        return
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:  # operator torchvision::nms does not exist
+        import torch
+
+        library = torch.library.Library("torchvision", "DEF")
+        for name in OPERATORS:
+            library.define(f"{name}{SIGNATURE}")
+        _declared.append(library)
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        importlib.import_module("torchvision")
