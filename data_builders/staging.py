@@ -24,7 +24,9 @@ SIZES = ((256, 256), (288, 288), (320, 240), (384, 288), (480, 270), (512, 256))
 ODD_SHAPE = 1.4  # frames whose shape differs from the view's by more than this factor are not taken
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 50.0)
 BACKGROUNDS = ("plaster", "wood", "cloth", "tiles")
-GREYS, UNLIKE = (95, 216), 90.0  # of backgrounds, and how far in RGB they are from the colour of every body
+GREYS = (80, 216)  # of backgrounds
+LIT = (0.6, 0.8, 1.0)  # a body's shades, from its dark to its bright side, of which ...
+UNLIKE = 60.0  # ... none is nearer to the background, in RGB
 TINTS = {"wood": (26, 0, -34), "plaster": (4, 1, -6), "cloth": (-8, 0, 10)}
 SHADOW = {"plain": (0.0, 0.0), "textured": (0.06, 0.18), "hard": (0.15, 0.35)}
 NOISE = {"plain": (0.5, 1.5), "textured": (1.0, 3.0), "hard": (1.0, 6.0)}
@@ -110,7 +112,7 @@ def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
     """Draws how a scene with bodies of these colours is filmed; the background is none of them."""
     level = str(rng.choice(list(LEVELS), p=list(LEVELS.values())))
     background = "plain" if level == "plain" else str(rng.choice(BACKGROUNDS))
-    paints = np.array([COLOURS[colour] for colour in colours])
+    paints = np.array([[share * value for value in COLOURS[colour]] for colour in colours for share in LIT])
     while True:
         rgb = np.clip(rng.integers(*GREYS) + TINTS.get(background, (0, 0, 0)) + rng.integers(-10, 11, 3), 40, 225)
         if np.linalg.norm(paints - rgb, axis=1).min() > UNLIKE:

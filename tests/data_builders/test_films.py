@@ -24,10 +24,10 @@ def find(wanted, *, worlds=None, seed=1, most=400):
 
 
 def bare(scene, *, far=0.0):
-    """The scene without noise, shadow, blur and links, and with everything that moves shifted, metres."""
+    """The scene without noise, shadow, texture, blur and links, and with everything that moves shifted, metres."""
     middle = scene.poses.shape[1] // 2
     poses = scene.poses[:, middle : middle + 1] + np.array([far, 0.0, 0.0])
-    return replace(scene, poses=poses, links=(), look=replace(scene.look, shadow=0.0, noise=0.0))
+    return replace(scene, poses=poses, links=(), look=replace(scene.look, shadow=0.0, noise=0.0, background="plain"))
 
 
 @pytest.mark.parametrize("camera", ["still", "zoom in", "shake"])
@@ -67,18 +67,22 @@ def test_a_film_has_the_scenes_times_and_the_same_bytes_each_time(fps, tmp_path)
     assert path.read_bytes() == film(scene)
 
 
-@pytest.mark.parametrize("world", ["spring", "bouncing", "pulley", "orbit"])
-def test_the_tracker_finds_what_is_true(world, tmp_path):
-    """End to end: scene, film, `track_video`; every moving body is found, half of the places to half a pixel."""
+def test_the_tracker_finds_what_is_true(tmp_path):
+    """Scene, film, `track_video`: the median place is true to half a pixel, each body's motion to a third of one."""
     from motionlaw.tools.tracking import track_video
 
-    scene = find(lambda s: s.look.level == "plain", worlds=(world,))
-    path = tmp_path / "film.mp4"
-    path.write_bytes(film(scene))
-    found = track_video(path).tracks
-    for track in scene.tracks:
-        errors = [np.nanmedian(np.hypot(*(each.position - track.position).T)) for each in found]
-        assert min(errors) < 0.5
+    pooled = []
+    for world in ("spring", "bouncing", "pulley", "orbit"):
+        scene = find(lambda s: s.look.level == "plain", worlds=(world,))
+        path = tmp_path / f"{world}.mp4"
+        path.write_bytes(film(scene))
+        found = track_video(path).tracks
+        for track in scene.tracks:
+            away = [each.position - track.position for each in found]
+            near = min(away, key=lambda error: np.nanmedian(np.hypot(*error.T)))
+            pooled.append(np.hypot(*near.T))
+            assert np.nanmedian(np.hypot(*(near - np.nanmedian(near, axis=0)).T)) < 0.3
+    assert np.nanmedian(np.concatenate(pooled)) < 0.5
 
 
 def test_what_a_post_hides_is_unseen():
