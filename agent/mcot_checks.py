@@ -14,7 +14,7 @@ import numpy as np
 
 from motionlaw.agent.mcot import Chain, MotionTag, Observation
 from motionlaw.tools.motion_classes import MotionClasses, classify_motion
-from motionlaw.tools.tracks import between, box_at, motion_words
+from motionlaw.tools.tracks import MS, between, box_at, motion_words
 from motionlaw.tools.trajectory import Track
 
 MAIN = ("direction", "speed", "scale")
@@ -189,7 +189,7 @@ def verify_chain(chain: Chain, tracks: Sequence[Track], *, still: Sequence[Track
             continue
         right, claimed = np.zeros(len(t)), np.zeros(len(t))
         for check, span in mine:
-            here = np.ones(len(t), dtype=bool) if span is None else (t >= span[0] - 1e-4) & (t <= span[1] + 1e-4)
+            here = np.ones(len(t), dtype=bool) if span is None else (t >= span[0] - MS) & (t <= span[1] + MS)
             right[here] += check.share_right
             claimed[here] += 1
         agreements.append(np.mean(right / np.maximum(claimed, 1)))
@@ -236,7 +236,7 @@ def _observed(chain: Chain, name: str, span: tuple[float, float] | None) -> dict
         (each.t, each.box)
         for each in chain.observations
         if _plain(each.name) == _plain(name) and each.t is not None
-        and (span is None or span[0] - 1e-4 <= each.t <= span[1] + 1e-4)
+        and (span is None or span[0] - MS <= each.t <= span[1] + MS)
     ]  # fmt: skip
     return dict(sorted(timed))
 

@@ -24,6 +24,8 @@ Row = dict[str, Any]
 BUILDERS = {
     "physsymbol": "motionlaw.data_builders.physsymbol_rows",
     "worlds": "motionlaw.data_builders.world_rows",
+    "mcot": "motionlaw.data_builders.chain_rows",
+    "questions": "motionlaw.data_builders.questions",
 }
 
 

@@ -17,6 +17,7 @@ from motionlaw.tools.motion_classes import MotionClasses, classify_motion
 from motionlaw.tools.trajectory import Track
 
 FEWEST_TO_SMOOTH = 6
+MS = 1e-3
 NO_BOX = np.full(4, np.nan)
 
 
@@ -33,8 +34,8 @@ def rows_of(track: Track, chosen: slice | np.ndarray) -> Track:
 
 
 def between(track: Track, t_start: float, t_end: float) -> Track:
-    """Returns the rows between two times, both included, to a tenth of a millisecond."""
-    return rows_of(track, (track.timestamps >= t_start - 1e-4) & (track.timestamps <= t_end + 1e-4))
+    """Returns the rows between two times, both included; times may be rounded to a millisecond."""
+    return rows_of(track, (track.timestamps >= t_start - MS) & (track.timestamps <= t_end + MS))
 
 
 def has_box(track: Track) -> np.ndarray:

@@ -1,0 +1,215 @@
+"""Facts about a clip, measured from its tracks: which way, faster or slower, how often, how far apart, how heavy.
+
+Each function answers with a word or a number, or with ``None`` where the tracks do not clearly say: what lies within
+the margin of two answers is no fact. All are measured on the clip as it is cut, so that they hold for real videos too;
+only masses and contacts are taken from the made scene.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from motionlaw.data_builders.clips import Clip
+from motionlaw.tools.measures import oscillation, principal, turning_points
+from motionlaw.tools.tracks import has_box
+from motionlaw.tools.trajectory import Track
+
+CLEAR_WAY = 0.4  # box diagonals: a shorter way is not asked about
+CLEAR_RATIO = 1.4  # of two speeds or amplitudes that are called different
+FEWEST = 6
+
+
+def is_seen(track: Track, *, share: float = 0.95) -> bool:
+    """Whether an object is wholly in sight in nearly all frames, the first and last included."""
+    seen = has_box(track) & (track.confidence > 0)
+    return len(seen) >= FEWEST and bool(seen[0] and seen[-1] and np.mean(seen) >= share)
+
+
+def diagonal(track: Track) -> float:
+    """Mean diagonal of the box, pixels."""
+    return float(np.nanmean(np.hypot(track.xyxy[:, 2] - track.xyxy[:, 0], track.xyxy[:, 3] - track.xyxy[:, 1])))
+
+
+def seen_path(track: Track) -> tuple[np.ndarray, np.ndarray]:
+    """The times and places at which the object is seen, shapes (T,) and (T, 2), y up."""
+    seen = np.all(np.isfinite(track.position), axis=1)
+    return track.timestamps[seen], track.position[seen] * [1.0, -1.0]
+
+
+def _in_order(values: np.ndarray, least: float, *, slack: float = 0.04) -> tuple[int, ...] | None:
+    """Returns the one or two ways that a coordinate goes in turn, as 1 and -1; ``None`` if it is not that simple."""
+
+    def sense(part: np.ndarray) -> int:
+        net = float(part[-1] - part[0])
+        back = float(np.sum(np.abs(np.diff(part)))) - abs(net)
+        return int(np.sign(net)) if abs(net) >= least and back <= slack * abs(net) else 0
+
+    if sense(values):
+        return (sense(values),)
+    for turn in (int(np.argmax(values)), int(np.argmin(values))):
+        if 3 <= turn < len(values) - 3:
+            parts = sense(values[: turn + 1]), sense(values[turn:])
+            if parts[0] and parts[1] == -parts[0]:
+                return parts
+    return None
+
+
+def ways(track: Track, axis: int = 0) -> tuple[str, ...] | None:
+    """Says in which order an object moves left and right (axis 0), up and down (axis 1): one or two words."""
+    if not is_seen(track):
+        return None
+    values = seen_path(track)[1]
+    spread = np.ptp(values, axis=0)
+    senses = _in_order(values[:, axis], max(CLEAR_WAY * diagonal(track), 0.35 * float(np.max(spread))))
+    return None if senses is None else tuple((("left", "right"), ("down", "up"))[axis][sense > 0] for sense in senses)
+
+
+def way(track: Track, axis: int = 0) -> str | None:
+    """Says whether an object moves to the left or right (axis 0), up or down (axis 1), all the time."""
+    found = ways(track, axis)
+    return found[0] if found and len(found) == 1 else None
+
+
+def corner(track: Track) -> str | None:
+    """Says towards which corner of the picture an object moves all the time: upper left, ..., lower right."""
+    across, up = way(track, 0), way(track, 1)
+    if across is None or up is None:
+        return None
+    values = seen_path(track)[1]
+    steep = abs(values[-1] - values[0])
+    return f"{'upper' if up == 'up' else 'lower'} {across}" if 0.45 < steep[1] / steep[0] < 2.2 else None
+
+
+def speed_changes(track: Track) -> tuple[str, ...] | None:
+    """Says whether an object gets faster or slower over the clip, or first the one and then the other."""
+    if not is_seen(track):
+        return None
+    t, path = seen_path(track)
+    step = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    if np.sum(step) < CLEAR_WAY * diagonal(track):
+        return None
+    speed = step / np.diff(t)
+    if np.min(speed) < 0.3 * np.max(speed):  # where a thing stands still, it can only get faster
+        return None
+    senses = _in_order(speed, (CLEAR_RATIO - 1.0) * float(np.mean(speed)), slack=0.1)
+    return None if senses is None else tuple("faster" if sense > 0 else "slower" for sense in senses)
+
+
+def distance_changes(one: Track, other: Track) -> tuple[str, ...] | None:
+    """Says whether two objects come closer to each other or move apart, or first the one and then the other."""
+    if not (is_seen(one, share=1.0) and is_seen(other, share=1.0)):
+        return None
+    between = np.linalg.norm(one.position - other.position, axis=1)
+    size = (diagonal(one) + diagonal(other)) / 2
+    if np.min(between) < 0.6 * np.max(between):  # far apart or close together: one look would tell
+        return None
+    senses = _in_order(between, max(CLEAR_WAY * size, 0.12 * float(np.max(between))))
+    return None if senses is None else tuple("apart" if sense > 0 else "closer" for sense in senses)
+
+
+def mean_speed(track: Track) -> float | None:
+    """Mean speed along the path, pixels per second."""
+    if not is_seen(track):
+        return None
+    t, path = seen_path(track)
+    return float(np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1)) / (t[-1] - t[0]))
+
+
+def faster_one(one: Track, other: Track) -> str | None:
+    """Names the faster of two objects, if it is clearly faster on the whole and in both halves of the clip."""
+    speeds = []
+    for track in (one, other):
+        if not is_seen(track):
+            return None
+        path = seen_path(track)[1]
+        step, half = np.linalg.norm(np.diff(path, axis=0), axis=1), len(path) // 2
+        speeds.append([np.sum(step[rows]) for rows in (slice(None), slice(None, half), slice(half, None))])
+    first, second = np.array(speeds)
+    if np.all(first > CLEAR_RATIO * second):
+        return one.name
+    return other.name if np.all(second > CLEAR_RATIO * first) else None
+
+
+def turns(track: Track) -> int | None:
+    """Counts how often an object turns back on its way, if the count does not hang on what counts as a turn."""
+    if not is_seen(track):
+        return None
+    _, path = seen_path(track)
+    along = principal(path)
+    if np.ptp(along) < CLEAR_WAY * diagonal(track):
+        return None
+    few, many = (len(turning_points(along, least=share * float(np.ptp(along)))) for share in (0.25, 0.06))
+    return few if few == many else None
+
+
+def swing_changes(track: Track) -> tuple[str, ...] | None:
+    """Says whether an object's swings or bounces get wider or narrower, or first the one and then the other.
+
+    Swings are measured along the main direction of the path, else upright; there must be three of them or more.
+    """
+    if not is_seen(track):
+        return None
+    _, path = seen_path(track)
+    for along in (principal(path), path[:, 1]):
+        size = np.abs(np.diff(along[turning_points(along)]))
+        if len(size) < 3 or np.max(size) < CLEAR_WAY * diagonal(track):
+            continue
+        senses = _in_order(np.repeat(size, 2), 0.1 * float(np.max(size)), slack=0.0)
+        if senses:
+            return tuple("wider" if sense > 0 else "narrower" for sense in senses)
+    return None
+
+
+def period_s(track: Track) -> float | None:
+    """Period of an oscillation that turns back at even intervals, three times or more, in seconds."""
+    if not is_seen(track):
+        return None
+    t, path = seen_path(track)
+    found = {each.name: each.value for each in oscillation(t, path)}
+    along = principal(path)
+    halves = np.diff(t[turning_points(along)])
+    if not found or len(halves) < 2 or np.ptp(along) < CLEAR_WAY * diagonal(track):
+        return None
+    is_even = np.ptp(halves) < 0.1 * np.mean(halves) + 1.5 * np.median(np.diff(t))
+    return found["period"] if is_even and found["share explained"] > 0.95 else None
+
+
+def acceleration(track: Track) -> float | None:
+    """Size of the acceleration where it is constant over the clip, pixels per second squared."""
+    if not is_seen(track):
+        return None
+    t, path = seen_path(track)
+    if len(t) < 8:
+        return None
+    u = (t - t.mean()) / np.ptp(t)
+    design = np.vander(u, 4)
+    fit = np.linalg.lstsq(design, path, rcond=None)[0]
+    bend = float(np.linalg.norm(fit[1])) / 4  # sagitta of the whole clip, pixels
+    rest = float(np.max(np.linalg.norm(path - design[:, 1:] @ np.linalg.lstsq(design[:, 1:], path, rcond=None)[0],
+                                       axis=1)))  # fmt: skip
+    if bend < 4.0 or rest > 0.03 * bend + 0.02:
+        return None
+    return 2.0 * float(np.linalg.norm(fit[1])) / float(np.ptp(t)) ** 2
+
+
+def heavier_one(clip: Clip, one: Track, other: Track) -> str | None:
+    """Names the heavier of two bodies of a made scene, if their masses differ clearly."""
+    if clip.scene is None:
+        return None
+    masses = {body.name: body.mass_kg for body in clip.scene.bodies}
+    ratio = masses[one.name] / masses[other.name]
+    return one.name if ratio > CLEAR_RATIO else other.name if ratio < 1 / CLEAR_RATIO else None
+
+
+def contact_s(clip: Clip, one: Track, other: Track) -> float | None:
+    """Time at which two bodies of a made scene first touch, in seconds of the scene, if they touch in sight."""
+    if clip.scene is None:
+        return None
+    names = {one.name, other.name}
+    times = [event.t for event in clip.scene.events if event.kind == "contact" and set(event.bodies) == names]
+    return times[0] if times else None
+
+
+def metres_per_pixel(clip: Clip) -> float | None:
+    """Length of a pixel, metres, where the scene is a made one."""
+    return None if clip.scene is None else clip.scene.metres_per_pixel
