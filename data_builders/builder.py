@@ -26,6 +26,7 @@ BUILDERS = {
     "worlds": "motionlaw.data_builders.world_rows",
     "mcot": "motionlaw.data_builders.chain_rows",
     "questions": "motionlaw.data_builders.questions",
+    "traces": "motionlaw.data_builders.traces",
 }
 
 
