@@ -81,8 +81,8 @@ class SceneEvent:
 
     Args:
         t: True time in seconds, not rounded to a frame.
-        kind: ``"contact"`` of two bodies, ``"bounce"`` off a fixture, ``"turning point"``, ``"rest"``,
-            ``"leaves frame"``, ``"enters frame"``, ``"hidden"``, ``"reappears"``.
+        kind: ``"contact"`` of two bodies, ``"bounce"`` off a fixture, ``"stops bouncing"`` (it may roll on),
+            ``"turning point"``, ``"rest"``, ``"leaves frame"``, ``"enters frame"``, ``"hidden"``, ``"reappears"``.
         bodies: Names of the bodies it happens to.
         detail: What else is true of it, e.g. ``"floor"``.
     """

@@ -114,7 +114,7 @@ def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
     background = "plain" if level == "plain" else str(rng.choice(BACKGROUNDS))
     paints = np.array([[share * value for value in COLOURS[colour]] for colour in colours for share in LIT])
     while True:
-        rgb = np.clip(rng.integers(*GREYS) + TINTS.get(background, (0, 0, 0)) + rng.integers(-10, 11, 3), 40, 225)
+        rgb = np.clip(rng.integers(*GREYS) + np.array(TINTS.get(background, (0, 0, 0))) + rng.integers(-10, 11, 3), 40, 225)
         if np.linalg.norm(paints - rgb, axis=1).min() > UNLIKE:
             break
     hard = level == "hard"

@@ -139,8 +139,10 @@ def contact_events(
     events = []
     for contact in played.contacts:
         names = tuple(bodies[k].name for k in (contact.first, contact.second) if k is not None)
-        if contact.wall == "rest" or (contact.speed_after == 0 and contact.second is None):
+        if contact.wall == "rest":
             events.append(SceneEvent(contact.t, "rest", names))
+        elif contact.speed_after == 0 and contact.second is None:
+            events.append(SceneEvent(contact.t, "stops bouncing", names, (walls or {}).get(contact.wall, contact.wall)))
         elif contact.second is None:
             events.append(SceneEvent(contact.t, "bounce", names, (walls or {}).get(contact.wall, contact.wall)))
         else:

@@ -6,7 +6,7 @@ are resolved within a step of `STEP_S`, and their times refined by how deep the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ EDGES = (
     ("left wall", (-HALF_M - THICK_M, 0.0), (-HALF_M - THICK_M, 9.0)),
     ("right wall", (HALF_M + THICK_M, 0.0), (HALF_M + THICK_M, 9.0)),
 )
+REST_M_PER_S, REST_S = 0.02, 0.2  # slower for the last so many seconds is rest
 APART_S = 0.1  # two touches of the same bodies closer than this are one contact
 
 
@@ -196,7 +197,7 @@ def _tumbling(values: Mapping[str, float], rng: np.random.Generator) -> Motion |
         states=states,
         laws=tuple(plane_law(states, k, law, t_end=t) for k, t in enumerate(first)),
         view=(-HALF_M - 0.06, -0.08, HALF_M + 0.06, max(0.75, highest + 0.14)),
-        events=_events(run),
+        events=_events(run, bodies),
         fixtures=(
             slab("floor", -9.0, -0.5, 9.0, 0.0),
             slab("wall", -HALF_M - 0.05, 0.0, -HALF_M, 2.5),
@@ -219,17 +220,24 @@ def _said(names: list[str]) -> str:
     return f"A {', a '.join(names[:-1])} and a {names[-1]} fall on a floor and tumble."
 
 
-def _events(run: Run) -> tuple[SceneEvent, ...]:
-    """Contacts of bodies and bounces off fixtures; touches in quick succession are one."""
+def _events(run: Run, bodies: Sequence[Body]) -> tuple[SceneEvent, ...]:
+    """Contacts, bounces off fixtures, and rest; touches in quick succession are one contact."""
     events: list[SceneEvent] = []
     last: dict[tuple[str, ...], float] = {}
+    fixed = [name for name, *_ in EDGES]
     for t, *who in sorted(run.touches):
-        bodies = tuple(name for name in who if name not in ("floor", "left wall", "right wall"))
+        touching = tuple(name for name in who if name not in fixed)
         key = tuple(sorted(who))
         if t - last.get(key, -np.inf) > APART_S:
-            detail = next((name for name in who if name not in bodies), "")
-            events.append(SceneEvent(t, "bounce" if detail else "contact", bodies, detail))
+            detail = next((name for name in who if name in fixed), "")
+            events.append(SceneEvent(t, "bounce" if detail else "contact", touching, detail))
         last[key] = t
+    for k, body in enumerate(bodies):
+        speed = np.hypot(run.states[:, k, 3], run.states[:, k, 4]) + max(body.size_m) * np.abs(run.states[:, k, 5])
+        moving = np.flatnonzero(speed > REST_M_PER_S)
+        rest = run.t[moving[-1]] if len(moving) else 0.0
+        if rest < DURATION_S - REST_S:
+            events.append(SceneEvent(float(rest), "rest", (body.name,)))
     return tuple(events)
 
 

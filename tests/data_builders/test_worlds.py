@@ -54,3 +54,38 @@ def test_the_true_law_holds_for_the_true_motion(world):
             assert np.abs(measured - said).max() < 1e-3 * size
             moved = (law.at(t[calm] + h)[0] - law.at(t[calm] - h)[0]) / (2 * h)
             assert np.abs(moved - velocity).max() < 2e-3 * max(np.abs(velocity).max(), 1.0)
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_only_test_ood_leaves_the_training_range(world, rng):
+    """A draw for ``test_ood`` has at least one number out of its training range, any other draw has none."""
+
+    def out_of_range(values):
+        return [name for name, each in world.ranges.items() if not each.low <= values[name] <= each.high]
+
+    for _ in range(30):
+        assert out_of_range(draw_values(world, rng, is_ood=True))
+        assert not out_of_range(draw_values(world, rng, is_ood=False))
+
+
+def test_events_are_where_the_motion_says_so():
+    """At a contact the two bodies touch, at a turning point they stand still, at rest they stay."""
+    kinds = set()
+    for index in range(3 * len(WORLDS)):
+        scene = make_scene(6, index)
+        paths = dict(zip([body.name for body in scene.bodies], scene.trajectories, strict=True))
+        sizes = {body.name: body for body in scene.bodies}
+        for event in scene.events:
+            row = min(int(np.searchsorted(scene.timestamps, event.t)), len(scene.timestamps) - 1)
+            speeds = np.hypot(*paths[event.bodies[0]].velocity.T)
+            if event.kind == "contact" and all(sizes[name].shape == "ball" for name in event.bodies):
+                first, second = (paths[name].position[max(row - 1, 0) : row + 1] for name in event.bodies)
+                reach = sum(sizes[name].size_m[0] / 2 for name in event.bodies)
+                gap = np.linalg.norm(first - second, axis=1).min() - reach
+                assert -1e-3 < gap < 2 * speeds.max() / scene.fps + 1e-3
+            elif event.kind == "rest":
+                assert speeds[row + 1 :].max(initial=0.0) < 0.03 or any(
+                    later.t > event.t and later.kind == "contact" for later in scene.events
+                )
+            kinds.add(event.kind)
+    assert kinds >= {"contact", "bounce", "turning point", "rest", "leaves frame"}
