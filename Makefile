@@ -58,5 +58,5 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[video,plot,symbolic,data,ray,mcp,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[video,plot,symbolic,data,ray,mcp,web,dev]'
 	touch $@

@@ -366,6 +366,23 @@ def overlap(
     raise typer.Exit(overlap_command(folders))
 
 
+@app.command()
+def serve(
+    model: Annotated[str, typer.Option(help="Who answers: none, a server's address, or a folder.")] = "none",
+    host: Annotated[str, typer.Option(help="Where to listen; beyond this machine a token is asked for.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
+    upload_mb: Annotated[int, typer.Option(help="Largest file that may be brought, MB.")] = 200,
+    scale: Scale = None,
+) -> None:
+    """Serve the page: drop a video, see its tracks, ask, and watch the instruments work.
+
+    Also an OpenAI-compatible endpoint of the agent itself, /v1/chat/completions. Prints its address.
+    """
+    from motionlaw.agent.serve.command import serve_command
+
+    raise typer.Exit(serve_command(model=model, host=host, port=port, upload_mb=upload_mb, scale=scale))
+
+
 def main() -> None:
     """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
     sys.exit(run(app))

@@ -195,7 +195,7 @@ class _Finder:
 
 def _noise_floor(inputs: Inputs, choice: CoordinateChoice) -> float:
     """How far the way the data were made lets them be trusted."""
-    if inputs.tracking is not None:
+    if inputs.is_video:
         return NOISE_FLOOR_OF_VIDEO
     return NOISE_FLOOR if choice.kind == "given" else NOISE_FLOOR_OF_POINTS
 

@@ -32,6 +32,7 @@ class Inputs:
         is_place: True if they are known to be places, so that only accelerations can have laws.
         warnings: Repairs and doubts, one sentence each.
         tracking: What the tracker returned, for the report; ``None`` for tables.
+        is_video: Whether they were tracked in a video, which is trusted to half a pixel at the most.
     """
 
     trajectories: tuple[Trajectory, ...]
@@ -39,6 +40,7 @@ class Inputs:
     is_place: bool
     warnings: tuple[str, ...]
     tracking: Any = None
+    is_video: bool = False
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -163,18 +165,18 @@ def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
         warnings += [*result.warnings, *(sentence for t in tracks for sentence in t.warnings)]
         trajectories += [replace(scale.apply(t), name=f"{Path(path).name} {t.name}") for t in tracks]
     if options["origin"] is None and not _several_clicks(at):
-        trajectories = [_centred(trajectory) for trajectory in trajectories]
+        trajectories = [centred(trajectory) for trajectory in trajectories]
     if options["scale"] is None:
         warnings.append("Lengths are in pixels. Give the scale for metres, e.g. --scale 120px=0.5m.")
     is_scene = _several_clicks(at) and len(paths) == 1
-    return Inputs(tuple(trajectories), is_scene, True, tuple(dict.fromkeys(warnings)), result)
+    return Inputs(tuple(trajectories), is_scene, True, tuple(dict.fromkeys(warnings)), result, is_video=True)
 
 
 def _several_clicks(at: str | list[str]) -> bool:
     return isinstance(at, list) and len(at) > 1
 
 
-def _centred(trajectory: Trajectory) -> Trajectory:
+def centred(trajectory: Trajectory) -> Trajectory:
     """Moves the origin into the middle of the motion: a frame's corner means nothing to a law."""
     middle = np.round((np.nanmin(trajectory.position, axis=0) + np.nanmax(trajectory.position, axis=0)) / 2, 3)
     place = ", ".join(f"{name} = {value:g}" for name, value in zip(trajectory.coordinates, middle, strict=True))

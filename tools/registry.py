@@ -8,6 +8,7 @@ keeps its traceback. The one list of instruments is `instruments`.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,9 @@ import numpy as np
 from motionlaw.tools.errors import ToolError, UserError
 from motionlaw.tools.killable import Keep, Tell, run_killable
 from motionlaw.tools.schema import checked, clipped, describe, did_you_mean, strict
+
+# Where many people are served, no more instruments run at a time than there are processors; others wait.
+_AT_WORK = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ def _watched(tool: Tool, work: Callable[[], Output | str]) -> Output:
     else:
         # A fork would copy the locks of other threads in whatever state they are.
         method = "forkserver" if threading.active_count() > 1 else None
-        ended = run_killable(partial(_job, work), seconds=tool.limit_s, method=method)
+        with _AT_WORK:
+            ended = run_killable(partial(_job, work), seconds=tool.limit_s, method=method)
         if ended.reason:
             raise ToolError(f"{ended.reason.replace('The search', tool.name)} Ask for less.")
         answer = ended.result

@@ -22,7 +22,7 @@ def test_questions_are_answered_from_measurements(tmp_path, film):
     session, events = Session(tmp_path / "log.jsonl", None, Workspace()), []
     session.show(film)
     assert session.ask("Which way does it move?", events.append).startswith("down")
-    assert [event.data["name"] for event in events if event.kind == "call"][0] == "track"
+    assert next(event.data["name"] for event in events if event.kind == "call") == "track"
     events.clear()
     said = session.ask("What is its law of motion?", events.append)
     found = float(re.match(r"v' = (-[\d.]+)\n", said)[1])

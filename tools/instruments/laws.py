@@ -21,7 +21,7 @@ from motionlaw.tools.registry import Output
 from motionlaw.tools.schema import Between
 from motionlaw.tools.summary import summarise
 from motionlaw.tools.trajectory import Trajectory
-from motionlaw.tools.workspace import FoundLaw, Workspace
+from motionlaw.tools.workspace import FoundLaw, Tracked, Workspace
 
 MOST_ROWS = 400
 """Rows of a simulation that are handed back as data."""
@@ -68,16 +68,20 @@ def discover_law(
         hypothesis: A proposed right-hand side to compete, e.g. "-9.8*sin(theta) - 0.1*v"; its numbers are refitted.
     """
     from motionlaw.tools.discover import discover_inputs
-    from motionlaw.tools.inputs import Inputs
+    from motionlaw.tools.inputs import Inputs, centred
 
     runs = tuple(workspace.between(handle, None, None, least=8) for handle in of)
+    tracked = [handle.strip().lower() for handle in of if handle.strip().lower() in workspace.all(Tracked)]
+    if tracked and len(runs) == 1 and workspace.scale.origin_px == (0.0, 0.0):  # a corner means nothing to a law
+        runs = (centred(runs[0]),)
     proposed: tuple[Proposal, ...] = ()
     if hypothesis is not None:
         first = choose_coordinates(list(runs))[0].trajectories[0]
         target = velocity_names(first.coordinates)[0] if order != "1" else first.coordinates[0]
         proposed = (Proposal({target: hypothesis}),)
     settings = DiscoverySettings(order=order, time_limit=seconds, hypotheses=proposed)
-    found = discover_inputs(Inputs(runs, False, True, ()), name=", ".join(of), settings=settings)
+    inputs = Inputs(runs, False, True, (), is_video=bool(tracked))
+    found = discover_inputs(inputs, name=", ".join(of), settings=settings)
     pictures: tuple[np.ndarray, ...] = ()
     if found.predictions:
         from motionlaw.tools.plot import trajectory as drawn
