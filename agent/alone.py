@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from motionlaw.agent.answer import Answer, answer
@@ -71,10 +72,10 @@ class Alone:
         self._told(tell, "discover_law", {"of": runs}, found)
         return found.text if found.ok else f"No answer: {found.text}"
 
-    def _told(self, tell: OnEvent, name: str, arguments: dict[str, object], result: ToolResult) -> None:
+    def _told(self, tell: OnEvent, name: str, arguments: Mapping[str, object], result: ToolResult) -> None:
         """Tells of a call as the loop does, so that a log looks the same with a model and without one."""
         self._calls += 1
-        text = json.dumps(arguments)
+        text = json.dumps(dict(arguments))
         one = ToolCall(f"alone_{self._calls}", name, text)
         tell(Event.of_message(Message("assistant", (), (one,))))
         about = {"id": one.id, "name": name, "arguments": text, "is_repaired": False, "ok": result.ok}

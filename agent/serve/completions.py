@@ -16,7 +16,7 @@ import queue
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -52,7 +52,7 @@ class Asked:
         is_streaming: Whether pieces are wanted.
     """
 
-    messages: list[Mapping[str, Any]]
+    messages: Sequence[Mapping[str, Any]]
     videos: dict[str, bytes]
     sampling: Sampling
     is_streaming: bool

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "motionlaw_token"
 POLICY = (
@@ -60,7 +60,7 @@ class Guard:
             await answer(scope, receive, send)
             return
 
-        async def with_policy(message: dict[str, object]) -> None:
+        async def with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
                 listed = message.setdefault("headers", [])
                 assert isinstance(listed, list)
