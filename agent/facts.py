@@ -67,6 +67,11 @@ class Thing:
     @cached_property
     def image(self) -> Path2:
         """Where it is in the picture."""
+        return _path(self.tracked.whole_track)
+
+    @cached_property
+    def seen(self) -> Path2:
+        """Where it is in the picture, places cut off by its edge included."""
         return _path(self.track)
 
     @cached_property

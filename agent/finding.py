@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,7 +101,8 @@ def subjects_of(question: Question, facts: Facts, *, least: int = 2) -> Subject:
     """
     named = [thing for thing in question.things if thing.colour or thing.size or thing.place]
     if len(named) >= 2:
-        found = [_found(one, facts) for one in named]
+        taken = {one.colour for one in named}
+        found = [_found(one, facts, taken - {one.colour}) for one in named]
         things = tuple(dict.fromkeys(one.thing for one in found))
         if len(things) >= least:
             return Subject(things, float(np.prod([one.sureness for one in found])))
@@ -111,7 +112,7 @@ def subjects_of(question: Question, facts: Facts, *, least: int = 2) -> Subject:
         things = alike(facts.things)
     if len(things) < least:
         raise ToolError(f"{len(things)} thing is seen to move, {least} are needed to compare.")
-    return Subject(things, 0.9 if len(things) == least else 0.7)
+    return Subject(things, 0.9 if len(things) == least else 0.6)
 
 
 def alike(things: Sequence[Thing]) -> tuple[Thing, ...]:
@@ -142,10 +143,10 @@ def path_of(thing: Thing, question: Question) -> Path2:
     return path
 
 
-def _found(described: Described, facts: Facts) -> Subject:
-    """The thing that fits a description best."""
+def _found(described: Described, facts: Facts, taken: Set[str] = frozenset()) -> Subject:
+    """The thing that fits a description best; colours that are ``taken`` are those of others."""
     if described.colour:
-        return _of_colour(described, facts)
+        return _of_colour(described, facts, taken)
     things = facts.things
     if described.size or described.place:
         rivals = alike(things) if len(alike(things)) > 1 else things
@@ -163,18 +164,36 @@ def _found(described: Described, facts: Facts) -> Subject:
     return _most_salient(things, described)
 
 
-def _of_colour(described: Described, facts: Facts) -> Subject:
+def _of_colour(described: Described, facts: Facts, taken: Set[str]) -> Subject:
     moving = _moving(facts)
-    exact = [one for one in moving if one.tracked.colour == described.colour]
+    exact = _preferred([one for one in moving if one.tracked.colour == described.colour], described)
     if exact:
-        return Subject(_preferred(exact, described), 0.97)
+        return Subject((_fuller(exact[0], described, facts), *exact[1:]), 0.97)
     try:
         return Subject(_preferred(list(facts.of_colour(described.colour)), described), 0.9)
     except ToolError:
-        near = [one for one in moving if one.tracked.colour in NEAR[described.colour]]
+        near = [one for one in moving if one.tracked.colour in set(NEAR[described.colour]) - taken]
         if near:
             return Subject(_preferred(near, described), 0.75)
         raise ToolError(f"Nothing {described.colour} was found.") from None
+
+
+def _fuller(thing: Thing, described: Described, facts: Facts) -> Thing:
+    """The same thing as followed by its colour, where its motion showed it for a part of the time only."""
+    if np.isfinite(thing.track.position).all(axis=1).mean() > 0.9:
+        return thing
+    try:
+        rivals = facts.of_colour(described.colour)
+    except ToolError:
+        return thing
+    for other in rivals:
+        _, rows, others = np.intersect1d(np.round(thing.image.t, 5), np.round(other.image.t, 5), return_indices=True)
+        if len(rows) < 3 or len(other.image.t) < 1.2 * len(thing.image.t):
+            continue
+        apart = np.linalg.norm(thing.image.xy[rows] - other.image.xy[others], axis=1)
+        if np.median(apart) < 0.3 * thing.diagonal_px:
+            return other
+    return thing
 
 
 def _moving(facts: Facts) -> tuple[Thing, ...]:

@@ -2,7 +2,8 @@
 
 Corners are followed from frame to frame (Lucas-Kanade, checked backwards) and the similarity transform that most of
 them obey is taken for the background's (RANSAC). Pictures alone do not tell turning from travelling along: a
-sideways shift is called pan and an upright one tilt, whichever it was. Leaves out depth and parallax.
+sideways shift is called pan and an upright one tilt, whichever it was. Only where the distance stays in place while
+something that reaches from edge to edge goes by, as from a train, is it called truck or pedestal.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ STAYED_PX = 0.5
 STILL_SHARE = 0.35
 """Where this share of the corners stays, so does the camera: moving things alone do not leave any behind."""
 
-RATES = {"pan": 0.02, "tilt": 0.02, "zoom": 0.02, "roll": 0.02}
+RATES = {"pan": 0.012, "tilt": 0.012, "zoom": 0.015, "roll": 0.015}
 """Least rate to be named: picture widths per second, e-folds per second, radians per second."""
 
 TOTALS = {"pan": 0.015, "tilt": 0.015, "zoom": 0.02, "roll": 0.02}
@@ -39,6 +40,31 @@ WORDS = {
     "pan": ("right", "left"), "tilt": ("down", "up"), "zoom": ("in", "out"), "roll": ("clockwise", "counter-clockwise"),
 }  # fmt: skip
 """What a positive and a negative value of each primitive is called."""
+
+
+COVER = (0.5, 0.35)
+"""Shares of the picture's width and height that the background's corners must span: one thing's do not."""
+
+FAR_PAIRS = 8
+"""Pairs of frames far apart that are compared, too: a slow drift is not seen from frame to frame."""
+
+LEAST_DRIFT_PX = 2.0
+"""Shift between such pairs, reduced pixels, from which it is the camera and not the film's weave."""
+
+FRAME_GRID = np.array([[x, y, 1.0] for x in (40.0, 160.0, 320.0, 440.0) for y in (30.0, 90.0, 180.0, 240.0)]).T
+"""Places spread over a reduced picture."""
+
+LEAST_KNOWN = 0.3
+"""Share of the steps that must be known before a camera is said to move."""
+
+PASSING = 0.4
+"""Share of the steps in which a layer must go by from edge to edge for the camera to travel."""
+
+EDGE = 0.1
+"""A layer reaches from edge to edge if it comes as near to both as this share of the picture."""
+
+CELLS = 4
+"""The picture is divided into this many rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +83,13 @@ class CameraPath:
     Args:
         timestamps: Seconds, shape (T,).
         frame: Frame numbers, shape (T,).
-        warps: Background transform from each frame to the next, shape (T - 1, 2, 3), pixels of the video.
+        warps: Background transform from each frame to the next, shape (T - 1, 2, 3), pixels of the video; steps that
+            are not known are taken from their neighbours, or stay put where most are not.
         is_known: Whether a step could be measured, shape (T - 1,).
         stayed: Share of corners that stayed where they were in each step, shape (T - 1,).
         inlier_share: Share of corners that obey the transform, shape (T - 1,).
+        layer: Shift of a layer that goes by from edge to edge in each step, shape (T - 1, 2), pixels, y down; NaN where
+            there is none.
         size: Width and height, pixels.
     """
 
@@ -70,6 +99,7 @@ class CameraPath:
     is_known: np.ndarray
     stayed: np.ndarray
     inlier_share: np.ndarray
+    layer: np.ndarray
     size: tuple[int, int]
 
     @property
@@ -83,7 +113,7 @@ class CameraPath:
         zoom = np.log(np.hypot(self.warps[:, 0, 0], self.warps[:, 1, 0]))
         roll = -np.arctan2(self.warps[:, 1, 0], self.warps[:, 0, 0])
         steps = np.stack([-shift[:, 0] / self.size[0], -shift[:, 1] / self.size[0], zoom, roll], axis=1)
-        still = (self.stayed > STILL_SHARE) | ~self.is_known
+        still = self.stayed > STILL_SHARE
         return np.where(still[:, None], 0.0, steps)
 
     @property
@@ -94,11 +124,18 @@ class CameraPath:
     @property
     def moves(self) -> bool:
         """Whether the camera moves in a noticeable part of the steps, and further than its jitter."""
-        if not self.is_known.any():
+        if self.travels:
+            return True
+        if self.is_known.mean() < LEAST_KNOWN:
             return False
         moving = self.stayed[self.is_known] <= STILL_SHARE
         way = np.sum(np.abs(self.steps[:, :2])) + np.sum(np.abs(self.steps[:, 2:]))
         return bool(moving.mean() > 0.2 and way > 0.01)
+
+    @property
+    def travels(self) -> bool:
+        """Whether the distance stays in place while a layer goes by from edge to edge."""
+        return bool(np.mean(np.isfinite(self.layer[:, 0])) > PASSING)
 
     def words(self) -> tuple[str, ...]:
         """Names what the camera did over the whole video, strongest first; ``("static",)`` if nothing."""
@@ -106,6 +143,11 @@ class CameraPath:
             return ("static",)
         span = float(self.timestamps[-1] - self.timestamps[0])
         named = _named(np.sum(self.steps, axis=0), span)
+        if not named and self.travels:
+            shift = np.nansum(self.layer, axis=0)
+            across = abs(shift[0]) > abs(shift[1])
+            sideways, upright = ("truck left", "truck right"), ("pedestal up", "pedestal down")
+            return (sideways[int(shift[0] < 0)] if across else upright[int(shift[1] < 0)],)
         return named or ("shake",)
 
     def stretches(self, *, least_s: float = 0.5) -> tuple[CameraStretch, ...]:
@@ -125,11 +167,10 @@ class CameraPath:
         return tuple(found)
 
     def to_first(self) -> np.ndarray:
-        """Returns the transform from every frame into the first, shape (T, 2, 3), pixels; unknown steps stay put."""
+        """Returns the transform from every frame into the first, shape (T, 2, 3), pixels."""
         warps = [np.eye(3)]
-        for warp, known in zip(self.warps, self.is_known, strict=True):
-            step = np.vstack([warp, [0.0, 0.0, 1.0]]) if known else np.eye(3)
-            warps.append(warps[-1] @ np.linalg.inv(step))
+        for warp in self.warps:
+            warps.append(warps[-1] @ np.linalg.inv(np.vstack([warp, [0.0, 0.0, 1.0]])))
         return np.stack(warps)[:, :2]
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,6 +211,7 @@ def camera_path(
     info = probe(path)
     stride = max(1, -(-info.frame_count // MOST_STEPS))
     previous, times, numbers, found = None, [], [], []
+    pictures: list[np.ndarray | None] = []
     factor = 1.0
     for count, frame in enumerate(read_frames(path, start_s=start_s, end_s=end_s)):
         if count % stride:
@@ -182,28 +224,57 @@ def camera_path(
         if previous is not None:
             found.append(background_step(previous, small))
         previous = small
+        pictures.append(small if len(pictures) % max(1, info.frame_count // stride // FAR_PAIRS) == 0 else None)
         times.append(frame.timestamp)
         numbers.append(frame.index)
     if len(times) < 2:
         raise ToolError("The camera's motion needs two frames or more in that time.")
-    warps = np.stack([one[0] for one in found])
+    known, stayed = np.array([one[1] for one in found]), np.array([one[2] for one in found])
+    warps = _filled(np.stack([one[0] for one in found]), known)
+    _add_drift(warps, known, stayed, pictures)
     warps[:, :, 2] *= factor
     return CameraPath(
-        np.array(times), np.array(numbers), warps, np.array([one[1] for one in found]),
-        np.array([one[2] for one in found]), np.array([one[3] for one in found]), (info.width, info.height),
+        np.array(times), np.array(numbers), warps, known, stayed, np.array([one[3] for one in found]),
+        factor * np.array([one[4] for one in found]), (info.width, info.height),
     )  # fmt: skip
 
 
-def background_step(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, bool, float, float]:
+def _add_drift(warps: np.ndarray, known: np.ndarray, stayed: np.ndarray, pictures: list[np.ndarray | None]) -> None:
+    """Where corners stay from frame to frame but not from afar, takes the steps from pictures far apart, in place."""
+    near = [row for row, picture in enumerate(pictures) if picture is not None]
+    far_apart = [near[0], near[len(near) // 2], near[-1]]
+    for first, last in (*pairwise(near), *pairwise(far_apart)):
+        steps = slice(first, last)
+        if first == last or np.median(stayed[steps]) <= STILL_SHARE:
+            continue
+        far = background_step(pictures[first], pictures[last])  # type: ignore[arg-type]
+        shift = float(np.median(np.hypot(*(far[0] @ FRAME_GRID - FRAME_GRID[:2]))))
+        if far[1] and far[2] <= STILL_SHARE and far[3] > 0.5 and shift > LEAST_DRIFT_PX:
+            # Small changes: the n-th root of a transform near the identity.
+            warps[steps] = np.eye(2, 3) + (far[0] - np.eye(2, 3)) / (last - first)
+            stayed[steps], known[steps] = far[2], True
+
+
+def _filled(warps: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Steps that are not known, from the known ones before and after."""
+    if known.mean() < 0.5:
+        return np.where(known[:, None, None], warps, np.eye(2, 3))
+    rows = np.arange(len(warps))
+    flat = warps.reshape(len(warps), 6)
+    return np.stack([np.interp(rows, rows[known], flat[known, k]) for k in range(6)], axis=1).reshape(-1, 2, 3)
+
+
+def background_step(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, bool, float, float, np.ndarray]:
     """Measures the background's transform between two grey pictures.
 
     Returns:
-        The transform (2, 3), whether it is known, the share of corners that stayed, the share that obeys it.
+        The transform (2, 3), whether it is known, the share of corners that stayed, the share that obeys it, and the
+        shift of a layer that goes by from edge to edge, NaN for none.
     """
     import cv2
 
     corners = _corners(first)
-    nothing = (np.eye(2, 3), False, 1.0, 0.0)
+    nothing = (np.eye(2, 3), False, 1.0, 0.0, np.full(2, np.nan))
     if corners is None or len(corners) < 8:
         return nothing
     room, again = np.empty_like(corners), np.empty_like(corners)
@@ -219,7 +290,27 @@ def background_step(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, 
     if warp is None or inlier is None:
         return nothing
     share = float(np.mean(inlier))
-    return warp, share > 0.25, stayed, share
+    reach = np.ptp(before[inlier[:, 0] > 0], axis=0) / [first.shape[1], first.shape[0]]
+    covers = bool(reach[0] > COVER[0] and reach[1] > COVER[1])
+    return warp, share > 0.25 and covers, stayed, share, _passing_layer(before, after - before, first.shape)
+
+
+def _passing_layer(place: np.ndarray, shift: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The shift of a row or column of cells that moves together from one edge to the other; NaN if there is none."""
+    cell = np.minimum((place / [shape[1], shape[0]] * CELLS).astype(int), CELLS - 1)
+    for across in (1, 0):  # rows of cells, then columns
+        for band in range(CELLS):
+            parts = [shift[(cell[:, across] == band) & (cell[:, 1 - across] == k)] for k in range(CELLS)]
+            reach = place[cell[:, across] == band, 1 - across] / shape[across]
+            if min(len(part) for part in parts) < 2 or reach.min() > EDGE or reach.max() < 1 - EDGE:
+                continue
+            middles = np.array([np.median(part, axis=0) for part in parts])
+            whole = np.median(middles, axis=0)
+            size = float(np.hypot(*whole))
+            agree = middles @ whole / np.maximum(np.hypot(*middles.T) * size, 1e-9)
+            if size > 2 * STAYED_PX and np.hypot(*middles.T).min() > 0.5 * size and agree.min() > 0.8:
+                return whole
+    return np.full(2, np.nan)
 
 
 def _corners(picture: np.ndarray) -> np.ndarray | None:

@@ -19,13 +19,13 @@ from motionlaw.tools.video import read_frames
 WIDE = 480
 """Frames are made this wide."""
 
-LEAST_SHARE, LARGEST_SHARE = 3e-4, 0.35
+LEAST_SHARE, LARGEST_SHARE = 2e-4, 0.35
 """Smallest and largest patch, as shares of the picture; a larger one is background."""
 
-SEEN_SHARE = 0.5
+SEEN_SHARE = 0.25
 """A thing is there in at least this share of the frames."""
 
-VIVID = 55
+VIVID = 65
 """Difference of the channels, of 255, from which a thing counts as coloured: tinted walls are not."""
 
 MOST_PATCHES = 12
@@ -62,7 +62,7 @@ def find_coloured(
         The tracks, pixels of each frame.
 
     Raises:
-        ToolError: There is no such colour, or nothing of it in half of the frames.
+        ToolError: There is no such colour, or nothing of it in a quarter of the frames.
     """
     import cv2
 
@@ -82,8 +82,8 @@ def find_coloured(
         numbers.append(frame.index)
     chains = [chain for chain in _linked(found) if len(chain.rows) >= max(2.0, SEEN_SHARE * len(times))]
     if not chains:
-        raise ToolError(f"Nothing {colour} is seen in half of the frames.")
-    chains.sort(key=lambda chain: -float(np.median([patch[6] for patch in chain.patches])))
+        raise ToolError(f"Nothing {colour} is seen in a quarter of the frames.")
+    chains.sort(key=lambda chain: -float(np.median([patch[6] for patch in chain.patches])) * len(chain.rows))
     return tuple(
         _track(number, chain, np.array(times), np.array(numbers), factor) for number, chain in enumerate(chains[:most])
     )
@@ -124,8 +124,9 @@ def _linked(found: list[np.ndarray]) -> list[_Chain]:
         for chain in sorted(chains, key=lambda chain: -chain.patches[-1][6]):
             last = chain.patches[-1]
             expected = last[4:6]
-            if len(chain.rows) > 1 and chain.rows[-1] - chain.rows[-2] == 1:
-                expected = 2 * last[4:6] - chain.patches[-2][4:6]
+            if len(chain.rows) > 1 and chain.rows[-1] - chain.rows[-2] <= 2:
+                pace = (last[4:6] - chain.patches[-2][4:6]) / (chain.rows[-1] - chain.rows[-2])
+                expected = last[4:6] + pace * (row - chain.rows[-1])
             if not free or row - chain.rows[-1] > 5:
                 continue
             reach = 3.0 * float(np.hypot(last[2] - last[0], last[3] - last[1])) + 10.0
@@ -134,7 +135,7 @@ def _linked(found: list[np.ndarray]) -> list[_Chain]:
                 for k in free
             ]
             best = int(np.argmin(costs))
-            if costs[best] < 1.0:
+            if costs[best] < 1.2:
                 chain.rows.append(row)
                 chain.patches.append(patches[free.pop(best)])
         chains += [_Chain([row], [patches[k]]) for k in free]

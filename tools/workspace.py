@@ -37,6 +37,7 @@ class Tracked:
         camera_moves: Whether the camera moves.
         to_first: Transform from each frame to the first one's background, shape (T, 2, 3); ``None`` where the track
             needs none.
+        frame_size: Width and height of the video, pixels; ``None`` where unknown.
     """
 
     track: Track
@@ -46,14 +47,31 @@ class Tracked:
     shape: str = ""
     camera_moves: bool = False
     to_first: np.ndarray | None = None
+    frame_size: tuple[int, int] | None = None
+
+    @property
+    def whole_track(self) -> Track:
+        """Its track without the places where the picture's edge cuts it off: there a box's middle is not the thing's.
+
+        Where it is seen whole in too few frames, or fills the picture, nothing is left out.
+        """
+        if self.frame_size is None:
+            return self.track
+        (width, height), box = self.frame_size, self.track.xyxy
+        with np.errstate(invalid="ignore"):
+            cut = (box[:, :2] < 0.5).any(axis=1) | (box[:, 2] > width - 1.5) | (box[:, 3] > height - 1.5)
+        seen = np.isfinite(self.track.position).all(axis=1)
+        if (seen & ~cut).sum() < max(5, 0.3 * seen.sum()):
+            return self.track
+        return replace(self.track, position=np.where(cut[:, None], np.nan, self.track.position))
 
     @property
     def scene_track(self) -> Track:
         """Its track before the background: the camera's motion is taken out."""
         if self.to_first is None:
-            return self.track
+            return self.whole_track
         ones = np.ones((len(self.track.position), 1))
-        position = np.einsum("tij,tj->ti", self.to_first, np.concatenate([self.track.position, ones], axis=1))
+        position = np.einsum("tij,tj->ti", self.to_first, np.concatenate([self.whole_track.position, ones], axis=1))
         return replace(self.track, position=position)
 
     @property

@@ -6,19 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from motionlaw.agent.facts import Facts, Path2, Thing
+from motionlaw.agent.contacts import bounce_times, contact_times, meeting, offsets
+from motionlaw.agent.facts import Facts, Thing
 from motionlaw.agent.finding import Finding, alike, extent, path_of, subject_of, subjects_of
 from motionlaw.agent.question import Question
 from motionlaw.agent.rules.pace import words_for
 from motionlaw.agent.rules.views import trend_of
 from motionlaw.tools.errors import ToolError
-from motionlaw.tools.events import find_contacts, find_events
 from motionlaw.tools.law import Quantity
 from motionlaw.tools.measures import OSCILLATES, amplitudes, oscillation, principal, turned_angle, turning_points
-from motionlaw.tools.trajectory import Trajectory
-
-TOUCHING = 0.25
-"""Two things touch where the gap between their boxes is less than this share of their mean size."""
 
 APART = 0.35
 """Things that stuck together stay within this share of their mean size of the distance at which they met."""
@@ -27,25 +23,22 @@ APART = 0.35
 def count(question: Question, facts: Facts) -> Finding:
     """How many things of one kind there are, or how many move."""
     described = question.things[0] if question.things else None
+    everything = facts.things
     if described is not None and described.colour:
-        things = tuple(one for one in facts.things if one.tracked.colour == described.colour) or facts.of_colour(
-            described.colour
-        )
+        moving = tuple(one for one in everything if one.tracked.colour == described.colour)
+        things = moving or facts.of_colour(described.colour)
     elif question.says(r"\b(?:objects?|things?|bodies|items)\b"):
-        things = tuple(one for one in facts.things if extent(one.image) > 0.5 * one.diagonal_px)
+        things = tuple(one for one in everything if extent(one.image) > 0.5 * one.diagonal_px)
     else:
-        things = alike(facts.things)
+        things = tuple(one for one in alike(everything) if one is everything[0] or one.tracked.shape != "long")
     facts.call("count")
-    others = len(facts.things) - len(things)
+    others = len(everything) - len(things)
     value = Quantity("number of things", float(len(things)), None, "")
-    trust = (
-        float(np.mean([one.sureness for one in things]))
-        * (0.9 if others <= 0 else 0.75)
-        * 0.95 ** max(len(things) - 2, 0)
-    )
-    why = f"{len(things)} things of like size move" + (
-        f"; {others} others, of another size, were left out" if others > 0 else ""
-    )
+    # A thing that was missed leaves no trace: a count is never as sure as its tracks.
+    sure = float(np.mean([one.sureness for one in things]))
+    trust = sure * (0.7 if others <= 0 else 0.6) * 0.95 ** max(len(things) - 2, 0)
+    why = f"{len(things)} things of like size move"
+    why += f"; {others} others, of another size or outline, were left out" if others > 0 else ""
     return Finding(str(len(things)), why, trust, number=value, things=things, measurements=(value,))
 
 
@@ -208,19 +201,19 @@ def collide(question: Question, facts: Facts) -> Finding:
     """Whether two things touch."""
     subject = subjects_of(question, facts)
     one, other = subject.things[:2]
-    times = contact_times((one, other), facts)
-    gap, t = _least_gap(one, other)
-    share = gap / _mean_size(one, other)
-    holds = (bool(times) and share < 2 * TOUCHING) or share < TOUCHING
-    sure = 0.9 if (bool(times) and share < TOUCHING) or share > 1 else 0.6
-    why = f"their boxes come within {max(gap, 0.0):.0f} px at {t:.2f} s" + (
-        f", where their relative velocity changes at {times[0]:.2f} s" if times else ""
+    met = meeting(one, other)
+    facts.call("distance", of=one.handle, other=other.handle)
+    share = met.gap_px / met.size_px
+    sure = 0.9 if (met.is_break and met.is_touch) or share > 1 else 0.6
+    why = f"they come within {max(met.gap_px, 0.0):.0f} px of each other at {met.t:.2f} s"
+    why += ", where their distance suddenly stops shrinking" if met.is_break else ""
+    measured = (
+        Quantity("least gap", met.gap_px, None, "px"),
+        Quantity("time of the least gap", met.t, met.stderr_s, "s"),
     )
-    measured = (Quantity("least gap between the boxes", gap, None, "px"),)
     trust = subject.sureness * min(one.sureness, other.sureness) * sure
-    return Finding(
-        "yes" if holds else "no", why, trust, holds=holds, things=(one, other), measurements=measured, times=(t,)
-    )
+    words = "yes" if met.is_touch else "no"
+    return Finding(words, why, trust, holds=met.is_touch, things=(one, other), measurements=measured, times=(met.t,))
 
 
 def bounce(question: Question, facts: Facts) -> Finding:
@@ -248,63 +241,24 @@ def stick(question: Question, facts: Facts) -> Finding:
     """Whether two things stay together after they met."""
     subject = subjects_of(question, facts)
     one, other = subject.things[:2]
-    t, gap = _distance(one, other)
-    times = contact_times((one, other), facts)
-    near = float(times[0]) if times else float(t[int(np.argmin(gap))])
-    after = t >= near
+    met = meeting(one, other)
+    facts.call("distance", of=one.handle, other=other.handle)
+    t, offset = offsets(one, other, whole=False)
+    gap = np.linalg.norm(offset, axis=1)
+    after = t >= met.t - met.stderr_s
     if after.sum() < 3:
         raise ToolError("They are seen together too shortly after they met to tell.")
-    met = float(np.min(gap[after]))
-    size = _mean_size(one, other)
-    grown = float(np.median(gap[after][-3:]) - met)
-    stays = grown < APART * size
-    sure = float(np.clip(abs(grown - APART * size) / (APART * size), 0.3, 1.0))
-    asks_apart = question.says(r"\bseparate\b|\bapart\b")
-    holds = stays != asks_apart
-    why = f"their distance grows by {grown:.0f} px after {near:.2f} s, {grown / size:.2f} of their size"
+    if not met.is_touch:
+        raise ToolError(f"They never meet: the least gap between them is {met.gap_px:.0f} px.")
+    grown = float(np.median(gap[after][-3:]) - np.min(gap[after]))
+    stays = grown < APART * met.size_px
+    sure = float(np.clip(abs(grown - APART * met.size_px) / (APART * met.size_px), 0.3, 1.0))
+    holds = stays != question.says(r"\bseparate\b|\bapart\b")
+    why = f"their distance grows by {grown:.0f} px after {met.t:.2f} s, {grown / met.size_px:.2f} of their size"
     measured = (Quantity("growth of the distance after the contact", grown, None, "px"),)
     trust = subject.sureness * min(one.sureness, other.sureness) * sure
-    return Finding("yes" if holds else "no", why, trust, holds=holds, things=(one, other), measurements=measured,
-                   times=(near, float(t[-1])))  # fmt: skip
-
-
-def contact_times(things: Sequence[Thing], facts: Facts) -> tuple[float, ...]:
-    """Returns when the relative velocity of two of the things breaks while they are near each other."""
-    found: list[float] = []
-    for a in range(len(things)):
-        for b in range(a + 1, len(things)):
-            one, other = things[a], things[b]
-            gap, t = _least_gap(one, other)
-            if gap > _mean_size(one, other):
-                continue
-            facts.call("events", of=one.handle, other=other.handle)
-            hits = [event.t for event in find_contacts(_run(one), _run(other))]
-            if not hits and gap < TOUCHING * _mean_size(one, other) and _turns_away(one, other, t):
-                hits = [t]
-            found += [float(hit) for hit in hits]
-    return tuple(sorted(found))
-
-
-def bounce_times(thing: Thing) -> tuple[float, ...]:
-    """Returns when a thing's vertical velocity suddenly turns from down to up (or up to down at a ceiling)."""
-    path = thing.scene
-    if len(path.t) < 5:
-        return ()
-    hits = [one.t for one in find_events(path.t, path.xy) if one.kind == "contact"]
-    lows = turning_points(path.xy[:, 1], least=max(0.2 * thing.diagonal_px, 0.03 * float(np.ptp(path.xy[:, 1]))))
-    ups = [float(path.t[row]) for row in lows if path.xy[row, 1] <= np.min(path.xy[max(row - 2, 0) : row + 3, 1])]
-    step = float(np.median(np.diff(path.t)))
-    sudden = [t for t in ups if any(abs(t - hit) < 2.5 * step for hit in hits)]
-    return tuple(sudden or (ups if not hits and _is_cusped(path, ups) else ()))
-
-
-def _is_cusped(path: Path2, lows: list[float]) -> bool:
-    """Whether the path is sharper at its low places than at its high ones, as of a ball and not of a swing."""
-    if not lows:
-        return False
-    pulls = np.gradient(np.gradient(path.xy[:, 1], path.t), path.t)
-    at = [float(np.interp(t, path.t, pulls)) for t in lows]
-    return float(np.median(at)) > 3.0 * float(np.median(np.abs(pulls)))
+    words, times = "yes" if holds else "no", (met.t, float(t[-1]))
+    return Finding(words, why, trust, holds=holds, things=(one, other), measurements=measured, times=times)
 
 
 def _counted(number: int, name: str, times: Sequence[float], things: tuple[Thing, ...], trust: float) -> Finding:
@@ -328,37 +282,6 @@ def _tops(t: np.ndarray, values: np.ndarray) -> tuple[float, ...]:
     high = values > values.max() - 0.05 * np.ptp(values)
     edges = np.flatnonzero(np.diff(np.r_[0, high.astype(int), 0])).reshape(-1, 2)
     return tuple(float(t[a + int(np.argmax(values[a:b]))]) for a, b in edges)
-
-
-def _run(thing: Thing) -> Trajectory:
-    return Trajectory(thing.handle, thing.scene.t, ("x", "y"), thing.scene.xy)
-
-
-def _distance(one: Thing, other: Thing) -> tuple[np.ndarray, np.ndarray]:
-    """Times at which both are seen and their distance then, pixels."""
-    t, rows, others = np.intersect1d(np.round(one.image.t, 5), np.round(other.image.t, 5), return_indices=True)
-    if len(t) < 3:
-        raise ToolError("The two are hardly ever seen at the same time.")
-    return t, np.linalg.norm(other.image.xy[others] - one.image.xy[rows], axis=1)
-
-
-def _least_gap(one: Thing, other: Thing) -> tuple[float, float]:
-    """The least distance of the two less their radii, and its time."""
-    t, gap = _distance(one, other)
-    row = int(np.argmin(gap))
-    return float(gap[row]) - _mean_size(one, other), float(t[row])
-
-
-def _mean_size(one: Thing, other: Thing) -> float:
-    """Half the sum of both sizes: the distance of two round things that touch."""
-    return float(np.mean([np.mean(one.size_px), np.mean(other.size_px)]))
-
-
-def _turns_away(one: Thing, other: Thing, t: float) -> bool:
-    """Whether the two approach before a time and part after it."""
-    times, gap = _distance(one, other)
-    row = int(np.argmin(np.abs(times - t)))
-    return bool(row >= 2 and row < len(gap) - 2 and gap[row - 2] > gap[row] < gap[row + 2])
 
 
 def _onset(thing: Thing) -> float:

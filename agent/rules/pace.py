@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from motionlaw.agent.contacts import contact_times
 from motionlaw.agent.facts import Facts, Path2, Thing
 from motionlaw.agent.finding import Finding, Subject, extent, path_of, subject_of, subjects_of
 from motionlaw.agent.question import Question
@@ -266,8 +267,6 @@ def _pace(path: Path2, component: int | None) -> tuple[float, float]:
 
 def _around_contact(question: Question, things: tuple[Thing, ...], facts: Facts) -> dict[str, float]:
     """The time before or after the first contact of the things compared."""
-    from motionlaw.agent.rules.counts import contact_times
-
     times = contact_times(things[:2], facts)
     if not times:
         raise ToolError("No collision was found to compare before or after.")

@@ -41,6 +41,8 @@ def camera(question: Question, facts: Facts) -> Finding:
     total: dict[str, float] = seen["total"]
     measured = tuple(Quantity(f"camera {name}", value, None, seen["units"][name]) for name, value in total.items())
     trust = 0.6 + 0.35 * float(seen["share_known"])
+    if seen["words"][0].startswith(("truck", "pedestal")):
+        trust = 0.65  # something as wide as the picture may go by a camera that stands still
     moving = 1.0 if seen["moves"] else 0.0
     scores = {"moving": moving, "static": 1.0 - moving} | _camera_scores(total)
     words = ", ".join(seen["words"])
@@ -55,6 +57,8 @@ def camera(question: Question, facts: Facts) -> Finding:
         kind = asked[0] if asked else max(total, key=lambda name: abs(total[name]))
         way = WORDS[kind][total[kind] < 0]
         named = any(word.startswith(kind) for word in seen["words"])
+        if seen["words"][0].startswith(("truck", "pedestal")) and kind in ("pan", "tilt"):
+            way, named = seen["words"][0].split()[1], True
         if question.says(r"\bhow\b|\bwhat\b") and not asked:
             return Finding(words, why, trust, scores, measurements=measured)
         return Finding(way, why, trust * (0.95 if named else 0.5), scores, measurements=measured)

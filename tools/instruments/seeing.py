@@ -58,7 +58,14 @@ def track(
     looks = looks_of(path, result.tracks)
     kept = {
         workspace.handle("track", number): Tracked(
-            one, path.name, workspace.scale, look.colour, look.shape, result.camera_moves, to_first
+            one,
+            path.name,
+            workspace.scale,
+            look.colour,
+            look.shape,
+            result.camera_moves,
+            to_first,
+            (result.info.width, result.info.height),
         )
         for number, (one, look) in enumerate(zip(result.tracks, looks, strict=True))
     }
