@@ -47,9 +47,10 @@ class Candidates:
 
     def columns(self, terms: np.ndarray | slice = slice(None), rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Values of terms on rows, shape (F, n): one row of the result a term, so that they lie together in memory."""
-        used, places = np.unique(self.factors[terms], return_inverse=True)
+        factors = self.factors[terms]
+        used, places = np.unique(factors, return_inverse=True)
         values = self.pieces[used][:, rows]
-        first, *others = places.reshape(-1, 3).T
+        first, *others = places.reshape(factors.shape).T
         result = values[first]
         for factor in others:
             held = np.flatnonzero(used[factor] < len(self.parts))
@@ -63,6 +64,19 @@ class Candidates:
     def constants_of(self, terms: Sequence[int]) -> dict[str, float]:
         """Inner constants of candidates by name."""
         return dict(pair for index in terms for part in self.parts_of(index) for pair in part.constants)
+
+    def price(self, terms: Sequence[int]) -> float:
+        """Nats of a choice: its terms, and each piece that they share once."""
+        used = np.unique(self.factors[list(terms)])
+        shared = sum(self.parts[k].cost for k in used if k < len(self.parts) and self.parts[k].is_shared)
+        return float(self.costs[list(terms)].sum()) + shared
+
+    def with_pieces(self, pieces: Sequence[Term], inputs: dict[str, np.ndarray]) -> tuple[Candidates, int]:
+        """The candidates with further pieces that no term holds yet, and the place of the first of them."""
+        count, one = len(self.parts), len(self.parts) + len(pieces)
+        values = np.vstack([self.pieces[:-1], _part_values(pieces, inputs), self.pieces[-1:]])
+        factors = np.where(self.factors == count, one, self.factors)
+        return Candidates(values, factors, self.costs, (*self.parts, *pieces)), count
 
     def term(self, index: int) -> Term:
         """A candidate as an expression."""
@@ -99,15 +113,14 @@ class Candidates:
                 parts.append(
                     replace(self.parts[k], expression=self.parts[k].expression.xreplace(symbols), constants=values)
                 )
-        one = count + len(parts)
-        again = np.array([[moved.get(int(k), one if k == count else int(k)) for k in self.factors[j]] for j in support])
-        found = Candidates(
-            np.vstack([self.pieces[:-1], _part_values(parts, inputs), self.pieces[-1:]]),
-            np.vstack([np.where(self.factors == count, one, self.factors), again]),
-            np.concatenate([self.costs, self.costs[list(support)]]),
-            (*self.parts, *parts),
-        )
+        wider, _ = self.with_pieces(parts, inputs)
+        again = np.array([[moved.get(int(k), int(k)) for k in wider.factors[j]] for j in support])
+        found = wider.and_also(again, self.costs[list(support)])
         return found, tuple(range(len(self), len(found)))
+
+    def and_also(self, factors: np.ndarray, costs: np.ndarray) -> Candidates:
+        """The candidates and, at their end, further products of their pieces, shape (G, 3)."""
+        return replace(self, factors=np.vstack([self.factors, factors]), costs=np.concatenate([self.costs, costs]))
 
     def only(self, terms: np.ndarray) -> Candidates:
         """The candidates named, in their order."""

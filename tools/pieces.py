@@ -29,8 +29,10 @@ PIECES = {
     "log(abs(u))": 5.0, "log(1 + abs(u))": 4.5,
     "1/(1 + abs(u))": 5.0, "1/(1 + u^2)": 4.5, "sqrt(1 + u^2)": 5.5,
 }  # fmt: skip
-# Angles turn round: their sines are the plain pieces.
-PIECES_OF_ANGLES = PIECES | {"sin(u)": 0.7, "cos(u)": 2.0, "sin(2*u)": 3.0, "cos(2*u)": 3.5, "u": 1.5}
+# Angles turn round: their sines are the plain pieces, and powers hold for small turns only.
+PIECES_OF_ANGLES = PIECES | {
+    "sin(u)": 0.7, "cos(u)": 2.0, "sin(2*u)": 2.5, "cos(2*u)": 3.5, "sin(u)^2": 3.0, "u": 1.5, "u^2": 3.0, "u^3": 3.0,
+}  # fmt: skip
 # What rubs or drags acts against the velocity, whichever way that points.
 PIECES_OF_VELOCITIES = PIECES | {"abs(u)*u": 2.0, "sign(u)": 2.0}
 PIECES_OF_TIME = {
@@ -76,11 +78,13 @@ class Term:
         expression: In the data's symbols and the names of the constants.
         cost: Nats.
         constants: Name and value of each.
+        is_shared: Whether a piece is paid for once, however many terms of a law hold it (a common denominator).
     """
 
     expression: sympy.Expr
     cost: float
     constants: tuple[tuple[str, float], ...] = ()
+    is_shared: bool = False
 
 
 @cache

@@ -17,7 +17,8 @@ from motionlaw.tools.contest import Rival, cost_of
 from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.motion import noise_std
 from motionlaw.tools.observe import Evidence, Run
-from motionlaw.tools.regression import NOISE_FREE, Fitted, Regression, find_formula
+from motionlaw.tools.regression import Fitted, Regression, find_formula
+from motionlaw.tools.subsets import NOISE_FREE
 
 # Derivatives at the ends of a run are the poorest: so many rows are left out.
 ENDS = 4
@@ -141,7 +142,7 @@ def _rival(pick: Sequence[Fitted], evidence: Evidence) -> Rival:
         for coefficient, term in zip(fitted.coefficients, fitted.terms, strict=True):
             outer.append(float(coefficient))
             terms.append(sympy.Symbol(f"c_{len(outer)}") * term.expression.xreplace(renamed))
-            price += term.cost
+        price += fitted.candidates.price(fitted.support)
         equations.append(sympy.Add(*terms))
     names = (*(f"c_{k + 1}" for k in range(len(outer))), *(f"k_{k + 1}" for k in range(len(inner))))
     model = Model(2, evidence.coordinates, tuple(equations), names, np.array([*outer, *inner]))

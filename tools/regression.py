@@ -21,7 +21,14 @@ from motionlaw.tools.equation import compile_rhs
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.inner import fit_inner_constants
 from motionlaw.tools.pieces import Term, Variable
-from motionlaw.tools.subsets import EXACT, Worth, best_subsets, pool_of
+from motionlaw.tools.ratios import (
+    denominator_of,
+    find_ratios,
+    over_piece,
+    ratio_rows,
+    with_ratio,
+)
+from motionlaw.tools.subsets import EXACT, NOISE_FREE, Worth, best_subsets, pool_of
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
 TIERS = (60, 150, 400)
@@ -31,8 +38,8 @@ MOST_TERMS = 8
 MOST_ROWS, SEARCHED_ROWS, SCREENED_ROWS = 6_000, 1500, 500
 # Rows that the data are taken for in the search for plain subsets; subsets of each search that are judged.
 TEMPERED, LISTED, JUDGED = 60, 20, 50
-# A weighted mean square below this is rounding; one below that may be, once the inner constants are right.
-NOISE_FREE, NEARLY = 1e-20, 1e-6
+# A weighted mean square below this may be rounding, once the inner constants are right.
+NEARLY = 1e-6
 # An uneven noise is believed where it gains this many nats; rounds in which formula and noise are found in turn.
 UNEVEN, ROUNDS, REWEIGHED = 8.0, 3, 3
 # Constant over proportional noise, in units of the target's size: first guess, and what is tried.
@@ -250,6 +257,9 @@ class _Search:
         found = self._supports(1 / rows.errors)
         even = _Noise()
         ranked = self._ranked(found, even)
+        if ranked[0].misfit > NOISE_FREE:
+            found |= self._ratios(ranked, even)
+            ranked = self._ranked(found, even)
         if NOISE_FREE < ranked[0].misfit < NEARLY or rows.has_known_errors:
             found |= self._refined(found, even)
             ranked = self._ranked(found, even)
@@ -268,6 +278,7 @@ class _Search:
             weights = 1 / noise.shape(self._values(uneven[0]))
         is_uneven = self._ranked(found, noise)[0].score < self._ranked(found, even)[0].score - UNEVEN
         noise = noise if is_uneven else even
+        found |= self._ratios(self._ranked(found, noise), noise)
         ranked = self._ranked(found | self._refined(found, noise), noise)
         return ranked, noise if is_uneven else _Noise(float(np.sqrt(ranked[0].misfit)))
 
@@ -281,13 +292,42 @@ class _Search:
         refined = set()
         chosen = [each for size, some in by_size.items() for each in some[: REFINED_OF_FEW if size <= FEW else REFINED]]
         for support in sorted(chosen, key=look):
-            while support and not self._late() and self.candidates.constants_of(support):
-                longer = support
-                support = self._with_fitted_constants(support, noise)
-                refined.add(support)
-                if len(support) == len(longer):
-                    break
+            refined |= self._settled(support, noise)
         return refined
+
+    def _settled(self, support: tuple[int, ...], noise: _Noise) -> set[tuple[int, ...]]:
+        """A choice with its inner constants fitted, and again without the terms that are idle then."""
+        settled = set()
+        while support and not self._late() and self.candidates.constants_of(support):
+            longer = support
+            support = self._with_fitted_constants(support, noise)
+            settled.add(support)
+            if len(support) == len(longer):
+                break
+        return settled
+
+    def _ratios(self, ranked: Sequence[Fitted], noise: _Noise) -> set[tuple[int, ...]]:
+        """Ratios of sums, and sums of other terms and such over the denominator of the best."""
+        inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
+        nearest = self._values(min(ranked, key=lambda each: each.misfit))
+        weights = 1 / (noise.shape(nearest) * self.rows.errors)
+        looked = self.looked
+        shaped = {k for each in ranked for k in each.support if self.candidates.constants_of([k])}
+        times = {sympy.Symbol(name) for name, kind in self.kinds.items() if kind == "time"}
+        rows = ratio_rows(self.candidates, sorted(shaped), times, looked, self.rows.y, weights)
+        found: set[tuple[int, ...]] = set()
+        estimates = (rows.y, nearest[looked])
+        for ratio in find_ratios(rows, estimates, (self.independent_share * len(looked), TEMPERED)):
+            self.candidates, own = with_ratio(self.candidates, ratio, inputs)
+            found |= self._settled(own, noise)
+        best = self._ranked(found, noise)[:1]
+        place = denominator_of(self.candidates, best[0].support) if best else None
+        if place is not None and best[0].score < ranked[0].score and not self._late():
+            beside = self.plain[: TIERS[0]]
+            self.candidates, over = over_piece(self.candidates, place, beside)
+            for each in self._tier(np.append(beside, over), weights, MOST_TERMS):
+                found |= {each} | self._settled(each, noise)
+        return found
 
     def _with_fitted_constants(self, support: tuple[int, ...], noise: _Noise) -> tuple[int, ...]:
         """A choice with its inner constants fitted, without the terms that are idle then."""
@@ -382,7 +422,7 @@ class _Search:
     def _price(self, support: tuple[int, ...]) -> float:
         """Nats of the terms and of the digits of their inner constants."""
         inner = len(self.candidates.constants_of(support))
-        return float(self.candidates.costs[list(support)].sum()) + 0.5 * inner * float(np.log(self._independent()))
+        return self.candidates.price(support) + 0.5 * inner * float(np.log(self._independent()))
 
     def _judged(self, support: tuple[int, ...], noise: _Noise) -> Fitted:
         """A choice fitted with weights from its own values, and its description length."""

@@ -18,6 +18,8 @@ import numpy as np
 ALIKE = 1e-10
 # The misfit is never believed to be a smaller share of the target: doubles end there.
 EXACT = 1e-26
+# A mean square below this share of the target's is rounding.
+NOISE_FREE = 1e-20
 WIDE_BEAM, DEEP_BEAM = 12, 60
 POOL, POOLED_EACH = 500, 40
 
