@@ -17,7 +17,7 @@ import sympy
 from motionlaw.tools.algebraic_fit import CHOICE, TRANSFORMS, Formula, Rows, weight
 from motionlaw.tools.algebraic_groups import Pieces, groups
 from motionlaw.tools.equation import compile_rhs
-from motionlaw.tools.subsets import Worth, best_subsets, pool_of
+from motionlaw.tools.subsets import Products, Worth, best_subsets, pool_of
 
 # Rows on which thousands of terms are screened; the few that pass are compared on all.
 SCREENED_ROWS = 250
@@ -182,7 +182,9 @@ def sum_formulas(
     worth = Worth(prices, float(len(few)), float(goal[few] @ goal[few]))
     pool = pool_of(columns[:, few], goal[few], worth, most_terms=most)
     worth = Worth(prices[pool], float(len(goal)), float(goal @ goal))
-    subsets = best_subsets(columns[pool], goal, worth, most_terms=most, kept=BEST, kept_of_each_size=OF_EACH_SIZE)
+    subsets = best_subsets(
+        Products(columns[pool], goal), worth, most_terms=most, kept=BEST, kept_of_each_size=OF_EACH_SIZE
+    )
     found = []
     for subset in subsets:
         if len(subset.columns) > (transform != ""):

@@ -33,33 +33,43 @@ class Candidates:
     Args:
         pieces: Values of the P pieces that terms are products of, shape (P + 1, n); the last row is 1.
         factors: For every term the pieces it is a product of, shape (F, 3); P stands for no piece.
-        costs: Nats, shape (F,), ascending.
-        parts: The pieces.
+        costs: Nats, shape (F,), ascending but for terms that came later.
+        parts: The pieces, those that came later at the end.
+        later: Values of pieces that came later, numbered from P + 1.
     """
 
     pieces: np.ndarray
     factors: np.ndarray
     costs: np.ndarray
     parts: tuple[Term, ...]
+    later: tuple[np.ndarray, ...] = ()
 
     def __len__(self) -> int:
         return len(self.costs)
 
     def columns(self, terms: np.ndarray | slice = slice(None), rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Values of terms on rows, shape (F, n): one row of the result a term, so that they lie together in memory."""
-        factors = self.factors[terms]
+        factors, one = self.factors[terms], len(self.pieces) - 1
         used, places = np.unique(factors, return_inverse=True)
-        values = self.pieces[used][:, rows]
+        count = int(np.searchsorted(used, one, side="right"))
+        values = self.pieces[used[:count]][:, rows]
+        if count < len(used):
+            values = np.vstack([values, [self.later[k - one - 1][rows] for k in used[count:]]])
         first, *others = places.reshape(factors.shape).T
         result = values[first]
         for factor in others:
-            held = np.flatnonzero(used[factor] < len(self.parts))
+            held = np.flatnonzero(used[factor] != one)
             result[held] *= values[factor[held]]
         return result
 
+    def part(self, piece: int) -> Term | None:
+        """A piece by its number in the factors, ``None`` for no piece."""
+        one = len(self.pieces) - 1
+        return None if piece == one else self.parts[piece - (piece > one)]
+
     def parts_of(self, index: int) -> list[Term]:
         """The pieces that a candidate is a product of."""
-        return [self.parts[k] for k in self.factors[index] if k < len(self.parts)]
+        return [part for k in self.factors[index].tolist() if (part := self.part(k)) is not None]
 
     def constants_of(self, terms: Sequence[int]) -> dict[str, float]:
         """Inner constants of candidates by name."""
@@ -67,16 +77,17 @@ class Candidates:
 
     def price(self, terms: Sequence[int]) -> float:
         """Nats of a choice: its terms, and each piece that they share once."""
-        used = np.unique(self.factors[list(terms)])
-        shared = sum(self.parts[k].cost for k in used if k < len(self.parts) and self.parts[k].is_shared)
-        return float(self.costs[list(terms)].sum()) + shared
+        costs = float(self.costs[list(terms)].sum())
+        if not self.later:
+            return costs
+        shared = {part for k in terms for part in self.parts_of(k) if part.is_shared}
+        return costs + sum(part.cost for part in shared)
 
     def with_pieces(self, pieces: Sequence[Term], inputs: dict[str, np.ndarray]) -> tuple[Candidates, int]:
         """The candidates with further pieces that no term holds yet, and the place of the first of them."""
-        count, one = len(self.parts), len(self.parts) + len(pieces)
-        values = np.vstack([self.pieces[:-1], _part_values(pieces, inputs), self.pieces[-1:]])
-        factors = np.where(self.factors == count, one, self.factors)
-        return Candidates(values, factors, self.costs, (*self.parts, *pieces)), count
+        values = _part_values(pieces, inputs)
+        found = replace(self, parts=(*self.parts, *pieces), later=(*self.later, *values))
+        return found, len(self.pieces) + len(self.later)
 
     def term(self, index: int) -> Term:
         """A candidate as an expression."""
@@ -85,8 +96,9 @@ class Candidates:
 
     def is_plain(self) -> np.ndarray:
         """Whether each candidate is without inner constants, shape (F,)."""
-        has_constant = np.array([*(bool(part.constants) for part in self.parts), False])
-        return ~has_constant[self.factors].any(axis=1)
+        has_constant = [bool(part.constants) for part in self.parts]
+        has_constant.insert(len(self.pieces) - 1, False)
+        return ~np.array(has_constant)[self.factors].any(axis=1)
 
     def refined(
         self, support: Sequence[int], constants: dict[str, float], inputs: dict[str, np.ndarray]
@@ -101,20 +113,16 @@ class Candidates:
         Returns:
             The candidates and the places of the new ones.
         """
-        count = len(self.parts)
         parts: list[Term] = []
         moved: dict[int, int] = {}
-        for k in np.unique(self.factors[list(support)]):
-            if k < count and self.parts[k].constants:
-                moved[int(k)] = count + len(parts)
-                names = {name: f"{name}_{len(self)}" for name, _ in self.parts[k].constants}
-                symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items()}
-                values = tuple((new, constants[old]) for old, new in names.items())
-                parts.append(
-                    replace(self.parts[k], expression=self.parts[k].expression.xreplace(symbols), constants=values)
-                )
+        for k in np.unique(self.factors[list(support)]).tolist():
+            part = self.part(k)
+            if part is not None and part.constants:
+                moved[k] = len(self.pieces) + len(self.later) + len(parts)
+                names = {name: f"{name}_{len(self)}" for name, _ in part.constants}
+                parts.append(part.renamed(names, constants))
         wider, _ = self.with_pieces(parts, inputs)
-        again = np.array([[moved.get(int(k), int(k)) for k in wider.factors[j]] for j in support])
+        again = np.array([[moved.get(k, k) for k in self.factors[j].tolist()] for j in support])
         found = wider.and_also(again, self.costs[list(support)])
         return found, tuple(range(len(self), len(found)))
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.flow import FLOOR, Linearised
-from motionlaw.tools.flow_terms import Item, items_of, lonely_powers, part_values
-from motionlaw.tools.subsets import Subset, Worth, best_subsets, pool_of
+from motionlaw.tools.flow_terms import Item, items_of, lonely_powers, part_values, shared_price
+from motionlaw.tools.subsets import Products, Subset, Worth, best_subsets, pool_of
 
 # Nats of a term that stands in another equation already, and of a power without the coordinate itself beside it.
 SHARED, LONELY = 1.0, 0.7
@@ -80,7 +80,7 @@ class Regression:
         basis, _ = np.linalg.qr(nuisance[:, norms > 0] / norms[norms > 0])
         self.operator = operator - basis @ (basis.T @ operator)
         self.wanted = wanted[rows] - basis @ (basis.T @ wanted[rows])
-        self.nodes = about.flow.nodes()
+        self.nodes, self.rate = about.flow.nodes(), about.rates()[:, target]
         self.inputs = (*names, "t")
         self.shared = {item.key: item for item in shared}
         self._columns: dict[str, np.ndarray] = {}
@@ -98,19 +98,23 @@ class Regression:
         """Responses of an item and of its derivatives by its inner constants, shape (1 + K, rows)."""
         if not item.constants and item.key in self._columns:
             return self._columns[item.key]
+        found = self.values(item, constants) @ self.operator.T
+        if not item.constants:
+            self._columns[item.key] = found
+        return found
+
+    def values(self, item: Item, constants: dict[str, float]) -> np.ndarray:
+        """An item and its derivatives by its inner constants on the nodes, shape (1 + K, N)."""
         plain, rows = np.ones(self.nodes.shape[1]), [np.ones(self.nodes.shape[1])]
         for part in item.parts:
             values = part_values(part, [constants[name] for name, _ in part.constants], self.nodes, self.inputs)
             rows = [row * values[0] for row in rows] + [plain * slope for slope in values[1:]]
             plain = plain * values[0]
-        found = np.array(rows) @ self.operator.T
-        if not item.constants:
-            self._columns[item.key] = found
-        return found
+        return np.array(rows)
 
     def fitted(self, items: Sequence[Item], constants: dict[str, float], *, steps: int) -> Choice:
         """Least squares for the coefficients, Gauss-Newton with relative steps for the inner constants."""
-        names = [name for item in items for name in item.constants]
+        names = list(dict.fromkeys(name for item in items for name in item.constants))
         best, values = Choice(tuple(items), np.zeros(len(items)), dict(constants), np.inf), dict(constants)
         damping, least, blocks_of_best = 1e-3, np.inf, list[np.ndarray]()
         for _ in range(steps if names else 1):
@@ -129,7 +133,7 @@ class Regression:
             values = self._next(best, blocks_of_best, names, damping)
         if not np.isfinite(least):
             return best
-        price = sum(self.price(item) for item in items) + LONELY * lonely_powers(items)
+        price = sum(self.price(item) for item in items) + shared_price(items) + LONELY * lonely_powers(items)
         score = self.worth(np.zeros(0)).score(least, price, len(items) + len(names))
         return replace(best, score=float(score))
 
@@ -146,7 +150,10 @@ class Regression:
     ) -> dict[str, float]:
         """Inner constants after one damped step."""
         design = np.array([block[0] for block in blocks]).T
-        inner = np.array([c * row for c, block in zip(best.coefficients, blocks, strict=True) for row in block[1:]]).T
+        inner = np.zeros((len(self.wanted), len(names)))
+        for item, c, block in zip(best.items, best.coefficients, blocks, strict=True):
+            for name, row in zip(item.constants, block[1:], strict=True):  # terms may share a constant
+                inner[:, names.index(name)] += c * row
         jacobian = np.hstack([design, inner * [abs(best.constants[name]) for name in names]])
         norms = np.maximum(np.linalg.norm(jacobian, axis=0), 1e-300)
         scaled = jacobian / norms
@@ -177,7 +184,9 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
     if extra:
         columns = np.vstack([columns, *(regression.columns(item, {}) for item in extra)])
         items = items + extra
-    subsets = best_subsets(columns, regression.wanted, _worth_of(regression, items), most_terms=most_terms, kept=3000)
+    subsets = best_subsets(
+        Products(columns, regression.wanted), _worth_of(regression, items), most_terms=most_terms, kept=3000
+    )
     found: dict[str, Choice] = {}
     _enter(regression, items, subsets, found, deadline)
     shapes = candidates.only(np.flatnonzero(is_shape))
@@ -187,7 +196,9 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
         rows = [regression.columns(item, item.constants)[0] for item in fresh]
         columns = np.vstack([columns[:PLAIN_BESIDE_SHAPES], *rows])
         worth = _worth_of(regression, items)
-        subsets = best_subsets(columns, regression.wanted, worth, most_terms=MOST_BESIDE_SHAPES, kept=2000)
+        subsets = best_subsets(
+            Products(columns, regression.wanted), worth, most_terms=MOST_BESIDE_SHAPES, kept=2000
+        )
         _enter(regression, items, subsets, found, deadline)
     return sorted(found.values(), key=lambda choice: choice.score)
 
@@ -230,7 +241,7 @@ def _enter(
         if time.monotonic() > deadline and found:
             return
         taken[len(chosen)] = taken.get(len(chosen), 0) + 1
-        _prune(regression, regression.fitted(chosen, constants, steps=12), found)
+        prune(regression, regression.fitted(chosen, constants, steps=12), found)
 
 
 def _shaped(
@@ -260,7 +271,7 @@ def _shaped(
         taken[item.key] = taken.get(item.key, 0) + 1
         start = {name: value * (1 + m) for (name, value), m in zip(item.constants.items(), move, strict=False)}
         choice = regression.fitted((*(plainest[k] for k in base), item), start, steps=12)
-        _prune(regression, choice, found)
+        prune(regression, choice, found)
         kept = item.with_constants(choice.constants)
         fresh.setdefault((item.key, *(f"{value:.2g}" for value in kept.constants.values())), kept)
     return list(fresh.values())
@@ -351,7 +362,7 @@ def shape_responses(regression: Regression, shapes: Candidates) -> list[np.ndarr
     return [replace(shapes, pieces=each).columns() @ regression.operator.T for each in pieces]
 
 
-def _prune(regression: Regression, choice: Choice, found: dict[str, Choice]) -> None:
+def prune(regression: Regression, choice: Choice, found: dict[str, Choice]) -> None:
     """Enters a choice, and those that are left when its terms go one by one, as long as that may be better."""
     if choice.key in found and found[choice.key].score <= choice.score:
         return
@@ -365,4 +376,4 @@ def _prune(regression: Regression, choice: Choice, found: dict[str, Choice]) -> 
         trials.append(regression.fitted(items, constants, steps=1))
     best = min(trials, key=lambda trial: trial.score)
     if best.score < choice.score + WORTH_A_TRY and best.key not in found:
-        _prune(regression, regression.fitted(best.items, best.constants, steps=10), found)
+        prune(regression, regression.fitted(best.items, best.constants, steps=10), found)

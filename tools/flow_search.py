@@ -18,8 +18,9 @@ import sympy
 
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.flow import FLOOR, Flow, FlowFit, Linearised, fit_flow, linearised, rates_of, slopes_of
+from motionlaw.tools.flow_ratios import with_ratios
 from motionlaw.tools.flow_regression import LONELY, SHARED, Choice, Regression, choice_with, choices_of
-from motionlaw.tools.flow_terms import Item, lonely_powers, rounded, terms_of
+from motionlaw.tools.flow_terms import Item, lonely_powers, rounded, shared_price, terms_of
 
 # Largest choices for one equation: of plain terms, and of all.
 MOST_PLAIN_TERMS, MOST_TERMS = 8, 6
@@ -30,6 +31,8 @@ MOST_ROUNDS = 2
 WORTH_GOING_ON = 6.0
 # Terms smaller than this share of a rate are not believed.
 TRIFLE = 1e-3
+# A law with a larger constant has a term that ran away, such as c/(1 + k*x) towards 1/x.
+LARGEST = 1e9
 # A law that will be so many nats worse than the best is not fitted to the end.
 HOPELESS = 30.0
 # Nats that a law of one dearer term must at least save on the terms it replaces.
@@ -58,11 +61,12 @@ def model_of_choices(names: Sequence[str], choices: Sequence[Choice]) -> Model:
     equations, outer, inner = [], [], []
     for choice in choices:
         terms = []
+        renamed: dict[sympy.Symbol, sympy.Symbol] = {}  # terms of a choice may share a constant
         for item, coefficient in zip(choice.items, choice.coefficients, strict=True):
-            renamed = {}
             for name in item.constants:
-                inner.append(choice.constants[name])
-                renamed[sympy.Symbol(name)] = sympy.Symbol(f"k_{len(inner)}")
+                if sympy.Symbol(name) not in renamed:
+                    inner.append(choice.constants[name])
+                    renamed[sympy.Symbol(name)] = sympy.Symbol(f"k_{len(inner)}")
             outer.append(float(coefficient))
             parts = [part.expression.xreplace(renamed) for part in item.parts]
             terms.append(sympy.Mul(sympy.Symbol(f"c_{len(outer)}"), *parts))
@@ -76,7 +80,7 @@ def with_constants(law: Model, choices: Sequence[Choice]) -> tuple[Choice, ...]:
     place, inner = 0, sum(len(choice.items) for choice in choices)
     found = []
     for choice in choices:
-        size, names = len(choice.items), [name for item in choice.items for name in item.constants]
+        size, names = len(choice.items), list(dict.fromkeys(name for item in choice.items for name in item.constants))
         constants = dict(zip(names, law.values[inner : inner + len(names)].tolist(), strict=True))
         found.append(replace(choice, coefficients=law.values[place : place + size], constants=constants))
         place, inner = place + size, inner + len(names)
@@ -90,7 +94,8 @@ def price_of(choices: Sequence[Choice]) -> float:
         for item in choice.items:
             known = prices.get(item.key)
             prices[item.key] = item.price if known is None else known + min(item.price, SHARED)
-    return sum(prices.values()) + LONELY * sum(lonely_powers(choice.items) for choice in choices)
+    shared = shared_price([item for choice in choices for item in choice.items])
+    return sum(prices.values()) + shared + LONELY * sum(lonely_powers(choice.items) for choice in choices)
 
 
 def fitted_law(flow: Flow, choices: Sequence[Choice], deadline: float, *, least: float = np.inf) -> FlowLaw:
@@ -101,7 +106,7 @@ def fitted_law(flow: Flow, choices: Sequence[Choice], deadline: float, *, least:
     hopeless = count * np.exp(min(2 * (least + HOPELESS - price) / count, 50.0))
     fit = fit_flow(flow, model, deadline=deadline, hopeless_chi2=float(hopeless))
     score = np.inf
-    if np.isfinite(fit.chi2) and fit.has_settled:
+    if np.isfinite(fit.chi2) and fit.has_settled and np.max(np.abs(fit.model.values), initial=0.0) < LARGEST:
         score = 0.5 * count * np.log(fit.chi2 / count + FLOOR) + price_of(choices)
         score += 0.5 * (len(fit.model.values) + fit.first_states) * np.log(count)
     return FlowLaw(with_constants(fit.model, choices), fit, float(score))
@@ -200,7 +205,10 @@ class FlowSearch:
             shared = self._shared(target)
             regression = Regression(about, target, others, wanted, is_coupled=law is not None, shared=shared)
             most = MOST_PLAIN_TERMS if tier == TIERS[0] else MOST_TERMS
-            shortlists.append(choices_of(regression, candidates, most, self.deadline))
+            choices = choices_of(regression, candidates, most, self.deadline)
+            if tier > TIERS[0]:
+                choices = with_ratios(regression, candidates, choices, self.deadline)
+            shortlists.append(choices)
             regressions[target] = regression
         self._descend(flow, shortlists, is_near=near is not None)
         self._exchange(flow, regressions, shortlists)
@@ -216,7 +224,7 @@ class FlowSearch:
         for source in regressions:
             for choice in shortlists[source][:TRIED]:
                 for item in choice.items:
-                    if item.price > DEAR:
+                    if item.price + shared_price([item]) > DEAR:
                         kept = item.with_constants({name: choice.constants[name] for name in item.constants})
                         liked.setdefault(item.key, (source, choice, kept))
         leader = self.best

@@ -60,6 +60,12 @@ class Item:
         return Item(tuple(parts), self.price)
 
 
+def shared_price(items: Sequence[Item]) -> float:
+    """Nats of the denominators that terms have in common, each paid for once."""
+    shared = {_text(part): part.cost for item in items for part in item.parts if part.is_shared}
+    return sum(shared.values())
+
+
 def _generic(part: Term) -> sympy.Expr:
     """A part with its constants called ``k_0``, ``k_1``."""
     return _renamed(part.expression, tuple(name for name, _ in part.constants))
@@ -233,7 +239,7 @@ def rounded(item: Item, constants: dict[str, float]) -> Item | None:
             near = round(constants[name])
             if name.startswith(EXPONENT) and near >= 1 and abs(constants[name] - near) < NEAR_WHOLE * near:
                 kept = tuple((n, v) for n, v in part.constants if n != name)
-                part = replace(part, expression=part.expression.xreplace({sympy.Symbol(name): sympy.Integer(near)}),
+                part = replace(part, template=part.expression.xreplace({sympy.Symbol(name): sympy.Integer(near)}),
                                constants=kept)  # fmt: skip
                 is_new = True
         parts.append(part)

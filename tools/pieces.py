@@ -6,9 +6,9 @@ tables below are the whole prior; `candidates.py` multiplies the pieces.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,8 @@ POLE, LARGEST_EXPONENT = 0.02, 30.0
 # Inner constants are scanned over these multiples of one over the variable's size, and refined later.
 SCAN = np.geomspace(0.25, 8.0, 9)
 MOST_FREQUENCIES = 200
+# The inner constant of a template; no column is called so.
+INNER = sympy.Symbol("_inner")
 # Larger values are no numbers to compute with.
 HUGE = 1e60
 
@@ -75,16 +77,27 @@ class Term:
     """A term or a piece of one: an expression without its coefficient, its price, its inner constants' first guesses.
 
     Args:
-        expression: In the data's symbols and the names of the constants.
+        template: The expression in the data's symbols and the names of the constants, or in `INNER` for the only one.
         cost: Nats.
         constants: Name and value of each.
         is_shared: Whether a piece is paid for once, however many terms of a law hold it (a common denominator).
     """
 
-    expression: sympy.Expr
+    template: sympy.Expr
     cost: float
     constants: tuple[tuple[str, float], ...] = ()
     is_shared: bool = False
+
+    @cached_property
+    def expression(self) -> sympy.Expr:
+        """The expression in the data's symbols and the names of the constants."""
+        return self.template.xreplace({INNER: sympy.Symbol(self.constants[0][0])}) if self.constants else self.template
+
+    def renamed(self, names: Mapping[str, str], values: Mapping[str, float]) -> Term:
+        """The same with other names for its constants, and values by their old names."""
+        symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items()}
+        constants = tuple((new, values[old]) for old, new in names.items())
+        return replace(self, template=self.template.xreplace(symbols), constants=constants)
 
 
 @cache
@@ -141,7 +154,7 @@ def pieces_of(variable: Variable, column: np.ndarray, label: str) -> tuple[list[
     size, span = float(np.sqrt(np.mean(column**2))), float(np.ptp(column))
     if not size > 0 or not span > 0:
         return [], [], np.zeros((0, len(column)))
-    u, k = sympy.symbols("u k")
+    u = sympy.Symbol("u")
     is_clear = float(np.min(np.abs(column))) > POLE * size
     plain, shapes = _tables(variable.kind)
     found: list[Term] = []
@@ -157,10 +170,10 @@ def pieces_of(variable: Variable, column: np.ndarray, label: str) -> tuple[list[
         # A sine and a cosine of one frequency are one wave: they share their constant.
         family = list(shapes).index(text.replace("cos(", "sin("))
         constants = _scanned(text, variable.kind, size, span)
+        template = _parsed(text).xreplace({u: variable.expression, sympy.Symbol("k"): INNER})
         for place, value in enumerate(constants):
-            name = sympy.Symbol(f"k_{label}_{family}_{place}")
-            expression = _parsed(text).xreplace({u: variable.expression, k: name})
-            found.append(Term(expression, price + variable.surcharge, ((name.name, float(value)),)))
+            name = f"k_{label}_{family}_{place}"
+            found.append(Term(template, price + variable.surcharge, ((name, float(value)),)))
         is_power += [False] * len(constants)
         values.append(_values(text, column, constants))
     every = np.concatenate(values)

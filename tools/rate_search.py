@@ -56,7 +56,7 @@ def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[
         return [_rival([formulas[0] for formulas in lists], evidence)], True
     picks = [[formulas[0] for formulas in lists]]
     for target, formulas in enumerate(lists):
-        picks += [[*picks[0][:target], other, *picks[0][target + 1 :]] for other in formulas[1:TRIED]]
+        picks += [[*picks[0][:target], other, *picks[0][target + 1 :]] for other in formulas[1:]]
     return [_rival(pick, evidence) for pick in picks], False
 
 
@@ -92,7 +92,7 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
             return [exact.best]
         if _is_cleaner(runs, given, target):
             found = search(states, measured)
-            return [found.best, *found.alternatives]
+            return _tried(found)
     y = joined([run.acceleration[:, target] for run in runs])
     errors = joined([run.acceleration_stderr[:, target] for run in runs])
     if not 0 < np.median(errors) <= NOISIEST * np.std(y):
@@ -106,7 +106,12 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
         independent=min(len(y), INDEPENDENT * span / evidence.time_scale_s),
         floor=FLOOR,
     )
-    return [found.best, *found.alternatives]
+    return _tried(found)
+
+
+def _tried(found: Regression) -> list[Fitted]:
+    """The formulas that laws are made of: whole motions tell which of them errors of smoothing favoured."""
+    return [found.best, *found.alternatives[: TRIED - 1], *found.plainer]
 
 
 def _is_clean(run: Run) -> bool:

@@ -18,7 +18,7 @@ import sympy
 
 from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.pieces import Term
-from motionlaw.tools.subsets import NOISE_FREE, Worth, best_subsets
+from motionlaw.tools.subsets import NOISE_FREE, Products, Worth, best_subsets
 
 # Nats of being a ratio, beyond the price of the denominator's terms.
 RATIO = 2.0
@@ -28,7 +28,7 @@ ODD = 1.5
 TIERS = ((12, 8), (40, 16), (150, 30))
 # Largest ratio, in coefficients; largest denominator beside its 1; ratios that are handed on, and subsets
 # they are taken from.
-MOST_TERMS, MOST_BELOW, KEPT, KEPT_SUBSETS = 6, 3, 5, 40
+MOST_TERMS, MOST_BELOW, KEPT, KEPT_SUBSETS = 8, 3, 5, 40
 # A denominator keeps this distance from zero, as a share of its usual size.
 LEAST = 0.05
 
@@ -155,9 +155,10 @@ def _enter(
 ) -> None:
     """Enters the ratios that one estimate and its weights bring."""
     columns, target = np.vstack([rows.upper, -estimate * rows.lower]) * scale, scale * rows.y
+    products = Products(columns, target)
     for independent in independents:
-        worth = Worth(rows.costs, independent, float(target @ target))
-        for subset in best_subsets(columns, target, worth, most_terms=MOST_TERMS, kept=KEPT_SUBSETS, swaps=1):
+        worth = Worth(rows.costs, independent, products.total)
+        for subset in best_subsets(products, worth, most_terms=MOST_TERMS, kept=KEPT_SUBSETS, swaps=1):
             each = _scored(rows, np.array(subset.columns, dtype=int), columns, target, independents[0])
             key = (each.ratio.above, each.ratio.below) if each is not None else ((), ())
             if each is not None and (key not in found or each.score < found[key].score):
@@ -206,7 +207,7 @@ def with_ratio(
 
 def over_piece(candidates: Candidates, place: int, terms: Sequence[int]) -> tuple[Candidates, tuple[int, ...]]:
     """The candidates and, at their end, some of them times a piece, one over a denominator; with their places."""
-    one, chosen = len(candidates.parts), list(terms)
+    one, chosen = len(candidates.pieces) - 1, list(terms)
     factors = candidates.factors
     if np.any(factors[chosen, -1] != one):  # products of as many pieces as there is room for
         factors = np.column_stack([factors, np.full(len(factors), one)])
@@ -218,5 +219,5 @@ def over_piece(candidates: Candidates, place: int, terms: Sequence[int]) -> tupl
 
 def denominator_of(candidates: Candidates, terms: Sequence[int]) -> int | None:
     """The place of the piece that is the denominator of some of the terms, ``None`` where there is none."""
-    used = np.unique(candidates.factors[list(terms)])
-    return next((int(k) for k in used if k < len(candidates.parts) and candidates.parts[k].is_shared), None)
+    used = np.unique(candidates.factors[list(terms)]).tolist()
+    return next((k for k in used if (part := candidates.part(k)) is not None and part.is_shared), None)

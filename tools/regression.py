@@ -9,18 +9,19 @@ the logarithm of the rows for each constant. Leaves out derivatives, trajectorie
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import Candidates, candidate_terms
+from motionlaw.tools.candidates import candidate_terms
 from motionlaw.tools.equation import compile_rhs
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.inner import fit_inner_constants
-from motionlaw.tools.pieces import Term, Variable
+from motionlaw.tools.exchange import exchanged
+from motionlaw.tools.judging import Choice, Fitted, Judge, Noise, Rows, solved, triangle
+from motionlaw.tools.pieces import Variable
 from motionlaw.tools.ratios import (
     denominator_of,
     find_ratios,
@@ -28,7 +29,7 @@ from motionlaw.tools.ratios import (
     ratio_rows,
     with_ratio,
 )
-from motionlaw.tools.subsets import EXACT, NOISE_FREE, Worth, best_subsets, pool_of
+from motionlaw.tools.subsets import EXACT, NOISE_FREE, Products, Worth, best_subsets, pool_of
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
 TIERS = (60, 150, 400)
@@ -51,46 +52,10 @@ DIFFERENCE, DISTANCE = 1.0, 1.5
 # Choices of each size whose inner constants are fitted (more of few terms: they look poorest before), and the most
 # constants that are fitted at once.
 REFINED, REFINED_OF_FEW, FEW, MOST_INNER = 2, 8, 3, 3
+# Other families of functions are tried in the best few choices of up to so many terms: longer ones mix several.
+EXCHANGED, EXCHANGED_EACH = 3, 3
 # Rivals within this many nats of the best are alternatives.
 POSSIBLE = 12.0
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A formula fitted to rows.
-
-    Args:
-        candidates: Where its terms are from.
-        support: Their indices.
-        coefficients: One a term.
-        stderr: Standard errors of the coefficients.
-        misfit: Weighted mean square of the residuals; weights are relative.
-        score: Description length in nats, lower is better.
-    """
-
-    candidates: Candidates
-    support: tuple[int, ...]
-    coefficients: np.ndarray
-    stderr: np.ndarray
-    misfit: float
-    score: float
-
-    def scaled(self, size: float) -> Fitted:
-        """The formula for a target ``size`` times as large."""
-        return replace(self, coefficients=self.coefficients * size, stderr=self.stderr * size)
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        return tuple(self.candidates.term(k) for k in self.support)
-
-    @property
-    def expression(self) -> sympy.Expr:
-        """The formula with its numbers."""
-        parts = []
-        for coefficient, term in zip(self.coefficients, self.terms, strict=True):
-            numbers = {sympy.Symbol(name): sympy.Float(value) for name, value in term.constants}
-            parts.append(sympy.Float(coefficient) * term.expression.xreplace(numbers))
-        return sympy.Add(*parts)
 
 
 @dataclass(frozen=True)
@@ -104,6 +69,8 @@ class Regression:
         noise_share: Proportional part, as a share of the value.
         seconds: Wall-clock seconds.
         was_cut: Whether the time limit ended the search.
+        plainer: The best formula of each smaller number of constants, plainest last: errors of the target that are
+            alike in neighbouring rows can make longer ones look better.
     """
 
     best: Fitted
@@ -112,42 +79,11 @@ class Regression:
     noise_share: float
     seconds: float
     was_cut: bool = False
+    plainer: tuple[Fitted, ...] = ()
 
     @property
     def expression(self) -> sympy.Expr:
         return self.best.expression
-
-
-@dataclass(frozen=True)
-class _Noise:
-    """Standard deviation of the noise: the root of constant² + (share·value)²."""
-
-    constant: float = 1.0
-    share: float = 0.0
-
-    def shape(self, value: np.ndarray) -> np.ndarray:
-        """The standard deviation up to a common factor; 1 where it does not depend on the value."""
-        if not self.share:
-            return np.ones_like(value)
-        least = max(self.constant / self.share, LEAST_SHAPE * float(np.sqrt(np.mean(value**2))))
-        return np.sqrt(value**2 + least**2)
-
-    def is_like(self, other: _Noise) -> bool:
-        return bool(np.allclose([self.constant, self.share], [other.constant, other.share], rtol=0.03))
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of the search: inputs by name, the target, its errors up to a factor (1 if not known)."""
-
-    names: tuple[str, ...]
-    inputs: np.ndarray
-    y: np.ndarray
-    errors: np.ndarray
-    has_known_errors: bool
-
-    def only(self, kept: np.ndarray) -> _Rows:
-        return replace(self, inputs=self.inputs[:, kept], y=self.y[kept], errors=self.errors[kept])
 
 
 def variables_of(names: Sequence[str], kinds: Mapping[str, str]) -> list[Variable]:
@@ -204,13 +140,20 @@ def find_formula(
     share = 1.0 if independent is None else min(1.0, independent / len(rows.y))
     some = rows.only(_some(len(rows.y), MOST_ROWS, rng))
     ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng, share, floor).run()
-    ranked = _distinct([each for each in ranked if each.score - ranked[0].score < POSSIBLE])
+    every = _distinct(ranked)
+    ranked = [each for each in every if each.score - ranked[0].score < POSSIBLE]
     if len(rows.y) > MOST_ROWS:
         ranked[0] = _refitted(ranked[0], rows, noise)
-    ranked = [each.scaled(size) for each in ranked]
+    ranked, plainer = ([each.scaled(size) for each in some] for some in (ranked, _plainer(every)))
     seconds = time.monotonic() - started
     return Regression(
-        ranked[0], tuple(ranked[1:]), noise.constant * size, noise.share, seconds, was_cut=seconds > time_limit
+        ranked[0],
+        tuple(ranked[1:]),
+        noise.constant * size,
+        noise.share,
+        seconds,
+        was_cut=seconds > time_limit,
+        plainer=tuple(plainer),
     )
 
 
@@ -219,7 +162,7 @@ def _some(count: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(count) if count <= most else np.sort(rng.permutation(count)[:most])
 
 
-def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray, stderr: np.ndarray | None) -> _Rows:
+def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray, stderr: np.ndarray | None) -> Rows:
     if not columns:
         raise UserError("columns must hold at least one input, got none.")
     target = np.asarray(y, dtype=float)
@@ -234,224 +177,182 @@ def _checked(columns: Mapping[str, np.ndarray], y: np.ndarray, stderr: np.ndarra
     if stderr is not None and not np.all(stderr > 0):
         raise UserError(f"stderr must be positive in every row, got {np.min(stderr):g}.")
     errors = np.ones_like(target) if stderr is None else stderr / np.exp(np.mean(np.log(stderr)))
-    return _Rows(tuple(columns), inputs[:, good], target[good], errors[good], stderr is not None)
+    return Rows(tuple(columns), inputs[:, good], target[good], errors[good], stderr is not None)
 
 
 @dataclass
 class _Search:
     """One search on one set of rows, whose target has a mean square of 1."""
 
-    rows: _Rows
+    rows: Rows
     kinds: dict[str, str]
     deadline: float
     rng: np.random.Generator
     independent_share: float
     floor: float
 
-    def run(self) -> tuple[list[Fitted], _Noise]:
+    def run(self) -> tuple[list[Fitted], Noise]:
         """Ranked formulas, best first, and the noise that they were judged by."""
         rows = self.rows
-        self.candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
         self.looked = _some(len(rows.y), SEARCHED_ROWS, self.rng)
-        self.plain = np.flatnonzero(self.candidates.is_plain())
+        candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
+        self.judge = Judge(rows, candidates, self.looked, self.independent_share, self.floor)
+        self.plain = np.flatnonzero(candidates.is_plain())
+        even = Noise()
         found = self._supports(1 / rows.errors)
-        even = _Noise()
-        ranked = self._ranked(found, even)
-        if ranked[0].misfit > NOISE_FREE:
-            found |= self._ratios(ranked, even)
-            ranked = self._ranked(found, even)
+        ranked = self.judge.ranked(found, even)
+        is_noise = ranked[0].misfit > NOISE_FREE and self.judge.is_white(ranked[0], even)
+        if ranked[0].misfit > NOISE_FREE and not is_noise:
+            found |= self._ratios(found, even)
+            ranked = self.judge.ranked(found, even)
         if NOISE_FREE < ranked[0].misfit < NEARLY or rows.has_known_errors:
             found |= self._refined(found, even)
-            ranked = self._ranked(found, even)
+            ranked = self._exchanged(found, even)
         if ranked[0].misfit < NOISE_FREE or rows.has_known_errors or self._late():
-            return ranked, _Noise(float(np.sqrt(ranked[0].misfit)))
-        # Where the noise is a share of the value, the measured values stand in for the true ones at first, since a
-        # poor formula is poorest where they are small.
-        noise = _Noise(PROXY, 1.0)
-        weights = 1 / noise.shape(rows.y)
+            return ranked, Noise(float(np.sqrt(ranked[0].misfit)))
+        noise = self._uneven_noise(found, even)
+        if not self.judge.is_white(self.judge.ranked(found, noise)[0], noise):
+            found |= self._ratios(found, noise)
+        ranked = self._exchanged(found | self._refined(found, noise), noise)
+        return ranked, noise if noise.share else Noise(float(np.sqrt(ranked[0].misfit)))
+
+    def _uneven_noise(self, found: set[Choice], even: Noise) -> Noise:
+        """Finds noise that is a share of the value, and what follows from it; the even noise where that is likelier.
+
+        The measured values stand in for the true ones at first, since a poor formula is poorest where they are small.
+        """
+        noise = Noise(PROXY, 1.0)
+        weights = 1 / noise.shape(self.rows.y)
         for _ in range(ROUNDS):
-            found |= self._supports(weights)
-            uneven = self._ranked(found, noise)
-            before, noise = noise, self._noise_of(uneven[0])
+            found |= self._plain_supports(weights, TIERS[:-1])
+            best = self.judge.ranked(found, noise)[0]
+            before, noise = noise, self.judge.noise_of(best)
+            weights = 1 / noise.shape(self.judge.values(best))
             if noise.is_like(before) or self._late():
                 break
-            weights = 1 / noise.shape(self._values(uneven[0]))
-        is_uneven = self._ranked(found, noise)[0].score < self._ranked(found, even)[0].score - UNEVEN
-        noise = noise if is_uneven else even
-        found |= self._ratios(self._ranked(found, noise), noise)
-        ranked = self._ranked(found | self._refined(found, noise), noise)
-        return ranked, noise if is_uneven else _Noise(float(np.sqrt(ranked[0].misfit)))
+        found |= self._supports(weights)
+        noise = self.judge.noise_of(self.judge.ranked(found, noise)[0])
+        uneven, plain = (self.judge.ranked(found, each)[0].score for each in (noise, even))
+        return noise if uneven < plain - UNEVEN else even
 
-    def _refined(self, found: set[tuple[int, ...]], noise: _Noise) -> set[tuple[int, ...]]:
+    def _refined(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """The most promising choices with inner constants again, with those constants fitted."""
-        by_size: dict[int, list[tuple[int, ...]]] = {}
-        look = self._first_look(noise)
-        for each in sorted(sorted(found), key=look):
-            if 0 < len(self.candidates.constants_of(each)) <= MOST_INNER:
-                by_size.setdefault(len(each), []).append(each)
-        refined = set()
-        chosen = [each for size, some in by_size.items() for each in some[: REFINED_OF_FEW if size <= FEW else REFINED]]
-        for support in sorted(chosen, key=look):
-            refined |= self._settled(support, noise)
+        by_size: dict[int, list[Choice]] = {}
+        refined: set[Choice] = set()
+        for each in self.judge.likeliest(found, noise):
+            if 0 < len(self.judge.candidates.constants_of(each)) <= MOST_INNER:
+                some = by_size.setdefault(len(each), [])
+                if len(some) < (REFINED_OF_FEW if len(each) <= FEW else REFINED):
+                    some.append(each)
+                    refined |= self._settled(each, noise)
         return refined
 
-    def _settled(self, support: tuple[int, ...], noise: _Noise) -> set[tuple[int, ...]]:
+    def _exchanged(self, found: set[Choice], noise: Noise) -> list[Fitted]:
+        """Ranked choices, with other families of functions tried in the best ones."""
+        ranked = self.judge.ranked(found, noise)
+        if ranked[0].misfit < NOISE_FREE or self.judge.is_white(ranked[0], noise):
+            return ranked
+        weights = (1 / (noise.shape(self.judge.values(ranked[0])) * self.rows.errors))[self.looked]
+        trials: dict[Choice, None] = {}
+        taken = dict.fromkeys(range(1, EXCHANGED + 1), 0)
+        for best in self.judge.likeliest(found, noise):
+            if taken.get(len(best), EXCHANGED_EACH) < EXCHANGED_EACH and self.judge.candidates.constants_of(best):
+                taken[len(best)] += 1
+                target = self.rows.y[self.looked]
+                trials |= dict.fromkeys(exchanged(self.judge.candidates, best, self.looked, target, weights))
+        fresh: set[Choice] = set()
+        for each in trials:
+            fresh |= self._settled(each, noise)
+        return self.judge.ranked(found | fresh, noise)
+
+    def _settled(self, choice: Choice, noise: Noise) -> set[Choice]:
         """A choice with its inner constants fitted, and again without the terms that are idle then."""
         settled = set()
-        while support and not self._late() and self.candidates.constants_of(support):
-            longer = support
-            support = self._with_fitted_constants(support, noise)
-            settled.add(support)
-            if len(support) == len(longer):
+        while choice and not self._late() and self.judge.candidates.constants_of(choice):
+            longer = choice
+            choice = self.judge.with_fitted_constants(choice, noise)
+            settled.add(choice)
+            if len(choice) == len(longer):
                 break
         return settled
 
-    def _ratios(self, ranked: Sequence[Fitted], noise: _Noise) -> set[tuple[int, ...]]:
+    def _ratios(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """Ratios of sums, and sums of other terms and such over the denominator of the best."""
+        judge, looked = self.judge, self.looked
+        ranked = judge.ranked(found, noise)
         inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
-        nearest = self._values(min(ranked, key=lambda each: each.misfit))
+        nearest = judge.values(min(ranked, key=lambda each: each.misfit))
         weights = 1 / (noise.shape(nearest) * self.rows.errors)
-        looked = self.looked
-        shaped = {k for each in ranked for k in each.support if self.candidates.constants_of([k])}
+        shaped = {k for each in ranked for k in each.support if judge.candidates.constants_of([k])}
         times = {sympy.Symbol(name) for name, kind in self.kinds.items() if kind == "time"}
-        rows = ratio_rows(self.candidates, sorted(shaped), times, looked, self.rows.y, weights)
-        found: set[tuple[int, ...]] = set()
+        rows = ratio_rows(judge.candidates, sorted(shaped), times, looked, self.rows.y, weights)
+        ratios: set[Choice] = set()
         estimates = (rows.y, nearest[looked])
         for ratio in find_ratios(rows, estimates, (self.independent_share * len(looked), TEMPERED)):
-            self.candidates, own = with_ratio(self.candidates, ratio, inputs)
-            found |= self._settled(own, noise)
-        best = self._ranked(found, noise)[:1]
-        place = denominator_of(self.candidates, best[0].support) if best else None
+            judge.candidates, own = with_ratio(judge.candidates, ratio, inputs)
+            ratios |= self._settled(own, noise)
+        best = judge.ranked(ratios, noise)[:1]
+        place = denominator_of(judge.candidates, best[0].support) if best else None
         if place is not None and best[0].score < ranked[0].score and not self._late():
             beside = self.plain[: TIERS[0]]
-            self.candidates, over = over_piece(self.candidates, place, beside)
-            for each in self._tier(np.append(beside, over), weights, MOST_TERMS):
-                found |= {each} | self._settled(each, noise)
-        return found
-
-    def _with_fitted_constants(self, support: tuple[int, ...], noise: _Noise) -> tuple[int, ...]:
-        """A choice with its inner constants fitted, without the terms that are idle then."""
-        weights = 1 / (noise.shape(self._values(self._judged(support, noise))) * self.rows.errors)
-        inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
-        terms = [self.candidates.term(k) for k in support]
-        constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
-        self.candidates, fresh = self.candidates.refined(support, constants, inputs)
-        return self._pruned(fresh, weights, slice(None))
-
-    def _independent(self) -> float:
-        """Number of independent rows."""
-        return self.independent_share * len(self.rows.y)
+            judge.candidates, over = over_piece(judge.candidates, place, beside.tolist())
+            wider = self._tier(np.append(beside, over), weights)
+            ratios |= wider
+            for each in judge.likeliest(wider, noise)[:REFINED_OF_FEW]:
+                ratios |= self._settled(each, noise)
+        return ratios
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
 
-    def _supports(self, weights: np.ndarray) -> set[tuple[int, ...]]:
+    def _supports(self, weights: np.ndarray) -> set[Choice]:
         """Promising choices of candidates, from every tier and from the screening of all."""
-        found: set[tuple[int, ...]] = set()
-        most = max(1, min(MOST_TERMS, len(self.rows.y) // 6))
-        for tier in TIERS:
-            if self._late() and found:
-                return found
-            found |= self._tier(self.plain[:tier], weights, most)
-        if not self._late():
-            some = _some(len(self.rows.y), SCREENED_ROWS, self.rng)
-            target = weights[some] * self.rows.y[some]
-            worth = Worth(self.candidates.costs, len(some), float(target @ target), self.floor)
-            wide = self.candidates.columns(rows=some) * weights[some]
-            found |= self._tier(pool_of(wide, target, worth, most_terms=most), weights, most)
+        found = self._plain_supports(weights, TIERS)
+        if not self._late() and not self._is_exact(found):
+            found |= self._tier(self._screened(weights), weights)
         return found
 
-    def _tier(self, pool: np.ndarray, weights: np.ndarray, most: int) -> set[tuple[int, ...]]:
+    def _plain_supports(self, weights: np.ndarray, tiers: Sequence[int]) -> set[Choice]:
+        """Promising choices of plain candidates, until one of them is exact."""
+        found: set[Choice] = set()
+        for tier in tiers:
+            if found and (self._late() or self._is_exact(found)):
+                break
+            found |= self._tier(self.plain[:tier], weights)
+        return found
+
+    def _is_exact(self, found: set[Choice]) -> bool:
+        """Whether a choice gives the target to rounding, so that dearer ones need not be sought."""
+        best = self.judge.likeliest(found, Noise())[0]
+        return self.judge.judged(best, Noise()).misfit < NOISE_FREE
+
+    def _screened(self, weights: np.ndarray) -> np.ndarray:
+        """The pool of candidates that any good choice may hold."""
+        some = _some(len(self.rows.y), SCREENED_ROWS, self.rng)
+        target = weights[some] * self.rows.y[some]
+        worth = Worth(self.judge.candidates.costs, len(some), float(target @ target), self.floor)
+        wide = self.judge.candidates.columns(rows=some) * weights[some]
+        return pool_of(wide, target, worth, most_terms=self._most())
+
+    def _most(self) -> int:
+        return max(1, min(MOST_TERMS, len(self.rows.y) // 6))
+
+    def _tier(self, pool: np.ndarray, weights: np.ndarray) -> set[Choice]:
         """Subsets of a pool, judged by the data as they are and by data that count for less, so that plain ones show.
 
         What comes back is fitted and has lost the terms that earn less than they cost.
         """
         weights = weights[self.looked]
-        columns, target = self.candidates.columns(pool, self.looked) * weights, weights * self.rows.y[self.looked]
-        found: set[tuple[int, ...]] = set()
-        for independent in (self.independent_share * len(target), TEMPERED):
-            if independent <= len(target):
-                worth = Worth(self.candidates.costs[pool], independent, float(target @ target), self.floor)
-                best = best_subsets(columns, target, worth, most_terms=most, kept=LISTED)
-                found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
-        return {self._pruned(support, weights, self.looked) for support in sorted(found)}
-
-    def _ranked(self, supports: set[tuple[int, ...]], noise: _Noise) -> list[Fitted]:
-        """The best choices judged by their own likelihood, best first; the measured values tell which are the best."""
-        likely = sorted(sorted(supports), key=self._first_look(noise))[:JUDGED]
-        return sorted((self._judged(each, noise) for each in likely), key=lambda each: each.score)
-
-    def _first_look(self, noise: _Noise) -> Callable[[tuple[int, ...]], float]:
-        """The description length of choices with the measured values standing in for the true ones in the noise."""
-        weights = 1 / (noise.shape(self.rows.y) * self.rows.errors)[self.looked]
-        target = weights * self.rows.y[self.looked]
-
-        def look(support: tuple[int, ...]) -> float:
-            columns = self.candidates.columns(np.array(support), self.looked)
-            return self._description(support, _triangle(columns * weights, target))
-
-        return look
-
-    def _pruned(self, support: tuple[int, ...], weights: np.ndarray, rows: np.ndarray | slice) -> tuple[int, ...]:
-        """A choice without the terms that earn less than they cost."""
-        columns = self.candidates.columns(np.array(support), rows)
-        triangle = _triangle(columns * weights, weights * self.rows.y[rows])
-        places = list(range(len(support)))
-        best = self._description(support, triangle)
-        while len(places) > 1:
-            trials = []
-            for out in places:
-                rest = [k for k in places if k != out]
-                smaller = _triangle(triangle[:, rest].T, triangle[:, -1])
-                trials.append(self._description(tuple(support[k] for k in rest), smaller))
-            out = int(np.argmin(trials))
-            if trials[out] >= best:
-                break
-            best = trials[out]
-            del places[out]
-        return tuple(support[k] for k in places)
-
-    def _description(self, support: tuple[int, ...], triangle: np.ndarray) -> float:
-        """Nats of the misfit and the terms, for noise of one size."""
-        n, total = self._independent(), float(triangle[:, -1] @ triangle[:, -1])
-        misfit = float(triangle[-1, -1] ** 2) / total
-        return (
-            0.5 * n * float(np.log(misfit + self.floor)) + self._price(support) + 0.5 * len(support) * float(np.log(n))
+        products = Products(
+            self.judge.candidates.columns(pool, self.looked) * weights, weights * self.rows.y[self.looked]
         )
-
-    def _price(self, support: tuple[int, ...]) -> float:
-        """Nats of the terms and of the digits of their inner constants."""
-        inner = len(self.candidates.constants_of(support))
-        return self.candidates.price(support) + 0.5 * inner * float(np.log(self._independent()))
-
-    def _judged(self, support: tuple[int, ...], noise: _Noise) -> Fitted:
-        """A choice fitted with weights from its own values, and its description length."""
-        y, n, k = self.rows.y, len(self.rows.y), len(support)
-        columns = self.candidates.columns(np.array(support))
-        shape = noise.shape(y) * self.rows.errors
-        for _ in range(REWEIGHED if noise.share else 1):
-            triangle = _triangle(columns / shape, y / shape)
-            solution, inverse = _solved(triangle)
-            shape = noise.shape(solution @ columns) * self.rows.errors
-        rest = (y - solution @ columns) / shape
-        variance = float(np.mean(rest**2))
-        least = self.floor * float(np.mean((y / shape) ** 2))
-        nats = float(np.sum(np.log(shape))) + 0.5 * n * float(np.log(variance + least))
-        score = self.independent_share * nats + self._price(support) + 0.5 * k * float(np.log(self._independent()))
-        errors = np.sqrt(np.sum(inverse**2, axis=1) * variance * n / max(1, n - k))
-        return Fitted(self.candidates, support, solution, errors, variance, score)
-
-    def _noise_of(self, best: Fitted) -> _Noise:
-        """The likeliest mixture of a constant noise and one that is a share of the value."""
-        value = self._values(best)
-        rest = self.rows.y - value
-        shapes = np.sqrt(value**2 + RATIOS[:, None] ** 2)
-        scales = np.sqrt(np.mean((rest / shapes) ** 2, axis=1))
-        place = int(np.argmin(np.mean(np.log(shapes), axis=1) + np.log(scales)))
-        return _Noise(float(scales[place] * RATIOS[place]), float(scales[place]))
-
-    def _values(self, fitted: Fitted) -> np.ndarray:
-        return fitted.coefficients @ self.candidates.columns(np.array(fitted.support))
+        found: set[Choice] = set()
+        for independent in (self.independent_share * len(weights), TEMPERED):
+            if independent <= len(weights):
+                worth = Worth(self.judge.candidates.costs[pool], independent, products.total, self.floor)
+                best = best_subsets(products, worth, most_terms=self._most(), kept=LISTED)
+                found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
+        return {self.judge.pruned(choice, weights, self.looked) for choice in sorted(found)}
 
 
 def _distinct(ranked: Sequence[Fitted]) -> list[Fitted]:
@@ -466,33 +367,28 @@ def _distinct(ranked: Sequence[Fitted]) -> list[Fitted]:
     return list(found.values())
 
 
-def _refitted(fitted: Fitted, rows: _Rows, noise: _Noise) -> Fitted:
+def _plainer(ranked: Sequence[Fitted]) -> list[Fitted]:
+    """The best of each smaller number of constants than the first one's, the most constants first."""
+    found: dict[int, Fitted] = {}
+    for each in ranked:
+        found.setdefault(len(each.support) + len(each.candidates.constants_of(each.support)), each)
+    sizes = list(found)
+    return [found[size] for size in sorted(sizes, reverse=True) if size < sizes[0]]
+
+
+def _refitted(fitted: Fitted, rows: Rows, noise: Noise) -> Fitted:
     """The coefficients from all rows, a part of them at a time; inner constants stay as they are."""
     numbers = {sympy.Symbol(name): sympy.Float(value) for t in fitted.terms for name, value in t.constants}
     evaluate = compile_rhs([term.expression.xreplace(numbers) for term in fitted.terms], list(rows.names))
     k, n = len(fitted.support), len(rows.y)
-    triangle = np.zeros((0, k + 1))
+    corner = np.zeros((0, k + 1))
     for start in range(0, n, MOST_ROWS):
         part = rows.only(np.arange(start, min(start + MOST_ROWS, n)))
         columns = evaluate(part.inputs)
         shape = noise.shape(fitted.coefficients @ columns) * part.errors
-        both = np.vstack([triangle, np.column_stack([(columns / shape).T, part.y / shape])])
-        triangle = _triangle(both[:, :-1].T, both[:, -1])
-    solution, inverse = _solved(triangle)
-    misfit = float(triangle[-1, -1] ** 2) / n
+        both = np.vstack([corner, np.column_stack([(columns / shape).T, part.y / shape])])
+        corner = triangle(both[:, :-1].T, both[:, -1])
+    solution, inverse = solved(corner)
+    misfit = float(corner[-1, -1] ** 2) / n
     errors = np.sqrt(np.sum(inverse**2, axis=1) * misfit * n / max(1, n - k))
     return replace(fitted, coefficients=solution, stderr=errors, misfit=misfit)
-
-
-def _triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left."""
-    triangle: np.ndarray = np.asarray(np.linalg.qr(np.column_stack([columns.T, target]), mode="r"))
-    return triangle
-
-
-def _solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients, and a root of their covariance for unit noise, shape (k, k)."""
-    matrix, target = triangle[:-1, :-1], triangle[:-1, -1]
-    norms = np.linalg.norm(matrix, axis=0)
-    inverse = np.linalg.pinv(matrix / norms, rcond=1e-14) / norms[:, None]
-    return inverse @ target, inverse

@@ -84,14 +84,20 @@ class _Level:
         return np.where(open_, self.left**2 / np.where(open_, self.room, 1.0), -1.0)
 
 
-class _Products:
-    """Inner products of unit columns, from their Gram matrix or, for wide problems, from the columns themselves."""
+class Products:
+    """Inner products of columns scaled to length one, and of these with a target.
 
-    def __init__(self, columns: np.ndarray, target: np.ndarray, *, has_gram: bool) -> None:
-        self.columns = columns
-        self.moment = columns @ target
+    Args:
+        columns: Shape (F, n).
+        target: Shape (n,).
+        has_gram: Whether all products are computed at once; for wide problems they come from the columns as needed.
+    """
+
+    def __init__(self, columns: np.ndarray, target: np.ndarray, *, has_gram: bool = True) -> None:
+        self.columns = _unit(columns)
+        self.moment = self.columns @ target
         self.total = float(target @ target)
-        self.gram = columns @ columns.T if has_gram else None
+        self.gram = self.columns @ self.columns.T if has_gram else None
 
     def of(self, chosen: np.ndarray) -> np.ndarray:
         """Inner products of the chosen columns with all, shape (S, F)."""
@@ -179,7 +185,7 @@ def pool_of(
     Returns:
         Indices of the pool, ascending: the cheapest columns, and the best additions to every subset on the way.
     """
-    products = _Products(_unit(columns), target, has_gram=False)
+    products = Products(columns, target, has_gram=False)
     level, seen = products.start(), set[tuple[int, ...]]()
     wanted: dict[int, float] = {int(k): -np.inf for k in np.argsort(worth.prices, kind="stable")[: POOL // 3]}
     for _ in range(most_terms):
@@ -198,8 +204,7 @@ def pool_of(
 
 
 def best_subsets(
-    columns: np.ndarray,
-    target: np.ndarray,
+    products: Products,
     worth: Worth,
     *,
     most_terms: int,
@@ -212,8 +217,7 @@ def best_subsets(
     """Finds the best small subsets of a few hundred columns.
 
     Args:
-        columns: Shape (F, n).
-        target: Shape (n,).
+        products: The columns and the target.
         worth: How subsets are compared.
         most_terms: Largest subset, forced columns among them.
         forced: Columns that every subset holds.
@@ -225,7 +229,6 @@ def best_subsets(
     Returns:
         Subsets of all sizes, best first.
     """
-    products = _Products(_unit(columns), target, has_gram=True)
     level = products.subsets(np.array([sorted(forced)], dtype=int)) if len(forced) else products.start()
     found: dict[tuple[int, ...], Subset] = {}
     seen: set[tuple[int, ...]] = set()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sympy
 from scipy.integrate import solve_ivp
 
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
@@ -70,3 +71,13 @@ def test_a_measured_acceleration_of_zero_is_uniform_motion():
     still = np.zeros((300, 1))
     found = discover_law([Trajectory("run", t, ("x",), 2 * t[:, None], velocity=still + 2, acceleration=still)])
     assert found.law == {"v": "0"}
+
+
+def test_another_family_of_curves_is_not_taken_for_the_true_one():
+    """tanh(1.5 x), which lies between two scanned tanh and nearer to x/(k + x^2), is found by exchange of families."""
+    x, v = _played(lambda x, v, t: -2 * np.tanh(1.5 * x) - 0.1 * v)
+    found = discover_law([Trajectory("run", T, ("x",), x[:, None])], settings=DiscoverySettings(order="2"))
+    expected = -2 * np.tanh(1.5 * x) - 0.1 * v
+    law = sympy.lambdify(sympy.symbols("x v"), parse(found.law["v"]), "numpy")
+    assert "tanh" in found.law["v"] and found.law["v"].count("*x") == 1
+    np.testing.assert_allclose(law(x, v), expected, atol=1e-3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionlaw.tools.subsets import Worth, best_subsets, pool_of
+from motionlaw.tools.subsets import Products, Worth, best_subsets, pool_of
 
 
 def _problem(seed: int, columns: int = 12, rows: int = 80, noise: float = 0.3):
@@ -35,7 +35,7 @@ def test_small_problems_are_solved_exactly(seed):
     """On small problems the best subset found is the best of all subsets."""
     matrix, target, worth = _problem(seed)
     score, chosen = _exhaustive(matrix, target, worth, 4)
-    found = best_subsets(matrix, target, worth, most_terms=4)[0]
+    found = best_subsets(Products(matrix, target), worth, most_terms=4)[0]
     assert found.columns == chosen
     assert found.score == pytest.approx(score, rel=1e-9)
 
@@ -50,14 +50,14 @@ def test_the_true_columns_are_found_among_twenty_thousand():
     pool = pool_of(matrix, target, worth, most_terms=5)
     assert set(true) <= set(pool.tolist())
     inner = Worth(np.full(len(pool), 9.9), 300, float(target @ target))
-    best = best_subsets(matrix[pool], target, inner, most_terms=6)[0]
+    best = best_subsets(Products(matrix[pool], target), inner, most_terms=6)[0]
     assert [int(pool[k]) for k in best.columns] == true
 
 
 def test_forced_columns_stand_in_every_subset():
     """An ansatz to build upon is never dropped."""
     matrix, target, worth = _problem(3)
-    found = best_subsets(matrix, target, worth, most_terms=4, forced=(0, 2))
+    found = best_subsets(Products(matrix, target), worth, most_terms=4, forced=(0, 2))
     assert all({0, 2} <= set(each.columns) for each in found)
 
 
@@ -66,14 +66,14 @@ def test_a_dearer_twin_is_not_chosen():
     matrix, target, _ = _problem(5)
     twins = np.vstack([matrix, matrix[1]])
     prices = np.append(np.full(12, 1.0), 3.0)
-    best = best_subsets(twins, target, Worth(prices, 80, float(target @ target)), most_terms=5)[0]
+    best = best_subsets(Products(twins, target), Worth(prices, 80, float(target @ target)), most_terms=5)[0]
     assert 12 not in best.columns and 1 in best.columns
 
 
 def test_the_misfit_is_what_least_squares_leaves():
     """Misfits from the orthogonal updates agree with a direct solution."""
     matrix, target, worth = _problem(9)
-    for each in best_subsets(matrix, target, worth, most_terms=4)[:10]:
+    for each in best_subsets(Products(matrix, target), worth, most_terms=4)[:10]:
         if each.columns:
             fit, *_ = np.linalg.lstsq(matrix[list(each.columns)].T, target, rcond=None)
             rest = target - matrix[list(each.columns)].T @ fit

@@ -1,0 +1,244 @@
+"""Weighs choices of terms on one set of rows: fits, noise model, description length.
+
+A choice is a tuple of indices of candidates. Misfits are in nats under noise that is a constant, a share of the value,
+or both; terms and constants have their price. Leaves out where choices come from (`regression`, `subsets`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+
+from motionlaw.tools.algebraic_residual import is_white
+from motionlaw.tools.candidates import Candidates
+from motionlaw.tools.inner import fit_inner_constants
+from motionlaw.tools.pieces import Term
+
+Choice = tuple[int, ...]
+# Subsets of each search that are judged; times that a formula is weighed by its own values.
+JUDGED, REWEIGHED = 50, 3
+# Constant over proportional noise that is tried, in units of the target's size.
+RATIOS = np.geomspace(1e-9, 10.0, 51)
+# The noise never falls below this share of what it is at the target's usual size.
+LEAST_SHAPE = 1e-10
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A formula fitted to rows.
+
+    Args:
+        candidates: Where its terms are from.
+        support: Their indices.
+        coefficients: One a term.
+        stderr: Standard errors of the coefficients.
+        misfit: Weighted mean square of the residuals; weights are relative.
+        score: Description length in nats, lower is better.
+    """
+
+    candidates: Candidates
+    support: tuple[int, ...]
+    coefficients: np.ndarray
+    stderr: np.ndarray
+    misfit: float
+    score: float
+
+    def scaled(self, size: float) -> Fitted:
+        """The formula for a target ``size`` times as large."""
+        return replace(self, coefficients=self.coefficients * size, stderr=self.stderr * size)
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return tuple(self.candidates.term(k) for k in self.support)
+
+    @property
+    def expression(self) -> sympy.Expr:
+        """The formula with its numbers."""
+        parts = []
+        for coefficient, term in zip(self.coefficients, self.terms, strict=True):
+            numbers = {sympy.Symbol(name): sympy.Float(value) for name, value in term.constants}
+            parts.append(sympy.Float(coefficient) * term.expression.xreplace(numbers))
+        return sympy.Add(*parts)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Standard deviation of the noise: the root of constant² + (share·value)²."""
+
+    constant: float = 1.0
+    share: float = 0.0
+
+    def shape(self, value: np.ndarray) -> np.ndarray:
+        """The standard deviation up to a common factor; 1 where it does not depend on the value."""
+        if not self.share:
+            return np.ones_like(value)
+        least = max(self.constant / self.share, LEAST_SHAPE * float(np.sqrt(np.mean(value**2))))
+        return np.sqrt(value**2 + least**2)
+
+    def is_like(self, other: Noise) -> bool:
+        return bool(np.allclose([self.constant, self.share], [other.constant, other.share], rtol=0.03))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a search: inputs by name, the target, its errors up to a factor (1 if not known)."""
+
+    names: tuple[str, ...]
+    inputs: np.ndarray
+    y: np.ndarray
+    errors: np.ndarray
+    has_known_errors: bool
+
+    def only(self, kept: np.ndarray) -> Rows:
+        return replace(self, inputs=self.inputs[:, kept], y=self.y[kept], errors=self.errors[kept])
+
+
+class Judge:
+    """Weighs choices of terms; remembers what it has weighed.
+
+    Args:
+        rows: The rows, whose target has a mean square of 1.
+        candidates: The terms; further ones may be appended.
+        looked: The rows that a first look is taken at.
+        independent_share: Number of independent rows over that of rows.
+        floor: Mean square misfit, as a share of the target's, that is no further evidence.
+    """
+
+    def __init__(
+        self, rows: Rows, candidates: Candidates, looked: np.ndarray, independent_share: float, floor: float
+    ) -> None:
+        self.rows, self.candidates, self.looked = rows, candidates, looked
+        self.independent = independent_share * len(rows.y)
+        self.independent_share, self.floor = independent_share, floor
+        self._prices: dict[Choice, float] = {}
+        self._judged: dict[tuple[Noise, Choice], Fitted] = {}
+        self._looks: dict[tuple[Noise, Choice], float] = {}
+
+    def ranked(self, choices: Iterable[Choice], noise: Noise) -> list[Fitted]:
+        """The best choices, and the best of each number of constants, judged by their own likelihood, best first.
+
+        The measured values tell which are the best.
+        """
+        likely = self.likeliest(choices, noise)
+        first = {len(each) + len(self.candidates.constants_of(each)): each for each in reversed(likely)}
+        judged = dict.fromkeys([*likely[:JUDGED], *first.values()])
+        return sorted((self.judged(each, noise) for each in judged), key=lambda each: each.score)
+
+    def likeliest(self, choices: Iterable[Choice], noise: Noise) -> list[Choice]:
+        """Choices by description length with the measured values standing in for the true ones in the noise."""
+        weights = 1 / (noise.shape(self.rows.y) * self.rows.errors)[self.looked]
+        target = weights * self.rows.y[self.looked]
+        ordered = sorted(choices)
+        for choice in ordered:
+            if (noise, choice) not in self._looks:
+                columns = self.candidates.columns(np.array(choice), self.looked)
+                corner = triangle(columns * weights, target)
+                self._looks[noise, choice] = self.description(choice, corner)
+        return sorted(ordered, key=lambda choice: self._looks[noise, choice])
+
+    def pruned(self, choice: Choice, weights: np.ndarray, rows: np.ndarray | slice) -> Choice:
+        """A choice without the terms that earn less than they cost."""
+        columns = self.candidates.columns(np.array(choice), rows)
+        return self.pruned_columns(choice, triangle(columns * weights, weights * self.rows.y[rows]))
+
+    def pruned_columns(self, choice: Choice, corner: np.ndarray) -> Choice:
+        """A choice without the terms that earn less than they cost, from its `triangle`."""
+        total = float(corner[:, -1] @ corner[:, -1])
+        best = self._nats(choice, float(corner[-1, -1] ** 2) / total)
+        while len(choice) > 1:
+            solution, root = solved(corner)
+            # What is left grows by this when a term goes and the others are fitted again.
+            misfits = corner[-1, -1] ** 2 + solution**2 / np.maximum(np.sum(root**2, axis=1), 1e-300)
+            fewer = [choice[:k] + choice[k + 1 :] for k in range(len(choice))]
+            trials = [self._nats(each, float(m) / total) for each, m in zip(fewer, misfits, strict=True)]
+            out = int(np.argmin(trials))
+            if trials[out] >= best:
+                break
+            best, choice = trials[out], fewer[out]
+            kept = [k for k in range(corner.shape[1]) if k != out]
+            corner = np.asarray(np.linalg.qr(corner[:, kept], mode="r"))
+        return choice
+
+    def description(self, choice: Choice, corner: np.ndarray) -> float:
+        """Nats of the misfit and the terms, for noise of one size, from the choice's `triangle`."""
+        return self._nats(choice, float(corner[-1, -1] ** 2) / float(corner[:, -1] @ corner[:, -1]))
+
+    def _nats(self, choice: Choice, misfit: float) -> float:
+        each = float(np.log(self.independent))
+        return (
+            0.5 * self.independent * float(np.log(misfit + self.floor)) + self.price(choice) + 0.5 * len(choice) * each
+        )
+
+    def price(self, choice: Choice) -> float:
+        """Nats of the terms and of the digits of their inner constants."""
+        if choice not in self._prices:
+            inner = len(self.candidates.constants_of(choice))
+            self._prices[choice] = self.candidates.price(choice) + 0.5 * inner * float(np.log(self.independent))
+        return self._prices[choice]
+
+    def judged(self, choice: Choice, noise: Noise) -> Fitted:
+        """A choice fitted with weights from its own values, and its description length."""
+        if (noise, choice) not in self._judged:
+            self._judged[noise, choice] = self._fit(choice, noise)
+        return self._judged[noise, choice]
+
+    def _fit(self, choice: Choice, noise: Noise) -> Fitted:
+        y, n, k = self.rows.y, len(self.rows.y), len(choice)
+        columns = self.candidates.columns(np.array(choice))
+        shape = noise.shape(y) * self.rows.errors
+        for _ in range(REWEIGHED if noise.share else 1):
+            solution, inverse = solved(triangle(columns / shape, y / shape))
+            shape = noise.shape(solution @ columns) * self.rows.errors
+        rest = (y - solution @ columns) / shape
+        variance = float(np.mean(rest**2))
+        least = self.floor * float(np.mean((y / shape) ** 2))
+        nats = float(np.sum(np.log(shape))) + 0.5 * n * float(np.log(variance + least))
+        score = self.independent_share * nats + self.price(choice) + 0.5 * k * float(np.log(self.independent))
+        errors = np.sqrt(np.sum(inverse**2, axis=1) * variance * n / max(1, n - k))
+        return Fitted(self.candidates, choice, solution, errors, variance, score)
+
+    def with_fitted_constants(self, choice: Choice, noise: Noise) -> Choice:
+        """A choice with its inner constants fitted, without the terms that are idle then."""
+        weights = 1 / (noise.shape(self.values(self.judged(choice, noise))) * self.rows.errors)
+        inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
+        terms = [self.candidates.term(k) for k in choice]
+        constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
+        self.candidates, fresh = self.candidates.refined(choice, constants, inputs)
+        return self.pruned(fresh, weights, slice(None))
+
+    def noise_of(self, best: Fitted) -> Noise:
+        """The likeliest mixture of a constant noise and one that is a share of the value."""
+        value = self.values(best)
+        rest = self.rows.y - value
+        shapes = np.sqrt(value**2 + RATIOS[:, None] ** 2)
+        scales = np.sqrt(np.mean((rest / shapes) ** 2, axis=1))
+        place = int(np.argmin(np.mean(np.log(shapes), axis=1) + np.log(scales)))
+        return Noise(float(scales[place] * RATIOS[place]), float(scales[place]))
+
+    def is_white(self, fitted: Fitted, noise: Noise) -> bool:
+        """Whether nothing of the columns is left in what a formula leaves: it is noise, and no other law needs it."""
+        values = self.values(fitted)
+        rest = (self.rows.y - values) / (noise.shape(values) * self.rows.errors)
+        columns = dict(zip(self.rows.names, self.rows.inputs[:, self.looked], strict=True))
+        return is_white(rest[self.looked], columns, values[self.looked])
+
+    def values(self, fitted: Fitted) -> np.ndarray:
+        """A formula's values, shape (n,)."""
+        return fitted.coefficients @ self.candidates.columns(np.array(fitted.support))
+
+
+def triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left."""
+    triangle: np.ndarray = np.asarray(np.linalg.qr(np.column_stack([columns.T, target]), mode="r"))
+    return triangle
+
+
+def solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients, and a root of their covariance for unit noise, shape (k, k)."""
+    matrix, target = triangle[:-1, :-1], triangle[:-1, -1]
+    norms = np.linalg.norm(matrix, axis=0)
+    inverse = np.linalg.pinv(matrix / norms, rcond=1e-14) / norms[:, None]
+    return inverse @ target, inverse
