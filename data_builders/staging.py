@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -62,7 +63,7 @@ def stage(
     t = np.arange(count) / fps
     scale = _fit_view(motion, width, height)
     camera = _camera_motion(look, t, width, height, rng)
-    fixtures = motion.fixtures
+    fixtures = tuple(_standing_out(fixture, look) for fixture in motion.fixtures)
     if look.level == "hard" and rng.random() < 0.5:
         fixtures = (*fixtures, _occluder(motion, scale, width, rng))
     instants = INSTANTS if look.shutter > 0 else 1
@@ -129,6 +130,15 @@ def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
         camera=str(rng.choice(CAMERAS)) if hard else "still",
         seed=int(rng.integers(2**31)),
     )
+
+
+def _standing_out(fixture: Fixture, look: Look) -> Fixture:
+    """A fixture in a lighter shade, if its own is too much like the background."""
+    rgb = np.array(fixture.rgb)
+    if np.linalg.norm(rgb - look.background_rgb) > UNLIKE:
+        return fixture
+    red, green, blue = (int(value) for value in np.minimum(rgb + 90, 235))
+    return replace(fixture, rgb=(red, green, blue))
 
 
 def _draw_size(motion: Motion, rng: np.random.Generator) -> tuple[int, int]:

@@ -119,7 +119,7 @@ def shade(body: Body, patch: Patch, look: Look) -> np.ndarray:
     second = paint * 0.45 if paint.mean() > 140 else paint * 0.5 + 118
     colour = paint + mark * (second - paint)
     if body.shape == "cart":
-        colour = _with_wheels(colour, patch)
+        colour = _with_wheels(colour, paint, patch)
     light, shine = _light(body, patch, look)
     return colour * light[:, :, None] + shine[:, :, None]
 
@@ -155,11 +155,11 @@ def _mark(body: Body, patch: Patch) -> np.ndarray:
     return np.zeros_like(patch.across)
 
 
-def _with_wheels(colour: np.ndarray, patch: Patch) -> np.ndarray:
-    """Dark wheels with light hubs in the lower half."""
+def _with_wheels(colour: np.ndarray, paint: np.ndarray, patch: Patch) -> np.ndarray:
+    """Wheels in the lower half, in darker shades of the cart's own colour."""
     radius = WHEEL * 2 * patch.half_height
     above = patch.along + patch.half_height - radius
     distance = np.hypot(np.abs(patch.across) - 0.55 * patch.half_width, above)
-    for reach, grey in ((radius, 52.0), (0.4 * radius, 150.0)):
-        colour = colour + np.clip(reach - distance + 0.5, 0, 1)[:, :, None] * (np.float32(grey) - colour)
+    for reach, shade_of_paint in ((radius, 0.35), (0.4 * radius, 0.7)):
+        colour = colour + np.clip(reach - distance + 0.5, 0, 1)[:, :, None] * (shade_of_paint * paint - colour)
     return colour
