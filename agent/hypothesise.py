@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 
@@ -59,6 +59,48 @@ def proposer(text: str, *, samples: int, prior: float, seed: int, timeout_s: flo
     if model is None:
         raise UserError("No model was named that could propose laws.")
     return partial(propose_laws, model=model, samples=samples, prior=prior, seed=seed, timeout_s=timeout_s)
+
+
+@dataclass(frozen=True)
+class ServerProposer:
+    """Asks a model's server for laws from whatever process it is sent to: it holds the address, not a connection.
+
+    Args:
+        url: The server, e.g. ``"http://localhost:8000/v1"``.
+        samples: Answers for each object.
+        prior: Weight of a law's log-probability.
+        seed: Of the samples.
+        timeout_s: Seconds an answer may take.
+    """
+
+    url: str
+    samples: int = 8
+    prior: float = 0.0
+    seed: int = 0
+    timeout_s: float = 120.0
+
+    def __call__(self, inputs: Inputs) -> Proposals:
+        """Asks, see `propose_laws`."""
+        model = choose_model(self.url)
+        assert model is not None
+        try:
+            return propose_laws(
+                inputs, model, samples=self.samples, prior=self.prior, seed=self.seed, timeout_s=self.timeout_s
+            )
+        finally:
+            model.close()
+
+
+def server_proposer(text: str, *, samples: int, prior: float, seed: int, timeout_s: float) -> ServerProposer:
+    """Returns what ``motionlaw batch`` asks for proposals.
+
+    Raises:
+        UserError: The text is no server's address, or nobody answers there.
+    """
+    if not text.startswith(("http://", "https://")):
+        raise UserError(f"A batch asks a model's server, e.g. --model http://localhost:8000/v1, got {text!r}.")
+    proposer(text, samples=samples, prior=prior, seed=seed, timeout_s=timeout_s)  # says early what is wrong
+    return ServerProposer(text, samples, prior, seed, timeout_s)
 
 
 def propose_laws(

@@ -156,6 +156,8 @@ def batch(
     time: Annotated[str | None, typer.Option(help="The time column of a table.")] = None,
     columns: Annotated[str | None, typer.Option(help="The columns of a table to use, e.g. x,v,a.")] = None,
     order: Annotated[Literal["1", "2", "auto"], typer.Option(help="Order of the laws in time.")] = "auto",
+    model: Annotated[str, typer.Option(help="A server that proposes laws beside the search, or none.")] = "none",
+    samples: Annotated[int, typer.Option(help="Laws that the model is asked for, for each recording.")] = 8,
     sr: Annotated[str, typer.Option(help="Engines, with commas: search, operon, sindy, pysr.")] = "search",
     time_limit: Annotated[float, typer.Option(help="Seconds for each search.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Same inputs, seed and version: same laws, for any number of workers.")] = 0,
@@ -168,6 +170,11 @@ def batch(
     """
     from motionlaw.tools.batch.command import batch_command
 
+    propose = None
+    if model != "none":
+        from motionlaw.agent.hypothesise import server_proposer
+
+        propose = server_proposer(model, samples=samples, prior=0.0, seed=seed, timeout_s=time_limit)
     status = batch_command(
         paths,
         out=out,
@@ -181,6 +188,8 @@ def batch(
         search={"order": order, "sr": tuple(sr.split(",")), "time_limit": time_limit, "seed": seed},
         reading={"scale": scale, "origin": origin, "tilt": tilt, "start": start, "end": end, "fps": fps, "time": time,
                  "columns": columns},
+        propose=propose,
+        model=model if model == "none" else f"{model}, {samples} samples",
         as_json=json,
     )  # fmt: skip
     raise typer.Exit(status)

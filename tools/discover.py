@@ -250,8 +250,7 @@ def discover_command(
                 proposed = propose(inputs)
             settings = replace(settings, hypotheses=proposed.laws)
         job = partial(_search, inputs, name, settings)
-    found = run_in_time(job, inputs, name, settings)
-    found = replace(found, model=proposed.model, hypotheses=(*found.hypotheses, *proposed.unread))
+    found = with_unread(run_in_time(job, inputs, name, settings), proposed)
     if report is not None:
         from motionlaw.tools.report import write_report
 
@@ -260,6 +259,11 @@ def discover_command(
         print(f"Report: {report}", file=sys.stderr)
     _print(found, export=export, json=json)
     return 1 if found.status == "refused" else 0
+
+
+def with_unread(found: Discovery, proposed: Proposals) -> Discovery:
+    """A discovery that says who proposed laws, and which of their words held none."""
+    return replace(found, model=proposed.model, hypotheses=(*found.hypotheses, *proposed.unread))
 
 
 def _search_columns(

@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from chat_server import chat_server
 from runs import spring, write_springs
 
 import motionlaw
+from motionlaw.agent.hypothesise import ServerProposer
 from motionlaw.tools.batch.across import constants_of, laws_across, read_metadata
 from motionlaw.tools.batch.page import write_batch_page
 from motionlaw.tools.batch.run import BatchSettings, run_batch
@@ -263,6 +266,22 @@ def test_an_engine_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"out must end in \.parquet"):
         run_batch([tmp_path], tmp_path / "laws.csv")
     assert failed("why")["status"] == "failed"
+
+
+def test_a_model_proposes_laws_for_every_recording(tmp_path):
+    """Each worker asks the server itself; a server that goes away costs rows that are done when the batch goes on."""
+    paths = write_springs(tmp_path / "runs", [2.0, 3.0])
+    out = tmp_path / "laws.parquet"
+    with chat_server("It swings. <answer>a = -3 x - 0.2 v</answer>") as server:
+        settings = BatchSettings(propose=ServerProposer(server.url, samples=1), model="scripted", workers=1)
+        laws = motionlaw.batch(paths[:1], out=out, settings=settings)
+        told = json.loads(laws["discovery"][0])
+        assert told["hypotheses"][0]["used"] and told["model"] != "none" and len(server.requests) == 1
+    laws = motionlaw.batch(paths, out=out, settings=settings, resume=True)
+    assert laws["status"].tolist() == ["ok", "failed"] and "server" in laws["reason"][1]
+    with chat_server("<answer>a = -3 x - 0.2 v</answer>") as server:
+        settings = replace(settings, propose=ServerProposer(server.url, samples=1))
+        assert motionlaw.batch(paths, out=out, settings=settings, resume=True)["status"].tolist() == ["ok", "ok"]
 
 
 def test_ray_writes_the_same_rows(finished, tmp_path):

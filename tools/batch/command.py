@@ -17,6 +17,8 @@ import pandas as pd
 from motionlaw.tools.batch.across import AcrossLaw, laws_across, read_laws, read_metadata
 from motionlaw.tools.batch.run import BatchSettings, Progress, run_batch
 from motionlaw.tools.discovery import DiscoverySettings
+from motionlaw.tools.hypotheses import Proposals
+from motionlaw.tools.inputs import Inputs
 
 # Seconds between two lines of progress where stderr is no terminal; between two changes of the line where it is.
 SECONDS_A_LINE, SECONDS_A_CHANGE = 30.0, 0.2
@@ -35,6 +37,8 @@ def batch_command(
     report: str | None,
     search: dict[str, Any],
     reading: dict[str, Any],
+    propose: Callable[[Inputs], Proposals] | None,
+    model: str,
     as_json: bool,
 ) -> int:
     """Seeks the law of every recording, then laws across them, and prints what was found.
@@ -46,7 +50,13 @@ def batch_command(
         UserError: An input, an option or the place to write cannot be used.
     """
     settings = BatchSettings(
-        search=DiscoverySettings(**search), reading=reading, workers=workers, engine=engine, address=address
+        search=DiscoverySettings(**search),
+        reading=reading,
+        workers=workers,
+        engine=engine,
+        address=address,
+        propose=propose,
+        model=model,
     )
     with _shown() as tell:
         path = run_batch(

@@ -92,7 +92,7 @@ class Ledger:
 
         Args:
             task: What was done.
-            row: What came out.
+            row: What came out; it may say itself that it is not final.
             is_final: ``False`` for what ought to be tried again, as the work was stopped from outside.
         """
         self.pending.append({"digest": task.digest, "is_final": is_final} | row)

@@ -21,6 +21,8 @@ from motionlaw.tools.batch.work import Job
 from motionlaw.tools.batch.workers import Done, work_locally
 from motionlaw.tools.discovery import DiscoverySettings
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.hypotheses import Proposals
+from motionlaw.tools.inputs import Inputs
 
 ENGINES = ("local", "ray")
 
@@ -35,6 +37,8 @@ class BatchSettings:
         workers: Processes side by side; all processors if ``None``.
         engine: ``local`` or ``ray``.
         address: A running Ray cluster.
+        propose: Asks a model for laws that compete; must be picklable. Who it asks belongs to ``model``.
+        model: Whom ``propose`` asks, for the record.
 
     Raises:
         UserError: A value is out of its range.
@@ -45,6 +49,8 @@ class BatchSettings:
     workers: int | None = None
     engine: str = "local"
     address: str | None = None
+    propose: Callable[[Inputs], Proposals] | None = None
+    model: str = "none"
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -125,7 +131,7 @@ def run_batch(
     sources = [source for source in find_sources(paths) if not _is_barred(source, barred, out)]
     if not sources:
         raise UserError("Nothing is left to do: all files named are metadata or output.")
-    config = {"search": asdict(settings.search), "reading": _plain(settings.reading)}
+    config = {"search": asdict(settings.search), "reading": _plain(settings.reading), "model": settings.model}
     ledger = Ledger(out, config, resume=resume)
     tally = _Tally(count_tasks(sources), on_progress)
     work = _engine(_new_tasks(sources, ledger, tally), settings)
@@ -151,7 +157,7 @@ def _plain(reading: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _engine(tasks: Iterator[Task], settings: BatchSettings) -> Generator[Done, None, None]:
-    job = Job(settings.search, settings.reading)
+    job = Job(settings.search, settings.reading, settings.propose)
     if settings.engine == "ray":
         from motionlaw.tools.batch.cluster import work_on_ray
 

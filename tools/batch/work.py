@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy
 
 from motionlaw.tools.batch.tasks import Task
-from motionlaw.tools.discover import discover_inputs
+from motionlaw.tools.discover import discover_inputs, with_unread
 from motionlaw.tools.discovery import DiscoverySettings
 from motionlaw.tools.equation import format_expr, parse
 from motionlaw.tools.errors import ToolError, UserError
-from motionlaw.tools.inputs import read_frame, read_inputs
+from motionlaw.tools.hypotheses import Proposals
+from motionlaw.tools.inputs import Inputs, read_frame, read_inputs
 from motionlaw.tools.law import Discovery
 
 Row = dict[str, Any]
@@ -27,6 +28,10 @@ NO_LAW: Row = {
 """What a row holds where there is no law."""
 
 
+class _NoProposalsError(UserError):
+    """The model could not be asked."""
+
+
 @dataclass(frozen=True)
 class Job:
     """How every recording of a batch is treated.
@@ -34,10 +39,12 @@ class Job:
     Args:
         settings: How to search.
         reading: How to read, see `read_inputs`.
+        propose: Asks a model for laws that compete; it is called in the process that does the work.
     """
 
     settings: DiscoverySettings = field(default_factory=DiscoverySettings)
     reading: Mapping[str, Any] = field(default_factory=dict)
+    propose: Callable[[Inputs], Proposals] | None = None
 
 
 def do_task(job: Job, task: Task) -> Row:
@@ -53,6 +60,8 @@ def do_task(job: Job, task: Task) -> Row:
     """
     try:
         return _row(_discovered(job, task))
+    except _NoProposalsError as error:  # the model's server may be back when the batch is resumed
+        return failed(str(error)) | {"is_final": False}
     except (UserError, ToolError) as error:
         return failed(str(error))
     except Exception as error:  # the border of the batch: one recording must not end all others
@@ -70,7 +79,14 @@ def _discovered(job: Job, task: Task) -> Discovery:
     else:
         for_tables = ("fps", "time", "columns", "start", "end")
         inputs = read_frame(task.frame, task.name, **{k: v for k, v in job.reading.items() if k in for_tables})
-    return discover_inputs(inputs, name=task.name, settings=job.settings)
+    if job.propose is None:
+        return discover_inputs(inputs, name=task.name, settings=job.settings)
+    try:
+        proposed = job.propose(inputs)
+    except UserError as error:
+        raise _NoProposalsError(str(error)) from None
+    settings = replace(job.settings, hypotheses=proposed.laws)
+    return with_unread(discover_inputs(inputs, name=task.name, settings=settings), proposed)
 
 
 def _row(found: Discovery) -> Row:
