@@ -134,7 +134,7 @@ def _show(event: Event, *, as_json: bool) -> None:
     if as_json:
         print(json_text.dumps(event.to_dict(), ensure_ascii=False), flush=True)
     elif event.kind == "text":
-        print(event.data["text"], end="", flush=True)
+        print(_printable(event.data["text"]), end="", flush=True)
     else:
         _show_work(event)
 
@@ -151,7 +151,7 @@ def _show_again(event: Event, *, as_json: bool) -> None:
             if isinstance(part, VideoFrames)
         )
         if message.role in ("user", "assistant") and message.text.strip():
-            print(f"{'> ' if message.role == 'user' else ''}{seen}{message.text.strip()}")
+            print(_printable(f"{'> ' if message.role == 'user' else ''}{seen}{message.text.strip()}"))
     else:
         _show_work(event)
 
@@ -171,5 +171,10 @@ def _show_work(event: Event) -> None:
 
 
 def _say(text: str) -> None:
-    """A line on stderr, control characters taken out: it may quote a file or a model."""
-    print("".join(letter for letter in text if letter.isprintable() or letter in "\n\t"), file=sys.stderr)
+    """A line on stderr."""
+    print(_printable(text), file=sys.stderr)
+
+
+def _printable(text: str) -> str:
+    """Takes control characters out: what a file or a model says must not steer the terminal."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")

@@ -13,6 +13,7 @@ and the rule of exactly one answer are ours.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -114,11 +115,13 @@ def propose_laws(
         samples: Answers for each object.
         prior: Weight of a law's log-probability under the model; 0 leaves it out, and it is not asked for.
         seed: Of the samples.
-        timeout_s: Seconds an answer may take.
+        timeout_s: Seconds that all answers may take together.
 
     Raises:
-        UserError: The model cannot be reached, cannot see, or does not tell probabilities although they have weight.
+        UserError: No answer came at all (the model cannot be reached, cannot see, is too slow), or it does not tell
+            probabilities although they have weight.
     """
+    left_s = timeout_s
     groups = [(one,) for one in inputs.trajectories] if inputs.is_scene else [inputs.trajectories]
     proposals: list[Proposal] = []
     unread: list[Hypothesis] = []
@@ -128,23 +131,42 @@ def propose_laws(
         runs = choose_coordinates(list(group))[0].trajectories
         about = group[0].name if inputs.is_scene else ""
         asked = question(runs)
-        drawn = [Sampling(TEMPERATURE, MOST_TOKENS, seed + k, timeout_s=timeout_s) for k in range(samples)]
+        deadline = time.monotonic() + left_s
+        seeds = range(seed, seed + samples)
         with ThreadPoolExecutor(max_workers=max(1, min(model.parallel, samples))) as pool:
-            replies: list[Reply] = list(pool.map(partial(_asked, model, asked), drawn))
+            replies = list(pool.map(partial(_asked, model, asked, deadline), seeds))
+        left_s = max(deadline - time.monotonic(), 0.0)
+        failures = [reply for reply in replies if isinstance(reply, UserError)]
+        if len(failures) == len(replies):
+            raise failures[0]
         read: list[Proposal] = []
         for number, reply in enumerate(replies, start=len(proposals) + len(unread) + 1):
-            source = f"{model.name} {number}"
+            source, said = f"{model.name} {number}", ""
             try:
-                law, text, chain = read_law(reply.message.text, runs[0].coordinates)
+                said = _said(reply)
+                law, text, chain = read_law(said, runs[0].coordinates)
                 read.append(Proposal(law, source, text, chain, runs[0].coordinates, about))
             except UserError as error:
-                unread.append(Hypothesis(source, f"not used: {error}", {}, False, reply.message.text))
+                unread.append(Hypothesis(source, f"not used: {error}", {}, False, said))
         proposals += _with_prior(model, asked, read, prior) if prior else read
     return Proposals(tuple(proposals), tuple(unread), model.name)
 
 
-def _asked(model: Model, messages: Sequence[Message], how: Sampling) -> Reply:
-    return model.reply(messages, sampling=how)
+def _asked(model: Model, messages: Sequence[Message], deadline: float, seed: int) -> Reply | UserError:
+    """One answer, or why there is none: one that fails does not undo the others."""
+    left_s = deadline - time.monotonic()
+    if left_s <= 0:
+        return UserError("There was no time left to ask.")
+    try:
+        return model.reply(messages, sampling=Sampling(TEMPERATURE, MOST_TOKENS, seed, timeout_s=left_s))
+    except UserError as error:
+        return error
+
+
+def _said(reply: Reply | UserError) -> str:
+    if isinstance(reply, UserError):
+        raise reply
+    return reply.message.text
 
 
 def question(runs: Sequence[Trajectory]) -> list[Message]:

@@ -51,19 +51,22 @@ class RunLog:
         path: The file; events are appended to it.
 
     Raises:
-        UserError: The file cannot be written.
+        UserError: The file cannot be written, or somebody else is writing it.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            _cut_torn_line(self.path)
             # 0600: conversations are nobody else's business.
             descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         except OSError as error:
             raise UserError(f"The log {self.path} cannot be written ({error.strerror}).") from None
         self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+        if not _locked(descriptor):
+            self._file.close()
+            raise UserError(f"The session {self.path.stem} is open elsewhere. Close it there, or start a new one.")
+        _cut_torn_line(self.path)
 
     def write(self, event: Event) -> None:
         """Appends an event."""
@@ -99,6 +102,19 @@ def _event(line: str) -> Event | None:
         return Event(str(said["kind"]), said["data"], float(said["time_s"]))
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _locked(descriptor: int) -> bool:
+    """Keeps the file for this process, where the system can; the lock goes with the process, however it ends."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -28,8 +28,15 @@ def prepare_torch() -> None:
     for package in ("torch", "transformers"):
         if importlib.util.find_spec(package) is None:
             raise missing_extra("A model in this process", package, "serve")
-    if "torchvision" in sys.modules or importlib.util.find_spec("torchvision") is None:
-        return
+    if "torchvision" not in sys.modules and importlib.util.find_spec("torchvision") is not None:
+        _import_torchvision()
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # its advice is for programmers; what users must know is an error of ours
+    logging.disable_progress_bar()
+
+
+def _import_torchvision() -> None:
     try:
         importlib.import_module("torchvision")
     except RuntimeError:  # operator torchvision::nms does not exist

@@ -92,9 +92,10 @@ def test_events_come_as_json(monkeypatch, capsys):
 
 
 def test_control_characters_of_a_file_name_do_not_reach_the_terminal(monkeypatch, capsys):
-    """A name may hold an escape sequence; what is printed does not."""
-    chat(monkeypatch, ["/video \x1b[2Jevil.mp4"], "")
-    assert "\x1b" not in capsys.readouterr().err
+    """A name may hold an escape sequence, and so may an answer; what is printed does not."""
+    chat(monkeypatch, ["/video \x1b[2Jevil.mp4", "Hello?"], "Yes \x1b[2J sir.")
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.err + shown.out and "sir." in shown.out
 
 
 def test_what_there_is_not_is_a_sentence(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import numpy as np
 import pytest
@@ -166,6 +167,28 @@ def test_without_probabilities_a_prior_is_an_error():
     """Weight without a probability would be a silent zero."""
     with pytest.raises(UserError, match="no probability"):
         sampled("a = -x", prior=1.0)
+
+
+def test_an_answer_that_fails_does_not_undo_the_others():
+    """One of two comes back: it competes, and the other is listed with the reason; none at all is an error."""
+    model = ScriptedModel([UserError("It took too long."), answer("a = -x")])
+    proposals = propose_laws(swing(), model, samples=2)
+    assert [one.law for one in proposals.laws] == [{"v": "-x"}]
+    assert [one.text for one in proposals.unread] == ["not used: It took too long."]
+    with pytest.raises(UserError, match="took too long"):
+        propose_laws(swing(), ScriptedModel([UserError("It took too long.")] * 2), samples=2)
+
+
+def test_asking_ends_with_its_time():
+    """What is not asked by then is not asked, and says so."""
+
+    def slowly(messages):
+        time.sleep(0.2)
+        return answer("a = -x")
+
+    proposals = propose_laws(swing(), ScriptedModel([slowly] * 3), samples=3, timeout_s=0.1)
+    assert len(proposals.laws) == 1
+    assert {one.text for one in proposals.unread} == {"not used: There was no time left to ask."}
 
 
 def test_the_command_asks_a_server_and_reports_the_chain(tmp_path):

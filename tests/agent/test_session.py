@@ -152,6 +152,30 @@ def test_a_model_that_fails_keeps_the_question(tmp_path):
     session.close()
 
 
+def test_a_session_that_is_open_elsewhere_is_not_written_to(tmp_path):
+    """Two writers would mix two conversations."""
+    first = Session(tmp_path / "chat.jsonl", ScriptedModel(["Yes."]), Workspace())
+    with pytest.raises(UserError, match="chat is open elsewhere"):
+        Session(tmp_path / "chat.jsonl", None, Workspace())
+    assert first.ask("Still there?") == "Yes."
+    first.close()
+    Session(tmp_path / "chat.jsonl", None, Workspace()).close()
+
+
+def test_ctrl_c_in_mid_answer_closes_the_turn(tmp_path):
+    """What was asked stays, and the next question is answered."""
+
+    def interrupted(messages):
+        raise KeyboardInterrupt
+
+    session = Session(tmp_path / "chat.jsonl", ScriptedModel([interrupted, "Yes."]), Workspace())
+    with pytest.raises(KeyboardInterrupt):
+        session.ask("Does it move?")
+    assert session.messages[-1] == Message.assistant(INTERRUPTED)
+    assert session.ask("And now?") == "Yes."
+    session.close()
+
+
 def test_sessions_are_found_by_name(tmp_path, monkeypatch):
     """The last one, one by its name, one by its path; else the names that there are."""
     monkeypatch.setenv("MOTIONLAW_HOME", str(tmp_path))

@@ -129,7 +129,8 @@ def _sam2(
             "The backend sam2 needs transformers with SAM 2. Install it: pip install transformers."
         ) from None
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Sam2VideoModel.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True).to(device).eval()
+    loaded: Any = Sam2VideoModel.from_pretrained(checkpoint, local_files_only=True, use_safetensors=True)
+    model = loaded.to(device).eval()
     processor = Sam2VideoProcessor.from_pretrained(checkpoint, local_files_only=True)
     session = processor.init_video_session(video=list(images), inference_device=device)
     for number, (one, start) in enumerate(zip(pointers, starts, strict=True)):
