@@ -59,31 +59,19 @@ def stage(
     look = draw_look(rng, [body.colour for body in motion.bodies])
     width, height = world.frame_size or _draw_size(motion, rng)
     fps = world.fps or RATES[rng.integers(len(RATES))]
-    count = round(motion.duration_s * fps)
-    t = np.arange(count) / fps
+    t = np.arange(round(motion.duration_s * fps)) / fps
     scale = _fit_view(motion, width, height)
     camera = _camera_motion(look, t, width, height, rng)
     fixtures = tuple(_standing_out(fixture, look) for fixture in motion.fixtures)
     if look.level == "hard" and rng.random() < 0.5:
         fixtures = (*fixtures, _occluder(motion, scale, width, rng))
-    instants = INSTANTS if look.shutter > 0 else 1
-    offsets = look.shutter / fps * (np.arange(instants) - instants // 2) / instants
-    states = motion.states((t[:, None] + offsets).ravel())
-    poses = np.concatenate([states.position, states.angle[..., None]], axis=2)
-    poses = poses.reshape(count, instants, len(motion.bodies), 3)
+    poses = _poses(motion, t, look.shutter / fps)
+    pose = poses[:, poses.shape[1] // 2]
     tracks = tuple(
-        _track(k, motion.bodies, poses[:, instants // 2], fixtures, t, scale, camera, (width, height))
-        for k in range(len(motion.bodies))
-    )
-    now = motion.states(t)
-    trajectories = tuple(
-        Trajectory(body.name, t, ("x", "y"), now.position[:, k], now.velocity[:, k], units=("m", "m"))
-        for k, body in enumerate(motion.bodies)
+        _track(k, motion.bodies, pose, fixtures, t, scale, camera, (width, height)) for k in range(len(motion.bodies))
     )
     seen = [event for track in tracks for event in _sight_events(track, (width, height))]
     events = [event for event in motion.events if 0 <= event.t <= t[-1]]
-    numbers = [Quantity(name, value, None, world.ranges[name].unit) for name, value in values.items()]
-    numbers += [Quantity(name, value, None, unit) for name, (value, unit) in (motion.further or {}).items()]
     return Scene(
         world=world.name,
         name=name,
@@ -93,10 +81,10 @@ def stage(
         fixtures=fixtures,
         links=motion.links,
         tracks=tracks,
-        trajectories=trajectories,
+        trajectories=_trajectories(motion, t),
         events=tuple(sorted([*events, *seen], key=lambda event: event.t)),
         laws=tuple(_scene_law(law, motion.bodies, t) for law in motion.laws),
-        parameters=tuple(numbers),
+        parameters=_parameters(world, motion, values),
         metres_per_pixel=scale.metres_per_pixel,
         origin_px=scale.origin_px,
         fps=fps,
@@ -107,6 +95,30 @@ def stage(
         poses=poses,
         look=look,
     )
+
+
+def _poses(motion: Motion, t: np.ndarray, open_s: float) -> np.ndarray:
+    """Where everything is at each instant that the shutter is open for ``open_s`` seconds, shape (T, K, B, 3)."""
+    instants = INSTANTS if open_s > 0 else 1
+    offsets = open_s * (np.arange(instants) - instants // 2) / instants
+    states = motion.states((t[:, None] + offsets).ravel())
+    poses = np.concatenate([states.position, states.angle[..., None]], axis=2)
+    return poses.reshape(len(t), instants, len(motion.bodies), 3)
+
+
+def _trajectories(motion: Motion, t: np.ndarray) -> tuple[Trajectory, ...]:
+    now = motion.states(t)
+    return tuple(
+        Trajectory(body.name, t, ("x", "y"), now.position[:, k], now.velocity[:, k], units=("m", "m"))
+        for k, body in enumerate(motion.bodies)
+    )
+
+
+def _parameters(world: World, motion: Motion, values: Mapping[str, float]) -> tuple[Quantity, ...]:
+    """What was drawn, and what follows from it."""
+    drawn = [Quantity(name, value, None, world.ranges[name].unit) for name, value in values.items()]
+    further = (motion.further or {}).items()
+    return (*drawn, *(Quantity(name, value, None, unit) for name, (value, unit) in further))
 
 
 def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:

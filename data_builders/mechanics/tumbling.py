@@ -110,10 +110,9 @@ def play_bodies(
     for step in range(count + 1):
         clock[0] = (step + 1) * STEP_S  # touches are found where a step leads to
         for k, body in enumerate(bodies):
-            # Back from the leapfrog's half step to the time of the position.
             states[step, k] = (*body.position, body.angle, *body.velocity, body.angular_velocity)
         space.step(STEP_S)
-    states[:, :, 4] += gravity * STEP_S / 2
+    states[:, :, 4] += gravity * STEP_S / 2  # from half a step later back to the time of the position
     return Run(np.arange(count + 1) * STEP_S, states, tuple(touches))
 
 
