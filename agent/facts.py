@@ -150,6 +150,14 @@ class Facts:
         whole = [one for one in found if len(one.image.t) >= FRAGMENT_ROWS]
         return tuple(whole or found)
 
+    @cached_property
+    def nothing_moves(self) -> bool:
+        """Whether the tracker finds that nothing moves."""
+        try:
+            return not self.things
+        except ToolError as error:
+            return str(error).startswith("Nothing moves")
+
     def of_colour(self, colour: str) -> tuple[Thing, ...]:
         """What has a colour, whether it moves or not, largest first."""
         if colour not in self._coloured:

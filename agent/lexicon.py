@@ -41,8 +41,10 @@ TOPICS: tuple[tuple[str, str], ...] = (
     (
         "period",
         rf"\bperiod\b|\bfrequency\b(?!.*\b(?:change|vary|varies)\b)|"
-        rf"\bhow long (?:does|is|takes?) (?:it take (?:for|to) )?(?:one|each|a|an|every|per)\b.*\b{_LOOP}\b",
+        rf"\bhow long (?:does|is|takes?) (?:it take (?:for|to) )?(?:one|each|a|an|every|per)\b.*\b{_LOOP}\b|"
+        rf"\bhow long\b.*\b(?:one|each|a single|every) (?:\w+ )?{_LOOP}\b",
     ),
+    ("return", r"\b(?:comes?|goes?|gets?|moves?) back\b(?! and forth)|\breturns?\b"),
     ("rate", r"\b(?:rate|frequency)\b.*\b(?:change|vary|varies)\b"),
     (
         "amplitude",
@@ -98,7 +100,8 @@ TOPICS: tuple[tuple[str, str], ...] = (
         "kind",
         r"\b(?:what|which) (?:kind|type|sort|form) of (?:\w+ )?(?:motion|movement|path|trajectory|curve)\b|"
         r"\bshape\b|\bhow would you describe\b|\bwhat (?:motion|movement)\b|"
-        r"\b(?:path|trajectory)\b|\b(?:oscillat|swing|circl|orbit|vibrat)\w*\b|\bback and forth\b",
+        r"\b(?:path|trajectory)\b|\b(?:oscillat|swing|circl|orbit|vibrat|parabol|pendul|projectil)\w*\b|"
+        r"\bback and forth\b|\bfree fall\b|\bstraight\b|\bcurved?\b",
     ),
     (
         "axis",

@@ -128,8 +128,9 @@ def _support(finding: Finding, named: tuple[str, ...]) -> float:
         if finding.sequence[: len(named)] == named and len(finding.sequence) <= len(named) + 1:
             return 1.0
         legs = set(finding.sequence)
-        both = all(finding.scores.get(token, 0.0) > 0.35 for token in named)  # "up and to the right"
-        return 0.6 if both and len(legs) <= 1 else 0.1 if set(named) <= legs else 0.0
+        if len(legs) <= 1:  # "up and to the right"
+            return min(1.0, 2 * min(finding.scores.get(token, 0.0) for token in named))
+        return 0.1 if set(named) <= legs else 0.0
     turned_back = 0.3 if len(set(finding.sequence)) > 1 else 1.0
     return turned_back * finding.scores.get(named[0], 0.0)
 

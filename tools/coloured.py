@@ -25,8 +25,8 @@ LEAST_SHARE, LARGEST_SHARE = 2e-4, 0.35
 SEEN_SHARE = 0.25
 """A thing is there in at least this share of the frames."""
 
-VIVID = 65
-"""Difference of the channels, of 255, from which a thing counts as coloured: tinted walls are not."""
+VIVID = 0.33
+"""Saturation from which a thing counts as coloured: tinted walls are not."""
 
 MOST_PATCHES = 12
 """More patches of a colour than this in a frame are texture."""
@@ -94,7 +94,7 @@ def _table(colour: str) -> np.ndarray:
     middle = (np.arange(LEVELS) + 0.5) * (256 // LEVELS)
     least = 0.0 if colour in ("black", "white", "grey") else VIVID
     named = [
-        colour_name((r, g, b)) == colour and max(r, g, b) - min(r, g, b) > least
+        colour_name((r, g, b)) == colour and max(r, g, b) - min(r, g, b) > least * max(r, g, b)
         for r in middle
         for g in middle
         for b in middle
@@ -131,7 +131,7 @@ def _linked(found: list[np.ndarray]) -> list[_Chain]:
                 continue
             reach = 3.0 * float(np.hypot(last[2] - last[0], last[3] - last[1])) + 10.0
             costs = [
-                float(np.hypot(*(patches[k][4:6] - expected))) / reach + abs(np.log(patches[k][6] / last[6]))
+                float(np.hypot(*(patches[k][4:6] - expected))) / reach + 0.5 * abs(np.log(patches[k][6] / last[6]))
                 for k in free
             ]
             best = int(np.argmin(costs))

@@ -107,6 +107,20 @@ def time(question: Question, facts: Facts) -> Finding:
     raise ToolError("What happens then is nothing that the instruments know how to find.")
 
 
+def duration(question: Question, facts: Facts) -> Finding:
+    """How long a thing moves, from when it leaves its first place to when it reaches its last."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    begin, end = _onset(thing), _offset(thing)
+    step = float(np.median(np.diff(thing.scene.t)))
+    value = Quantity("time in motion", max(end - begin, 0.0), 2 * step, "s")
+    facts.call("events", of=thing.handle)
+    why = f"it moves from {begin:.2f} to {end:.2f} s, as far as it is seen"
+    trust = 0.65 * subject.sureness * thing.sureness
+    words = f"{value.value:.2f} s"
+    return Finding(words, why, trust, number=value, things=(thing,), measurements=(value,), times=(begin, end))
+
+
 def order(question: Question, facts: Facts) -> Finding:
     """Which thing moves, stops or hits first or last."""
     subject = subjects_of(question, facts)

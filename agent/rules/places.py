@@ -27,6 +27,8 @@ NAMES = (("right", "left"), ("up", "down"))
 
 def direction(question: Question, facts: Facts) -> Finding:
     """Which way a thing goes: its net displacement, or its legs one after the other where it turns back."""
+    if facts.nothing_moves:
+        return _at_rest()
     subject = subject_of(question, facts)
     thing = subject.thing
     path = path_of(thing, question)
@@ -111,14 +113,9 @@ def relative(question: Question, facts: Facts) -> Finding:
 
 def moves(question: Question, facts: Facts) -> Finding:
     """Whether a thing moves."""
-    try:
-        subject = subject_of(question, facts)
-    except ToolError as error:
-        if "Nothing moves" in str(error) or "nothing is seen to move" in str(error).lower():
-            return Finding(
-                "no", "nothing moves by more than the noise", 0.7, {"still": 1.0, "moving": 0.0}, holds=False
-            )
-        raise
+    if facts.nothing_moves:
+        return _at_rest()
+    subject = subject_of(question, facts)
     thing = subject.thing
     path = path_of(thing, question)
     reach, least = extent(path), max(STILL_SHARE * thing.diagonal_px, 5.0 * float(np.max(path.noise)), 2.0)
@@ -128,6 +125,12 @@ def moves(question: Question, facts: Facts) -> Finding:
     trust = subject.sureness * max(thing.sureness, 0.5)
     words = "moving" if moving > 0.5 else "still"
     return Finding(words, why, trust, {"moving": moving, "still": 1 - moving}, things=(thing,), measurements=measured)
+
+
+def _at_rest() -> Finding:
+    """What is found where nothing moves; a thing of another colour than the tracker's may still be asked for."""
+    scores = {"still": 1.0, "moving": 0.0, "rest": 1.0}
+    return Finding("it does not move", "nothing moves by more than the noise", 0.7, scores, ("still",))
 
 
 def displacement(path: Path2, *, ends: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -149,14 +152,34 @@ def legs_of(path: Path2, least: float) -> tuple[str, ...]:
     marks = [0, *turns.tolist(), len(values) - 1]
     legs = [NAMES[main][int(values[b] < values[a])] for a, b in itertools.pairwise(marks)]
     if len(legs) == 1 and reach.min() > 0.3 * reach.max():
-        halves = [path.xy[len(values) // 2] - path.xy[0], path.xy[-1] - path.xy[len(values) // 2]]
-        parts = []
-        for way in halves:
-            k = int(abs(way[1]) > abs(way[0]))
-            parts.append(NAMES[k][int(way[k] < 0)])
-        if parts[0] != parts[1]:
-            return tuple(parts)
+        # The corner of an L is what lies farthest from the line between its ends.
+        net = path.xy[-1] - path.xy[0]
+        off = np.abs((path.xy - path.xy[0]) @ [-net[1], net[0]])
+        corner = path.xy[int(np.argmax(off))]
+        ways = [corner - path.xy[0], path.xy[-1] - corner]
+        if all(np.abs(way).min() < 0.15 * np.abs(way).max() for way in ways):
+            axes = [int(abs(way[1]) > abs(way[0])) for way in ways]
+            if axes[0] != axes[1]:
+                return tuple(NAMES[k][int(way[k] < 0)] for k, way in zip(axes, ways, strict=True))
     return tuple(legs)
+
+
+def returns(question: Question, facts: Facts) -> Finding:
+    """Whether a thing comes back to where it began, after it has gone away by more than its size."""
+    subject = subject_of(question, facts)
+    thing = subject.thing
+    path = path_of(thing, question)
+    away = np.linalg.norm(path.xy - path.xy[0], axis=1)
+    farthest = int(np.argmax(away))
+    rest = float(away[farthest:].min())
+    share = rest / max(float(away[farthest]), 1e-9)
+    left = float(away[farthest]) > max(thing.diagonal_px, 5 * float(np.max(path.noise)))
+    holds = left and share < 0.2
+    why = f"it goes {away[farthest]:.0f} px away and comes back to within {rest:.0f} px"
+    measured = (Quantity("farthest from the start", float(away[farthest]), float(np.hypot(*path.noise)), "px"),
+                Quantity("nearest after that", rest, float(np.hypot(*path.noise)), "px"))  # fmt: skip
+    trust = subject.sureness * thing.sureness * float(np.clip(abs(share - 0.2) / 0.2, 0.4, 0.95))
+    return Finding("yes" if holds else "no", why, trust, holds=holds, things=(thing,), measurements=measured)
 
 
 def _way(net: np.ndarray) -> str:
@@ -173,7 +196,7 @@ def _scores(net: np.ndarray, error: np.ndarray, still: float) -> dict[str, float
     scores = {"still": float(np.clip(1.2 - size / max(still, 1e-9), 0.0, 1.0))}
     for k, names in enumerate(NAMES):
         sure = float(np.clip(abs(net[k]) / (3.0 * float(error[k])), 0.0, 1.0))
-        scores[names[int(net[k] < 0)]] = float(abs(net[k]) / size) * sure
+        scores[names[int(net[k] < 0)]] = float(net[k] / size) ** 2 * sure
         scores[names[int(net[k] >= 0)]] = 0.0
     return scores
 

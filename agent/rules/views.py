@@ -117,6 +117,8 @@ def kind(question: Question, facts: Facts) -> Finding:
         scores["oscillation"] = 0.8 * sure
     if token == "fall":
         scores["accelerated"] = 0.8 * sure
+    if token in ("fall", "accelerated"):
+        scores["straight"] = 0.7 * sure  # a straight line, if not at constant speed
     return Finding(words, why, sure * trust, scores, (token,), things=(thing,), measurements=measured)
 
 

@@ -51,10 +51,10 @@ def track(
             result = _coloured(path, colour, objects, start_s, end_s)
         else:
             result = track_video(path, at=at or "auto", objects=objects, start_s=start_s, end_s=end_s)
-    except UserError:
+    except UserError as trouble:
         if at:
             raise
-        result, to_first = _mover(path, start_s, end_s)
+        result, to_first = _mover(path, start_s, end_s, trouble)
     looks = looks_of(path, result.tracks)
     kept = {
         workspace.handle("track", number): Tracked(
@@ -88,7 +88,9 @@ def _coloured(path: Path, colour: str, objects: int, start_s: float | None, end_
     return TrackingResult(tracks, probe(path), False, (), frame)
 
 
-def _mover(path: Path, start_s: float | None, end_s: float | None) -> tuple[TrackingResult, np.ndarray]:
+def _mover(
+    path: Path, start_s: float | None, end_s: float | None, trouble: UserError
+) -> tuple[TrackingResult, np.ndarray]:
     """What moves by itself where the tracker finds no background that stands still, or nothing on it.
 
     Raises:
@@ -99,7 +101,10 @@ def _mover(path: Path, start_s: float | None, end_s: float | None) -> tuple[Trac
     from motionlaw.tools.video import probe, read_frames
 
     camera = camera_path(path, start_s=start_s, end_s=end_s)
-    one = find_mover(path, camera)
+    try:
+        one = find_mover(path, camera)
+    except ToolError:
+        raise trouble from None
     note = "Found by its flow against the background's, roughly: good to a tenth of its size."
     moved = "The camera moves; measurements are before the background." if camera.moves else ""
     frame = next(read_frames(path, start_s=float(camera.timestamps[0]))).image
