@@ -79,15 +79,18 @@ def _time(track: Track, row: int) -> float:
     return round(float(track.timestamps[row]), 3)
 
 
-def _measured(track: Track) -> Measured | None:
-    """Mean speed along a stretch in box diagonals per second, with its interval."""
+def _measured(track: Track, *, is_exact: bool) -> Measured | None:
+    """Mean speed along a stretch in box diagonals per second, with its interval; that of a true track has no width."""
     t, path = seen_path(track)
-    if len(t) < 8:
-        return None
-    value, stderr, kinematics = speeds(t, path)
-    mean, error = mean_with_error(value, stderr, kinematics)
     size = track.xyxy[has_box(track)]
     diagonal = float(np.mean(np.hypot(*(size[:, 2:] - size[:, :2]).T)))
+    if is_exact:
+        mean, error = float(np.sum(np.hypot(*np.diff(path, axis=0).T)) / (t[-1] - t[0])), 0.0
+    elif len(t) < 8:
+        return None
+    else:
+        value, stderr, kinematics = speeds(t, path)
+        mean, error = mean_with_error(value, stderr, kinematics)
     if not np.isfinite([mean, error]).all():
         return None
     low, middle, high = (1e3 * each / diagonal for each in (max(mean - 1.96 * error, 0.0), mean, mean + 1.96 * error))
@@ -95,13 +98,14 @@ def _measured(track: Track) -> Measured | None:
     return Measured(round(middle) / 1e3, float(np.floor(low)) / 1e3, float(np.ceil(high)) / 1e3)
 
 
-def stretch_steps(track: Track, start: int, stop: int) -> list[Step]:
+def stretch_steps(track: Track, start: int, stop: int, *, is_exact: bool) -> list[Step]:
     """Says where an object is between two rows and how it moves there.
 
     Args:
         track: The object.
         start: First row.
         stop: Last row, included.
+        is_exact: Whether the track is true, not measured.
 
     Returns:
         Observations and a tag whose direction, speed and scale follow from them; where boxes on whole pixels cannot
@@ -109,9 +113,8 @@ def stretch_steps(track: Track, start: int, stop: int) -> list[Step]:
     """
     part = between(track, float(track.timestamps[start]), float(track.timestamps[stop]))
     words = motion_words(part)
-    tag = MotionTag.of(
-        track.name, words, t_from=_time(track, start), t_to=_time(track, stop), measured=_measured(part)
-    )
+    measured = _measured(part, is_exact=is_exact)
+    tag = MotionTag.of(track.name, words, t_from=_time(track, start), t_to=_time(track, stop), measured=measured)
     rows = [start, stop]
     while True:
         steps: list[Step] = [*(_place(track, row) for row in rows), tag]
@@ -145,7 +148,7 @@ def object_steps(clip: Clip, track: Track) -> list[Step]:
             steps.append(Prose(f"The {track.name} is out of sight for a while."))
             continue
         try:
-            told = stretch_steps(track, start, stop)
+            told = stretch_steps(track, start, stop, is_exact=clip.scene is not None)
         except ToolError:  # a box without extent at the picture's edge
             continue
         # A box that was just given need not be given again.

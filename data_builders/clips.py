@@ -77,7 +77,7 @@ class Clip:
         scene: The made scene, ``None`` for a real video.
         video: The real video's file, ``None`` for a made scene.
         cut: How it was cut from its source; ``None`` if it is the source.
-        warnings: What the tracker said of a real video.
+        camera_moves: Whether the camera of a real video moves.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Clip:
     scene: Scene | None = None
     video: Path | None = None
     cut: Cut | None = None
-    warnings: tuple[str, ...] = ()
+    camera_moves: bool = False
     _frames: Callable[[], np.ndarray] = field(repr=False, compare=False, default=lambda: np.empty(0))
 
     @property
@@ -106,7 +106,7 @@ class Clip:
         """Whether the camera stands still and frames come at a constant rate, so that the clip may be cut."""
         steps = np.diff(self.timestamps)
         is_even = bool(np.ptp(steps) < 0.2 * np.median(steps))
-        return is_even and (self.scene is None or self.scene.look.camera == "still") and not self.warnings
+        return is_even and not self.camera_moves and (self.scene is None or self.scene.look.camera == "still")
 
     def still_tracks(self) -> tuple[Track, ...] | None:
         """The tracks with the camera's motion taken out, in pixels of the first frame; ``None`` where it is unknown."""
@@ -210,14 +210,11 @@ def video_clip(path: str | Path) -> Clip:
         raise UserError(f"Nothing that moves was found in {path}. Leave it out.")
     names = _names([f"{look.colour} object".strip() for look in looks_of(path, found.tracks)])
     tracks = tuple(smoothed(replace(track, name=name)) for track, name in zip(found.tracks, names, strict=True))
-    doubts = [warning for track in found.tracks for warning in track.warnings]
-    if found.camera_moves:
-        doubts.append("The camera moves.")
     t = found.tracks[0].timestamps
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     return Clip(
         f"video {digest}", tracks, found.info.width, found.info.height, float(1 / np.median(np.diff(t))), t,
-        video=path, warnings=tuple(dict.fromkeys(doubts)),
+        video=path, camera_moves=found.camera_moves,
         _frames=lambda: _read_small(path, found.info.width, found.info.height),
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from motionlaw.tools.measures import oscillation, principal, turning_points
 from motionlaw.tools.tracks import has_box
 from motionlaw.tools.trajectory import Track
 
-CLEAR_WAY = 0.4  # box diagonals: a shorter way is not asked about
+CLEAR_WAY = 0.3  # box diagonals: a shorter way is not asked about
 CLEAR_RATIO = 1.4  # of two speeds or amplitudes that are called different
 FEWEST = 6
 
@@ -101,9 +101,9 @@ def distance_changes(one: Track, other: Track) -> tuple[str, ...] | None:
         return None
     between = np.linalg.norm(one.position - other.position, axis=1)
     size = (diagonal(one) + diagonal(other)) / 2
-    if np.min(between) < 0.6 * np.max(between):  # far apart or close together: one look would tell
+    if np.min(between) < 0.75 * np.max(between):  # far apart or close together: one look would tell
         return None
-    senses = _in_order(between, max(CLEAR_WAY * size, 0.12 * float(np.max(between))))
+    senses = _in_order(between, max(CLEAR_WAY * size, 0.08 * float(np.max(between))))
     return None if senses is None else tuple("apart" if sense > 0 else "closer" for sense in senses)
 
 
@@ -171,7 +171,8 @@ def period_s(track: Track) -> float | None:
     if not found or len(halves) < 2 or np.ptp(along) < CLEAR_WAY * diagonal(track):
         return None
     is_even = np.ptp(halves) < 0.1 * np.mean(halves) + 1.5 * np.median(np.diff(t))
-    return found["period"] if is_even and found["share explained"] > 0.95 else None
+    agrees = abs(found["period"] / (2.0 * float(np.mean(halves))) - 1.0) < 0.1
+    return found["period"] if is_even and agrees and found["share explained"] > 0.95 else None
 
 
 def acceleration(track: Track) -> float | None:

@@ -162,12 +162,12 @@ def _faster(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
 
 
 MOTION_RULES = (
-    Rule("corner", "location-related motion", "towards which corner it moves", _corner, weight=4),
-    Rule("way and speed", "motion recognition", "left or right, faster or slower", _way_and_speed, weight=2),
-    Rule("speed", "motion recognition", "faster, slower, or one after the other", _order_of_speeds),
-    Rule("order of ways", "action order", "left, right, up, down, or one after the other", _order_of_ways),
+    Rule("corner", "location-related motion", "towards which corner it moves", _corner, weight=8, tries=60),
+    Rule("way and speed", "motion recognition", "left or right, faster or slower", _way_and_speed, weight=6, tries=60),
+    Rule("speed", "motion recognition", "faster, slower, or one after the other", _order_of_speeds, weight=2, tries=60),
+    Rule("order of ways", "action order", "left, right, up, down, or one after the other", _order_of_ways, tries=40),
     Rule("order of distances", "action order", "closer, apart, or both in turn", _order_of_distances, True, weight=3),
     Rule("turns", "repetition count", "how often it turns back", _turns, weight=3, tries=1),
     Rule("who moves", "motion-related objects", "which of two moves to a side", _who_moves, True, weight=40, tries=4),
-    Rule("who is faster", "motion-related objects", "which of two is faster, closer or apart", _faster, True, weight=6),
+    Rule("who is faster", "motion-related objects", "which of two is faster", _faster, True, weight=8, tries=40),
 )

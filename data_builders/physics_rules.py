@@ -61,8 +61,9 @@ def _swing(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | Non
         found = facts.swing_changes(named(cut, name))
         return found and tuple("gained" if word == "wider" else "lost" for word in found)
 
-    # Swings are judged over the whole film: a window would hold too few.
-    whole = (0, min(len(clip.timestamps), LONGEST))
+    # Most of the film, for a window would hold too few swings; from any phase, for films often start at an extreme.
+    length = min(len(clip.timestamps), LONGEST)
+    whole = (int(rng.integers(0, length // 4 + 1)), length - int(rng.integers(0, length // 4 + 1)))
     make = ask_order(question, ("lost", "gained"), "it is only {}", "it is first {}, then {}", words)
     return make(clip, whole, names)
 
@@ -172,10 +173,10 @@ def _contact(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | N
 
 PHYSICS_RULES = (
     Rule("heavier", "physics", "which of two is heavier and where it goes", _heavier, True, True, weight=20, tries=4),
-    Rule("energy", "physics", "whether a swing loses or gains energy", _swing, weight=12, tries=1),
+    Rule("energy", "physics", "whether a swing loses or gains energy", _swing, weight=12, tries=8),
     Rule("next", "physics", "where it moves after the film ends", _next, weight=8),
-    Rule("mean speed", "physics", "metres per second along the path", _speed, needs_scene=True),
-    Rule("acceleration", "physics", "metres per second squared", _acceleration, needs_scene=True, weight=3),
+    Rule("mean speed", "physics", "metres per second along the path", _speed, needs_scene=True, weight=0.3),
+    Rule("acceleration", "physics", "metres per second squared", _acceleration, needs_scene=True, weight=1.5),
     Rule("period", "physics", "seconds of a swing", _period, weight=3, tries=2),
     Rule("contact", "physics", "seconds to the first touch", _contact, True, True, weight=4, tries=4),
 )

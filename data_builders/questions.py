@@ -23,6 +23,7 @@ from motionlaw.data_builders.physics_rules import PHYSICS_RULES
 from motionlaw.data_builders.rules import Proposal, Rng, Rule, windows
 from motionlaw.data_builders.sources import VIDEOS_SETTING, find_videos, track_columns, track_row, tracked
 from motionlaw.data_builders.worlds import WORLDS, make_scene
+from motionlaw.tools.trajectory import Track
 
 RULES: tuple[Rule, ...] = (*MOTION_RULES, *PHYSICS_RULES)
 LETTERS = "ABCD"
@@ -69,6 +70,11 @@ class Item:
     answer: str
 
 
+def is_sure(track: Track) -> bool:
+    """Whether a tracker has no doubt about an object, but that it leaves the frame."""
+    return all(warning.startswith("Leaves the frame") for warning in track.warnings)
+
+
 def ask(rule: Rule, clip: Clip, rng: Rng) -> list[Item]:
     """Makes one set of a rule's questions about a steady clip; empty where not each cut has a clear answer of its own.
 
@@ -79,11 +85,11 @@ def ask(rule: Rule, clip: Clip, rng: Rng) -> list[Item]:
     """
     if rule.needs_scene and clip.scene is None:
         return []
-    names = [track.name for track in clip.tracks]
+    names = [track.name for track in clip.tracks if is_sure(track)]
     objects = list(permutations(names, 2)) if rule.is_for_two else [(name,) for name in names]
     if not objects:
         return []
-    for window in windows(clip, rng)[: rule.tries]:
+    for window in windows(clip, rng, rule.tries):
         proposal = rule.propose(clip, objects[int(rng.integers(len(objects)))], window, rng)
         if proposal is None:
             continue

@@ -19,8 +19,8 @@ from motionlaw.tools.trajectory import Track
 CORNERS = ("upper left", "upper right", "lower left", "lower right")
 SHORTEST = 8  # frames of a cut
 TRIES = 20  # windows that are tried for a question
-SHORT_WAY = 0.16  # of the picture's lesser side: on a longer way, where a thing is tells where it came from
-MIDDLE = 0.17  # of the picture's width, each side of its middle
+SHORT_WAY = 0.1  # of the picture's lesser side: on a longer way, where a thing is tells where it came from
+MIDDLE = 0.2  # of the picture's width, each side of its middle
 LEAST_S = 0.8  # a cut that would be over sooner runs slower
 
 Names = tuple[str, ...]
@@ -140,11 +140,11 @@ def ask_order(
     )
 
 
-def windows(clip: Clip, rng: Rng) -> list[tuple[int, int]]:
+def windows(clip: Clip, rng: Rng, count: int) -> list[Window]:
     """Draws stretches of a clip to ask about, more short ones than long ones."""
     length = min(len(clip.timestamps), LONGEST)
     out = []
-    for _ in range(TRIES):
+    for _ in range(count):
         size = round(SHORTEST * (max(length / 2, SHORTEST) / SHORTEST) ** rng.random())
         if size <= length:
             start = int(rng.integers(0, length - size + 1))

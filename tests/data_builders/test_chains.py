@@ -84,6 +84,21 @@ def test_rows_hold_the_chain_and_its_checks() -> None:
         assert reading.chain.answer == row["answer"] and row["self_consistency"] > 0.95
 
 
+def test_a_film_that_is_tracked_gives_the_true_chain(tmp_path) -> None:
+    """End to end: a made film is tracked like a real one; the words of its chain hold for the true tracks."""
+    scene = next(s for s in (make_scene(9, index) for index in range(3, 200, 15)) if s.look.level == "plain")
+    assert scene.world == "spring"
+    (tmp_path / "film.mp4").write_bytes(scene_clip(scene).film())
+    made = builder(videos=str(tmp_path))
+    rows = made.make(0, 0)
+    chain = read_chain(rows[0]["chain"]).chain
+    assert "spring" not in rows[0]["name"] and {tag.name.split()[-1] for tag in chain.motion_tags} == {"object"}
+    moving = next(k for k, track in enumerate(scene.tracks) if np.nanmax(np.ptp(track.position, axis=0)) > 5)
+    found = verify_chain(chain, [scene.tracks[moving]])
+    assert found.agreement > 0.9 and found.mean_iou > 0.6
+    assert made.make(0, 1) == []
+
+
 MOTION_O = {
     "question": "What does the cup do?",
     "answer": "It slides to the right.",
