@@ -27,6 +27,7 @@ STRETCHES = 12  # of one object; a longer chain is cut off there
 BOXES = 6  # of one stretch
 SHORTEST_ROWS = 3
 WHOLE = 0.98  # share of an object that must be in sight for its box to be claimed
+EDGE = 2.0  # pixels from the edge of the picture: a tracker's box that comes nearer may be cut off there
 
 
 def key_rows(clip: Clip, track: Track) -> np.ndarray:
@@ -39,7 +40,7 @@ def key_rows(clip: Clip, track: Track) -> np.ndarray:
     Returns:
         Rows of the track with a whole box, increasing; fewer than two where it is hardly seen.
     """
-    seen = np.flatnonzero(has_box(track) & ((track.confidence >= WHOLE) | (clip.scene is None)))
+    seen = np.flatnonzero(has_box(track) & _is_whole(clip, track))
     if len(seen) < 2:
         return seen
     here = rows_of(track, seen)
@@ -57,6 +58,14 @@ def key_rows(clip: Clip, track: Track) -> np.ndarray:
     gaps = np.flatnonzero(np.diff(seen) > 1)
     keys |= set(gaps.tolist()) | set((gaps + 1).tolist())
     return seen[_apart(sorted(keys), len(seen))]
+
+
+def _is_whole(clip: Clip, track: Track) -> np.ndarray:
+    """Marks the rows in which the whole object is in sight, as far as that is known, shape (T,)."""
+    if clip.scene is not None:
+        return track.confidence >= WHOLE
+    edges = np.array([clip.width, clip.height]) - EDGE
+    return np.all((track.xyxy[:, :2] > EDGE - 1) & (track.xyxy[:, 2:] < edges), axis=1)
 
 
 def _apart(keys: Sequence[int], length: int) -> list[int]:

@@ -35,12 +35,19 @@ def find_videos(videos: str) -> list[Path]:
 
 
 def tracked(path: Path) -> Clip | None:
-    """Tracks a video; one in which nothing can be tracked is told on stderr and gives no rows."""
+    """Tracks a video; one that cannot be used is told on stderr and gives no rows.
+
+    Where the camera moves, tracks are those before the background of the first frame, not places in each picture.
+    """
     try:
-        return video_clip(path)
+        clip = video_clip(path)
     except UserError as error:
         print(f"motionlaw: {path.name} is left out: {error}", file=sys.stderr)
         return None
+    if clip.camera_moves:
+        print(f"motionlaw: {path.name} is left out: the camera moves.", file=sys.stderr)
+        return None
+    return clip
 
 
 def track_columns() -> pa.Field:

@@ -12,11 +12,13 @@ from dataclasses import replace
 import numpy as np
 
 from motionlaw.tools.errors import ToolError
+from motionlaw.tools.events import find_regimes
 from motionlaw.tools.motion import smooth
 from motionlaw.tools.motion_classes import MotionClasses, classify_motion
 from motionlaw.tools.trajectory import Track
 
 FEWEST_TO_SMOOTH = 6
+MEDIAN_REACH = 4  # rows on each side
 MS = 1e-3
 NO_BOX = np.full(4, np.nan)
 
@@ -69,15 +71,30 @@ def box_at(track: Track, t: float) -> np.ndarray:
 def smoothed(track: Track) -> Track:
     """Takes the tracker's noise out of the positions; a still object then has no way.
 
-    Boxes move along with their positions; their sizes are kept.
+    Stretches between contacts, jumps and long gaps are smoothed one by one, for a bounce is no noise. Boxes move along
+    with their positions; the noise of their sizes is taken out by running medians.
     """
-    if np.sum(np.all(np.isfinite(track.position), axis=1)) < FEWEST_TO_SMOOTH:
-        return track
-    position = smooth(track.timestamps, track.position).position
-    shift = np.where(np.isfinite(position), position - track.position, 0.0)
-    return replace(
-        track, position=np.where(np.isfinite(position), position, track.position), xyxy=track.xyxy + np.tile(shift, 2)
-    )
+    position, t = track.position.copy(), track.timestamps
+    for part in find_regimes(t, track.position):
+        seen = np.flatnonzero(np.all(np.isfinite(track.position[part.start : part.stop]), axis=1)) + part.start
+        if part.kind == "rest":
+            position[seen] = np.median(track.position[seen], axis=0)
+        elif len(seen) >= FEWEST_TO_SMOOTH:
+            smooth_position = smooth(t[seen], track.position[seen]).position
+            position[seen] = np.where(np.isfinite(smooth_position), smooth_position, position[seen])
+    middle = (track.xyxy[:, :2] + track.xyxy[:, 2:]) / 2 + position - track.position
+    half = _running_median((track.xyxy[:, 2:] - track.xyxy[:, :2]) / 2)
+    return replace(track, position=position, xyxy=np.concatenate([middle - half, middle + half], axis=1))
+
+
+def _running_median(values: np.ndarray) -> np.ndarray:
+    """Medians over a few neighbouring rows that are known, shape (T, D); unknown rows stay unknown."""
+    out = values.copy()
+    known = np.flatnonzero(np.all(np.isfinite(values), axis=1))
+    for number, row in enumerate(known):
+        near = known[max(number - MEDIAN_REACH, 0) : number + MEDIAN_REACH + 1]
+        out[row] = np.median(values[near], axis=0)
+    return out
 
 
 def motion_words(track: Track, *, reference: Track | None = None) -> MotionClasses:

@@ -109,7 +109,7 @@ def test_facts_of_swings_and_pairs() -> None:
     swing = track_of("bob", 160 + 80 * np.exp(-0.4 * T) * np.cos(12 * T), 100 + 0 * T)
     assert facts.turns(swing) == 7 and facts.period_s(swing) == pytest.approx(2 * np.pi / 12, rel=0.01)
     assert facts.swing_changes(swing) == ("narrower",)
-    one, other = track_of("red ball", 50 + 40 * T, 100 + 0 * T), track_of("blue ball", 250 - 10 * T, 100 + 0 * T, 1)
+    one, other = track_of("red ball", 50 + 25 * T, 100 + 0 * T), track_of("blue ball", 250 - 60 * T, 100 + 0 * T, 1)
     assert facts.distance_changes(one, other) is None  # from far to near: one look would tell
     near = track_of("blue ball", 250 + 5 * T, 100 + 0 * T, 1)
     assert facts.distance_changes(one, near) == ("closer",) and facts.faster_one(one, near) == "red ball"
