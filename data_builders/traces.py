@@ -36,8 +36,8 @@ from motionlaw.tools.workspace import Workspace
 TABLE_IN = 4
 MOST_QUESTIONS = 3
 MISTAKE_SHARE = 0.25
-# Questions that end in a refusal can be asked of every film; others need the right motion.
-REFUSALS, REFUSAL_WEIGHT = ("unanswerable", "absent"), 0.2
+# Some questions can be asked of every film, others need the right motion and are preferred where it is there.
+WEIGHTS = {"unanswerable": 0.15, "absent": 0.15, "count": 0.3, "camera": 0.3, "speed": 0.5}
 FRAMES, WIDTH_PX = 6, 224
 # Oscillators of the builder `physsymbol` have other seeds: its tables and these share no motion.
 SEED_OF_TABLES = 7919
@@ -117,7 +117,7 @@ def _about_film(seed: int, index: int, folder: Path, rng: np.random.Generator) -
     path.write_bytes(film(scene))
     seen = video_frames(path, most=FRAMES, max_width_px=WIDTH_PX)
     every = world_tasks(scene, rng)
-    weights = np.array([REFUSAL_WEIGHT if task.topic in REFUSALS else 1.0 for task in every])
+    weights = np.array([WEIGHTS.get(task.topic, 1.0) for task in every])
     chosen = [every[k] for k in rng.choice(len(every), MOST_QUESTIONS, replace=False, p=weights / weights.sum())]
     rows = []
     for task in chosen:
@@ -157,11 +157,12 @@ class _Talk:
         self.messages.append(opening)
         plan = task.plan()
         wanted = next(plan)
-        is_wrong_first = bool(self.rng.random() < MISTAKE_SHARE) and bool(wanted)
+        has_mistake = bool(self.rng.random() < MISTAKE_SHARE)
         answer = None
         while answer is None:
-            if is_wrong_first and self._blunder(wanted, tools):
-                is_wrong_first = False
+            if has_mistake and wanted and self.rng.random() < 0.5:
+                has_mistake = False
+                self._blunder(wanted, tools)
             results = self._made(wanted, tools)
             if not all(result.ok for result in results):
                 return None
@@ -174,22 +175,17 @@ class _Talk:
         self.messages.append(Message.assistant(answer.text))
         return _row(task, self.messages, tools, answer.text, self.mistakes)
 
-    def _blunder(self, wanted: Calls, tools: Sequence[Tool]) -> bool:
-        """Makes the first call wrong in one of the ways models do; true where the instrument refused it."""
+    def _blunder(self, wanted: Calls, tools: Sequence[Tool]) -> None:
+        """Makes the first of the calls wrong in one of the ways models do, and is told so."""
         name, arguments = wanted[0]
-        wrong = [
-            (name[:-1], json.dumps(arguments)),
-            (name, json.dumps(arguments | {"speed": 1})),
-            (name, json.dumps(arguments)[:-1] + ', "start_s": }'),
-        ]
+        written = ", ".join(f"{key}={value}" for key, value in arguments.items()) or "video=clip.mp4"
+        wrong = [(name[:-1], json.dumps(arguments)), (name, json.dumps(arguments | {"speed": 1})), (name, written)]
         if "of" in arguments and isinstance(arguments["of"], str):
             wrong += [(name, json.dumps(arguments | {"of": WRONG_HANDLE})), (name, "{}")]
         if name in ("track", "camera_motion"):
             wrong.append((name, json.dumps({"video": WRONG_FILE})))
-        chosen = wrong[int(self.rng.integers(len(wrong)))]
-        results = self._written([chosen], tools)
-        self.mistakes.append(len(self.messages) - 2)
-        return not results[0].ok
+        self.mistakes.append(len(self.messages))
+        self._written([wrong[int(self.rng.integers(len(wrong)))]], tools)
 
     def _made(self, wanted: Calls, tools: Sequence[Tool]) -> list[ToolResult]:
         return self._written([(name, json.dumps(arguments)) for name, arguments in wanted], tools)
@@ -231,7 +227,7 @@ def _row(
 
 def _written_out(message: dict[str, Any], images: list[Row], names: dict[str, str]) -> Row:
     content = message.get("content") or []
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    parts: list[dict[str, Any]] = [{"type": "text", "text": content}] if isinstance(content, str) else content
     made = []
     for part in parts:
         if part["type"] == "image_url":
@@ -257,9 +253,11 @@ def describe() -> str:
 - Sources: of {TABLE_IN} sources one is a table (t, x, v, a of an oscillator of the builder `physsymbol`, from seeds of
   its own) with the question for its law; the others are films of the builder `worlds`, at most {MOST_QUESTIONS} of the
   questions that the film allows: direction, mean speed, comparison of two, count, first contact, period,
-  acceleration, camera, and, {REFUSAL_WEIGHT} times as often, something absent or something that motion does not show.
-- A share of {MISTAKE_SHARE} of the conversations that call anything begins with a wrong call (a misspelt name, a
-  parameter too many, broken JSON, an unknown handle or file, a missing argument), drawn evenly, and its real error.
+  acceleration, camera, something absent, something that motion does not show; drawn with weight 1, or that of
+  {WEIGHTS}.
+- A share of {MISTAKE_SHARE} of the conversations may hold one wrong call, at each step with probability 1/2 (a misspelt
+  name, a parameter too many, arguments that are no JSON, an unknown handle or file, a missing argument; drawn evenly),
+  with the instrument's real error.
   `mistakes` holds the numbers of the messages with wrong calls, so that training can leave them out of the loss.
 - Results are those of the instruments at the versions named in the manifest. A conversation is dropped where a planned
   call fails, or where the answer disagrees with the ground truth: directions and names must be equal, numbers within

@@ -17,7 +17,7 @@ FILM, TABLE = 5, 3  # a pendulum, and an oscillator's table
 
 @pytest.fixture(scope="module")
 def rows():
-    """The conversations of a film and of a table, with a mistake in each that calls anything."""
+    """The conversations of a film and of a table, with mistakes wherever they may be."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(traces, "MISTAKE_SHARE", 1.0)
         return traces.make(0, FILM) + traces.make(0, TABLE)
@@ -35,9 +35,9 @@ def test_every_call_has_its_result(rows):
 
 def test_a_mistake_is_answered_and_repaired(rows):
     """The message named as a mistake is a call, its result says what is wrong, and the call is made again."""
-    with_calls = [row for row in rows if len(row["messages"]) > 2]
-    assert with_calls and all(len(row["mistakes"]) == 1 for row in with_calls)
-    for row in with_calls:
+    with_mistakes = [row for row in rows if row["mistakes"]]
+    assert with_mistakes and all(len(row["mistakes"]) <= 1 for row in rows)
+    for row in with_mistakes:
         wrong = row["messages"][row["mistakes"][0]]
         refused = row["messages"][row["mistakes"][0] + 1]
         again = row["messages"][row["mistakes"][0] + 2]
