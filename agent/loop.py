@@ -17,7 +17,7 @@ from motionlaw.agent.log import Event
 from motionlaw.agent.messages import Message, ToolCall
 from motionlaw.agent.model import GREEDY, Model, Reply, Sampling
 from motionlaw.agent.pictures import encode
-from motionlaw.agent.tool_text import repaired
+from motionlaw.agent.tool_text import WordsOnly, repaired
 from motionlaw.tools.registry import Tool, ToolResult, call
 
 OnEvent = Callable[[Event], None]
@@ -140,12 +140,14 @@ class _Turn:
         # The last reply gets what one reply may take, so that a turn out of time still ends in words.
         timeout_s = self.sampling.timeout_s if not with_tools else max(min(self.sampling.timeout_s, left_s), 1.0)
         began = time.monotonic()
+        words = WordsOnly(lambda piece: self.tell(Event("text", {"text": piece})))
         reply = self.model.reply(
             self.messages,
             tools=[tool.to_openai() for tool in self.tools] if with_tools else (),
             sampling=replace(self.sampling, timeout_s=timeout_s),
-            on_text=(lambda piece: self.tell(Event("text", {"text": piece}))) if self.is_streaming else None,
+            on_text=words if self.is_streaming else None,
         )
+        words.end()
         self.tokens += reply.prompt_tokens + reply.completion_tokens
         for note in reply.notes:
             self.tell(Event("note", {"text": note}))

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from motionlaw.agent.messages import ToolCall
 
+OPENS, CLOSES = "<tool_call>", "</tool_call>"
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|(?=<tool_call>)|\Z)", re.DOTALL)
 # Marks that chat templates give a meaning to: roles, turns, calls and their results.
 _MARKUP = re.compile(r"<(?=\||/?tool_(?:call|response)|/?tools>|/?(?:start|end)_of_turn>|/?s>)|\[(?=/?INST\])")
@@ -126,6 +127,49 @@ def _closed(body: str) -> tuple[str, str]:
             if not open_brackets:
                 return body[: place + 1], ""
     return body.rstrip().rstrip(","), quote + "".join(reversed(open_brackets))
+
+
+class WordsOnly:
+    """Hands on streamed text without the calls that are written into it.
+
+    Args:
+        tell: Called with what people should see, as soon as it is known to be no call.
+
+    Example:
+        >>> seen = []
+        >>> stream = WordsOnly(seen.append)
+        >>> for piece in ("Let me <b", ">see. <tool", '_call>{"name": 1}</tool_', "call> Done <too"):
+        ...     stream(piece)
+        >>> stream.end(); "".join(seen)
+        'Let me <b>see.  Done <too'
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._held, self._in_call = tell, "", False
+
+    def __call__(self, piece: str) -> None:
+        """Takes the next piece."""
+        self._held += piece
+        while True:
+            mark = CLOSES if self._in_call else OPENS
+            head, found, tail = self._held.partition(mark)
+            if not found:
+                break
+            self._show(head)
+            self._held, self._in_call = tail, not self._in_call
+        # The end may be the beginning of a mark.
+        kept = next((size for size in range(len(mark) - 1, 0, -1) if self._held.endswith(mark[:size])), 0)
+        self._show(self._held[: len(self._held) - kept])
+        self._held = self._held[len(self._held) - kept :]
+
+    def end(self) -> None:
+        """Hands on what was held back."""
+        self._show(self._held)
+        self._held = ""
+
+    def _show(self, text: str) -> None:
+        if text and not self._in_call:
+            self._tell(text)
 
 
 def as_data(text: str) -> str:

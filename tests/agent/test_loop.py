@@ -93,6 +93,17 @@ def test_calls_written_as_text_are_made_too():
     assert turn.answer == "1.5 m/s"
 
 
+def test_calls_written_as_text_are_not_shown_as_words():
+    """Who watches the answer come in sees words and calls, not markup."""
+    said = 'Let me see. <tool_call>{"name": "speed", "arguments": {"track": 1}}</tool_call>'
+    no_tools = Refusal(400, '"auto" tool choice requires --enable-auto-tool-choice')
+    events = []
+    with chat_server(no_tools, said, "1.5 m/s") as server:
+        run_turn(OpenAIServer(server.url), ASK, TOOLS, on_event=events.append)
+    shown = "".join(event.data["text"] for event in events if event.kind == "text")
+    assert shown.split() == ["Let", "me", "see.", "1.5", "m/s"]
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
