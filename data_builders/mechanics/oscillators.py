@@ -69,18 +69,21 @@ def _spring(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
     )
 
 
-def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
+def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion | None:
     """Two blocks between two walls, on three springs."""
     m = np.array([values["mass 1"], values["mass 2"]])
     outer, inner = values["outer stiffness"], values["inner stiffness"]
     pull = np.array([[outer + inner, -inner], [-inner, outer + inner]]) / m[:, None]
-    start = (values["displacement 1"], values["displacement 2"], 0.0, 0.0)
+    start = (*(rng.choice([-1.0, 1.0]) * values[f"displacement {k}"] for k in (1, 2)), 0.0, 0.0)
 
     def slope(_: float, state: np.ndarray) -> np.ndarray:
         return np.concatenate([state[2:], -pull @ state[:2]])
 
     solution = integrated(slope, start, DURATION_S)
-    side, apart = 0.12, 0.5
+    side, apart = 0.1, 0.5
+    x1, x2 = solution(np.linspace(0.0, DURATION_S, 600))[:2]
+    if np.min(apart + x2 - x1) < 1.3 * side or max(np.ptp(x1), np.ptp(x2)) > 0.5:
+        return None  # the blocks would touch, or a spring be pressed flat
 
     def at(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         now = solution(t).T
@@ -118,7 +121,7 @@ def _coupled(values: Mapping[str, float], rng: np.random.Generator) -> Motion:
     )
 
 
-_DISPLACEMENT = Range(-0.14, 0.14, "m")
+_DISPLACEMENT = Range(0.08, 0.17, "m")
 WORLDS = (
     World(
         "spring",
