@@ -15,8 +15,9 @@ import numpy as np
 
 from motionlaw.agent.answer import Answer, answer
 from motionlaw.agent.facts import Facts
+from motionlaw.agent.model import Model, choose_model
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.scale import parse_scale
+from motionlaw.tools.scale import Scale, parse_scale
 from motionlaw.tools.summary import with_error
 from motionlaw.tools.video import probe, read_frames
 
@@ -39,7 +40,7 @@ def ask_command(
         options: Answers to choose from, e.g. ``"A) left"``; two or more, or none.
         scale: Pixels and length, e.g. ``120px=0.5m``; numbers are in pixels without it.
         evidence: Picture to write, .png or .jpg: frames with the boxes drawn in.
-        model: Who answers: ``none``.
+        model: Who answers, see `motionlaw.agent.model.choose_model`.
         as_json: Print JSON.
 
     Returns:
@@ -48,8 +49,6 @@ def ask_command(
     Raises:
         UserError: An input or option is unusable.
     """
-    if model != "none":
-        raise UserError(f"model must be none in this version, got {model!r}. Leave --model out.")
     if not question.strip():
         raise UserError('The question is empty. Write e.g. "Which way does the ball move?".')
     if len(options) == 1:
@@ -59,12 +58,32 @@ def ask_command(
     probe(video)
     if sys.stderr.isatty():  # no spinner: its thread would keep the instruments from being forked
         print(f"Looking at {Path(video).name} ...", file=sys.stderr)
-    found = answer(Facts(video, scale=parse_scale(scale)), question, options=options)
+    chosen = choose_model(model)
+    if chosen is None:
+        found = answer(Facts(video, scale=parse_scale(scale)), question, options=options)
+    else:
+        found = _answered_by(chosen, video, question, options, parse_scale(scale))
     if evidence is not None and found.evidence:
         write_evidence(video, found, evidence)
         print(f"Evidence: {evidence}", file=sys.stderr)
     print(json.dumps(found.to_dict(), allow_nan=False) if as_json else _lines(found))
     return 0 if found.is_answered else 1
+
+
+def _answered_by(model: Model, video: str, question: str, options: Sequence[str], scale: Scale) -> Answer:
+    """The answer of a model; everything it did is logged, to be shown by ``motionlaw chat --replay``."""
+    from motionlaw.agent.ask_model import answer_with_model
+    from motionlaw.agent.log import RunLog
+    from motionlaw.agent.session import new_session_path
+
+    path = new_session_path("runs")
+    log = RunLog(path)
+    try:
+        return answer_with_model(video, question, model, options=options, scale=scale, on_event=log.write)
+    finally:
+        log.close()
+        model.close()
+        print(f"Log: {path}", file=sys.stderr)
 
 
 def _lines(found: Answer) -> str:

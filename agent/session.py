@@ -41,9 +41,9 @@ def sessions_folder() -> Path:
     return Path(os.environ.get(HOME_VARIABLE) or Path.home() / ".motionlaw") / "sessions"
 
 
-def new_session_path() -> Path:
-    """A path for a new session, named by the time."""
-    return sessions_folder() / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}.jsonl"
+def new_session_path(kind: str = "sessions") -> Path:
+    """A path for a new log, named by the time: of a session, or of one of the ``"runs"``."""
+    return sessions_folder().parent / kind / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}.jsonl"
 
 
 def find_session(name: str) -> Path:
