@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from motionlaw.agent.facts import Facts, Thing
+from motionlaw.agent.question import Question
 from motionlaw.tools.errors import ToolError
-from motionlaw.tools.events import find_contacts
+from motionlaw.tools.events import find_contacts, find_events
 from motionlaw.tools.measures import turning_points
 from motionlaw.tools.trajectory import Trajectory
 
@@ -97,6 +98,24 @@ def contact_times(things: Sequence[Thing], facts: Facts) -> tuple[float, ...]:
             hits = [t for t in hits if abs(t - met.t) > 3 * step]  # the same one is known better already
             found += [float(t) for t in hits] + ([met.t] if met.is_break else [])
     return tuple(sorted(found))
+
+
+def span_of(question: Question, thing: Thing, facts: Facts) -> dict[str, float]:
+    """Returns the time range that a question asks about, as arguments of an instrument; empty for the whole video.
+
+    Before and after are meant of a thing's first contact: with another thing, or seen in its own velocity.
+    """
+    asked = (("start_s", question.start_s), ("end_s", question.end_s))
+    span = {name: value for name, value in asked if value is not None}
+    if span or question.phase not in ("before", "after"):
+        return span
+    hits = [
+        t for other in facts.things[:4] if other.handle != thing.handle for t in contact_times((thing, other), facts)
+    ]
+    hits = hits or [one.t for one in find_events(thing.scene.t, thing.scene.xy) if one.kind == "contact"]
+    if not hits:
+        raise ToolError(f"No contact was found that anything could be {question.phase}.")
+    return {"end_s": min(hits)} if question.phase == "before" else {"start_s": min(hits)}
 
 
 def bounce_times(thing: Thing) -> tuple[float, ...]:

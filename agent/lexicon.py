@@ -21,12 +21,16 @@ TOPICS: tuple[tuple[str, str], ...] = (
     ("law", r"\b(?:laws?|equations?|formula)\b"),
     (
         "unseen",
-        r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|why|mass|weigh(?:s|ed)?|heavier|"
-        r"lighter|"
-        r"temperature|written|text|name|brand|who|draw|drew|drawn)\b",
+        r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|why|weigh(?:s|ed)?|heavy|heavier|heaviest|"
+        r"lighter|lightest|temperature|written|text|name|brand|who|draw|drew|drawn)\b|"
+        r"\bmass(?:es)? of\b|\bwhat (?:is|are) (?:the |its |their )?mass(?:es)?\b|\b(?:more|less|most|least) mass\b",
     ),
     ("camera speed", r"\bcamera\b.*\b(?:speed|accelerat\w*|faster|slow\w*)\b"),
     ("camera", r"(?<!towards the )(?<!toward the )(?<!from the )(?<!to the )\bcamera\b(?!'s (?:view|frame))"),
+    (
+        "approach",
+        r"\b(?:towards?|away from|closer to|nearer to) (?:each other|one another)\b|\b(?:closer together|apart)\b",
+    ),
     (
         "stick",
         r"\bsticks? (?:together|to)\b|\bstuck\b|\bmove (?:on |off )?together\b|\b(?:stay|remain|travel)\w* "

@@ -63,9 +63,11 @@ def _yes_no(question: Question, finding: Finding) -> Phrased:
         if question.topic == "moves":
             return Phrased("yes" if finding.scores.get("moving", 0) > 0.5 else "no", None, finding.confidence)
         return Phrased(finding.words, None, 0.5 * finding.confidence)
-    asked = question.alternatives[0][0]
-    mine = _support(finding, (asked,))
-    others = [value for token, value in finding.scores.items() if token != asked]
+    asked = tuple(token for token, _ in question.alternatives)
+    mine = _support(finding, asked)
+    if len(asked) > 1:  # "up and then down"
+        return Phrased("yes" if mine >= 0.5 else "no", None, 0.8 * finding.confidence)
+    others = [value for token, value in finding.scores.items() if token != asked[0]]
     holds = mine > 0.5 * max([*others, NO_OUTCOME]) and mine >= NO_OUTCOME * 2
     if question.says(r"\b(?:not|n't|never)\b"):
         holds = not holds

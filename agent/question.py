@@ -58,18 +58,32 @@ PLACES = {
 NO_NOUN = frozenset(
     re.findall(
         r"\w+",
-        "which what who where when how does do did is are was were the a an of in to at on it its they them image "
-        "there time picture video frame "
-        "screen camera background scene way direction motion movement move moves moving moved travel travels go goes "
-        "going end ends ended "
-        "entire whole overall pattern rate frequency trend shape air collision collisions oscillation swing amplitude "
-        "period same distance "
-        "begin began begins start started starts first last than or and after before during right left up down higher "
-        "lower larger smaller "
-        "bigger same column row where faster slower fast slow speed velocity vertical horizontal mainly along axis "
-        "second seconds",
+        "a after air along amplitude an and are at axis background before began begin begins bigger camera "
+        "ceiling collision collisions column did direction distance do does down during end ended ends entire "
+        "fast faster first floor frame frequency go goes going ground higher horizontal how image in is it "
+        "its larger last left line lower mainly motion move moved movement moves moving of on or oscillation "
+        "overall path pattern period picture rate right row same scene screen second seconds shape slow "
+        "slower smaller speed start started starts swing table than the them there they time to track "
+        "trajectory travel travels trend up velocity vertical video wall was water way were what when where "
+        "which who whole",
     )
 )
+"""Words that name nothing that moves."""
+
+
+_EVENT = (
+    r"(?:the |its |their |they |it |\w+ing )?(?:first |second )?(?:collision|contact|bounce|impact|hit|collide|touch|"
+    r"meet|crash)"
+)
+PHASES = {
+    "after": rf"\bafter(?:wards)? {_EVENT}|\bafterwards\b",
+    "before": rf"\bbefore {_EVENT}",
+    "end": r"\b(?:at|by|near|towards?|in) (?:the )?(?:very )?(?:end|last frame|final)\b|\bfinally\b|"
+    r"\bin the (?:last|final|second) half\b",
+    "start": r"\b(?:at|in) (?:the )?(?:very )?(?:start|beginning|first(?! \d)|outset|first frame)\b|\binitially\b|"
+    r"\bin the first half\b",
+}
+"""Words for a part of the motion."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,7 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
     """
     text = text[:LONGEST]
     words = _plain(text)
-    topic = next((topic for topic, pattern in TOPICS if re.search(pattern, words)), "")
+    topic = _topic(re.sub(PHASES["after"] + "|" + PHASES["before"], " ", words)) or _topic(words)
     kind = KIND_OF.get(topic, "")
     named = _alternatives(words, kind) if kind else ()
     given = tuple(_option(option, number) for number, option in enumerate(options))
@@ -178,6 +192,10 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
         _frame(words),
         float(within[1]) if within else None,
     )
+
+
+def _topic(words: str) -> str:
+    return next((topic for topic, pattern in TOPICS if re.search(pattern, words)), "")
 
 
 def number_in(text: str) -> float | None:
@@ -290,27 +308,7 @@ def _times(words: str) -> tuple[float | None, float | None]:
 
 
 def _phase(words: str) -> str:
-    event = (
-        r"(?:the |its |their |they |it |\w+ing )?(?:first |second )?(?:collision|contact|bounce|impact|hit|"
-        r"collide|touch|meet|crash)"
-    )
-    for phase, pattern in (
-        ("after", rf"\bafter(?:wards)? {event}|\bafterwards\b"),
-        ("before", rf"\bbefore {event}"),
-        (
-            "end",
-            r"\b(?:at|by|near|towards?|in) (?:the )?(?:very )?(?:end|last frame|final)\b|\bfinally\b|\bin the "
-            r"(?:last|final|second) half\b",
-        ),
-        (
-            "start",
-            r"\b(?:at|in) (?:the )?(?:very )?(?:start|beginning|first(?! \d)|outset|first frame)\b|"
-            r"\binitially\b|\bin the first half\b",
-        ),
-    ):
-        if re.search(pattern, words):
-            return phase
-    return ""
+    return next((phase for phase, pattern in PHASES.items() if re.search(pattern, words)), "")
 
 
 def _frame(words: str) -> str:

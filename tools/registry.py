@@ -88,7 +88,7 @@ def make_tool(
 
     Args:
         function: Its first argument is the session if one is given.
-        session: An object with a dictionary ``kept`` and a ``lock``.
+        session: What has a dictionary ``kept``, a ``lock`` and a method ``named``, see `motionlaw.tools.workspace`.
         limit_s: Seconds after which a call is killed.
         name: Of the tool; the function's own if not given.
 
@@ -119,14 +119,15 @@ def call(tools: Sequence[Tool], name: str, arguments: Mapping[str, Any] | str | 
         The result; where ``ok`` is false, ``text`` says what was wrong and how to do better.
     """
     begun = time.monotonic()
+    known = {tool.name: tool for tool in tools}
     try:
-        known = {tool.name: tool for tool in tools}
         if name not in known:
             raise ToolError(f"No tool '{clipped(name)}'.{did_you_mean(name, known, 'Tools')}")
         tool = known[name]
         output = _answer(tool, checked(name, tool.parameters, _parsed(name, arguments)))
     except (ToolError, UserError) as error:
-        return ToolResult(str(error), {"error": str(error)}, (), False, time.monotonic() - begun)
+        text = str(error) if name not in known or known[name].session is None else known[name].session.named(str(error))
+        return ToolResult(text, {"error": text}, (), False, time.monotonic() - begun)
     return ToolResult(output.text, output.data, output.images, True, time.monotonic() - begun)
 
 

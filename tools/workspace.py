@@ -165,6 +165,19 @@ class Workspace:
         path = (self.folder / name).resolve()
         return path if path.is_relative_to(self.folder) and path.is_file() else None
 
+    def named(self, text: str) -> str:
+        """Returns a message with the names of files in place of where they lie, which is nobody's business.
+
+        Example:
+            >>> workspace = Workspace(folder=".")
+            >>> workspace.named(f"{workspace.folder}/run.csv is empty.")
+            'run.csv is empty.'
+        """
+        places = {path.parent for path in self.files.values()} | ({self.folder} if self.folder else set())
+        for place in sorted(map(str, places), key=len, reverse=True):
+            text = text.replace(f"{place}/", "")
+        return text
+
     def handle(self, kind: str, offset: int = 0) -> str:
         """Returns the next free handle of a kind, e.g. ``"track 3"``; ``offset`` counts those just given out."""
         taken = sum(name.startswith(f"{kind} ") for name in self.kept)

@@ -41,6 +41,7 @@ RULES: dict[str, Rule] = {
     "amplitude": counts.amplitude,
     "rate": counts.rate,
     "collide": counts.collide,
+    "approach": counts.approach,
     "bounce": counts.bounce,
     "stick": counts.stick,
 }

@@ -230,6 +230,28 @@ def collide(question: Question, facts: Facts) -> Finding:
     return Finding(words, why, trust, holds=met.is_touch, things=(one, other), measurements=measured, times=(met.t,))
 
 
+def approach(question: Question, facts: Facts) -> Finding:
+    """Whether two things come closer together or move apart."""
+    subject = subjects_of(question, facts)
+    one, other = subject.things[:2]
+    t, offset = offsets(one, other, whole=False)
+    gap = np.linalg.norm(offset, axis=1)
+    nearest = int(np.argmin(gap))
+    rows = {"before": slice(0, nearest + 1), "after": slice(nearest, len(t))}.get(question.phase, slice(0, len(t)))
+    if len(t[rows]) < 3:
+        raise ToolError("They are seen together too shortly in that time to tell.")
+    facts.call("distance", of=one.handle, other=other.handle)
+    change = float(np.median(gap[rows][-2:]) - np.median(gap[rows][:2]))
+    sure = float(np.clip(abs(change) / (0.3 * float(np.mean([one.diagonal_px, other.diagonal_px]))), 0.3, 1.0))
+    asks_apart = question.says(r"\bapart\b|\baway from\b")
+    words = "closer together" if change < 0 else "apart"
+    why = f"their distance changes by {change:+.0f} px from {t[rows][0]:.2f} to {t[rows][-1]:.2f} s"
+    trust = subject.sureness * min(one.sureness, other.sureness) * sure * 0.9
+    holds = (change > 0) == asks_apart if question.is_yes_no else None
+    measured = (Quantity("change of the distance", change, None, "px"),)
+    return Finding(words, why, trust, holds=holds, things=(one, other), measurements=measured)
+
+
 def bounce(question: Question, facts: Facts) -> Finding:
     """Whether a thing bounces: a contact after which it goes back up."""
     subject = subject_of(question, facts)

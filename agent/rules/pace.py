@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from motionlaw.agent.contacts import contact_times
+from motionlaw.agent.contacts import contact_times, span_of
 from motionlaw.agent.facts import Facts, Path2, Thing
 from motionlaw.agent.finding import Finding, Subject, extent, path_of, subject_of, subjects_of
 from motionlaw.agent.question import Question
@@ -26,7 +26,7 @@ def speed(question: Question, facts: Facts) -> Finding:
     """How fast a thing is, in numbers."""
     subject = subject_of(question, facts)
     thing = subject.thing
-    span = _span(question, thing, facts)
+    span = span_of(question, thing, facts)
     found = facts.numbers("speed", of=thing.handle, **span)
     name = "largest speed" if question.says(r"\b(?:max\w*|top|highest|greatest|largest|peak)\b") else "mean speed"
     if question.phase == "end":
@@ -58,7 +58,7 @@ def acceleration(question: Question, facts: Facts) -> Finding:
     """How large the acceleration is, in numbers."""
     subject = subject_of(question, facts)
     thing = subject.thing
-    path = _longest_flight(thing, _span(question, thing, facts))
+    path = _longest_flight(thing, span_of(question, thing, facts))
     scale: Scale = thing.tracked.scale
     pulls = [polynomial_rate(path.t, path.xy[:, k], 2) for k in (0, 1)]
     component = _component(question)
@@ -90,7 +90,7 @@ def trend(question: Question, facts: Facts) -> Finding:
     """Whether a speed, or one component of it, increases, decreases or stays."""
     subject = subject_of(question, facts)
     thing = subject.thing
-    span = _span(question, thing, facts)
+    span = span_of(question, thing, facts)
     path = thing.scene.between(span.get("start_s"), span.get("end_s"))
     if len(path.t) < 5:
         raise ToolError(f"There are {len(path.t)} places in that time; 5 are needed to tell a change of speed.")
@@ -126,7 +126,7 @@ def distance(question: Question, facts: Facts) -> Finding:
     else:
         subject = subject_of(question, facts)
         thing = subject.thing
-        found = facts.numbers("distance", of=thing.handle, **_span(question, thing, facts))
+        found = facts.numbers("distance", of=thing.handle, **span_of(question, thing, facts))
         name = "path length" if question.says(r"\bpath\b|\btotal\b|\bin all\b|\bway\b") else "net displacement"
         component = _component(question)
         if component is not None or question.says(r"\bhow (?:high|much (?:higher|lower))\b"):
@@ -271,18 +271,6 @@ def _around_contact(question: Question, things: tuple[Thing, ...], facts: Facts)
     if not times:
         raise ToolError("No collision was found to compare before or after.")
     return {"end_s": times[0]} if question.phase == "before" else {"start_s": times[0]}
-
-
-def _span(question: Question, thing: Thing, facts: Facts) -> dict[str, float]:
-    """The time range that a question asks about, as arguments of an instrument."""
-    span = {
-        name: value for name, value in (("start_s", question.start_s), ("end_s", question.end_s)) if value is not None
-    }
-    if not span and question.phase in ("before", "after"):
-        hits = [one.t for one in find_events(thing.scene.t, thing.scene.xy) if one.kind == "contact"]
-        if hits:
-            return {"end_s": float(hits[0])} if question.phase == "before" else {"start_s": float(hits[0])}
-    return span
 
 
 def _longest_flight(thing: Thing, span: dict[str, float]) -> Path2:

@@ -6,8 +6,10 @@ import itertools
 
 import numpy as np
 
+from motionlaw.agent.contacts import span_of
 from motionlaw.agent.facts import Facts, Path2
 from motionlaw.agent.finding import Finding, extent, path_of, subject_of, subjects_of
+from motionlaw.agent.lexicon import tokens_in
 from motionlaw.agent.question import Question
 from motionlaw.tools.errors import ToolError
 from motionlaw.tools.law import Quantity
@@ -31,10 +33,12 @@ def direction(question: Question, facts: Facts) -> Finding:
         return _at_rest()
     subject = subject_of(question, facts)
     thing = subject.thing
-    path = path_of(thing, question)
+    span = span_of(question, thing, facts)
+    path = path_of(thing, question).between(span.get("start_s"), span.get("end_s"))
     net, error = displacement(path)
     still = max(STILL_SHARE * thing.diagonal_px, 3.0 * float(np.max(path.noise)))
-    legs = legs_of(path, still)
+    axis = _axis_of(question)
+    legs = legs_of(path, still, axis=axis)
     measured = _displacements(thing.tracked.scale.metres_per_pixel, thing.tracked.scale.unit, net, error)
     scores = _scores(net, error, still)
     reach = np.ptp(path.xy, axis=0)
@@ -42,6 +46,9 @@ def direction(question: Question, facts: Facts) -> Finding:
     if extent(path) < still:
         return Finding("it does not move", f"it stays within {extent(path):.1f} px", 0.9 * trust, scores,
                        things=(thing,), measurements=measured)  # fmt: skip
+    if axis is not None:
+        net, reach = net * (np.arange(2) == axis), reach * (np.arange(2) == axis)
+        scores = _scores(net, error, still)
     if np.hypot(*net) < RETURNED * np.hypot(*reach) and len(legs) > 1:
         words = " then ".join(legs) if len(legs) <= 4 else "back and forth"
         why = f"it turns back {len(legs) - 1} times and ends {np.hypot(*net):.0f} px from where it began"
@@ -73,6 +80,15 @@ def end(question: Question, facts: Facts) -> Finding:
     measured = _displacements(thing.tracked.scale.metres_per_pixel, thing.tracked.scale.unit, net, error)
     words = {"still": "same place"}.get(token, token)
     return Finding(words, why, subject.sureness * thing.sureness, scores, things=(thing,), measurements=measured)
+
+
+def _axis_of(question: Question) -> int | None:
+    """The axis that a question is about: that of the outcomes it names, if they are all on one."""
+    named = {token for token, _ in question.alternatives}
+    named |= {token for option in question.options for token, _ in tokens_in(option.text, "direction")}
+    if len(named) < 2:
+        return None
+    return 0 if named <= {"left", "right", "still"} else 1 if named <= {"up", "down", "still"} else None
 
 
 def axis(question: Question, facts: Facts) -> Finding:
@@ -140,18 +156,23 @@ def displacement(path: Path2, *, ends: int | None = None) -> tuple[np.ndarray, n
     return net, np.sqrt(2.0 / count) * np.maximum(path.noise, 0.3)
 
 
-def legs_of(path: Path2, least: float) -> tuple[str, ...]:
-    """Returns the directions of a path one after the other, along the axis in which it reaches farther.
+def legs_of(path: Path2, least: float, *, axis: int | None = None) -> tuple[str, ...]:
+    """Returns the directions of a path one after the other.
 
     An L-shaped path, along one axis and then along the other, gives one leg each.
+
+    Args:
+        path: The path.
+        least: Ways shorter than this are none, pixels.
+        axis: 0 across, 1 up; the one in which it reaches farther if not given.
     """
     reach = np.ptp(path.xy, axis=0)
-    main = int(reach[1] > reach[0])
+    main = int(reach[1] > reach[0]) if axis is None else axis
     values = path.xy[:, main]
     turns = turning_points(values, least=max(least, 0.15 * float(reach[main])))
     marks = [0, *turns.tolist(), len(values) - 1]
     legs = [NAMES[main][int(values[b] < values[a])] for a, b in itertools.pairwise(marks)]
-    if len(legs) == 1 and reach.min() > 0.3 * reach.max():
+    if axis is None and len(legs) == 1 and reach.min() > 0.3 * reach.max():
         # The corner of an L is what lies farthest from the line between its ends.
         net = path.xy[-1] - path.xy[0]
         off = np.abs((path.xy - path.xy[0]) @ [-net[1], net[0]])

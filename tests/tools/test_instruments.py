@@ -122,6 +122,9 @@ def test_only_the_session_s_files_can_be_read(film, tmp_path):
         result = call(tools, "read_table", {"table": name})
         assert not result.ok and result.text.startswith("No file"), result.text
     assert call(tools, "read_table", {"table": "run.csv"}).ok
+    (tmp_path / "inside" / "broken.csv").write_text("nothing")
+    broken = call(tools, "read_table", {"table": "broken.csv"}).text
+    assert "broken.csv" in broken and str(tmp_path) not in broken
     only = instruments(Workspace([film / "two.mp4"]))
     assert not call(only, "track", {"video": str(film / "two.mp4")}).ok
 
