@@ -27,6 +27,7 @@ BUILDERS = {
     "mcot": "motionlaw.data_builders.chain_rows",
     "questions": "motionlaw.data_builders.questions",
     "traces": "motionlaw.data_builders.traces",
+    "camera": "motionlaw.data_builders.camera",
 }
 
 

@@ -237,6 +237,20 @@ def track(
 
 
 @app.command()
+def camera(
+    video: Annotated[str, typer.Argument(help="The video.", metavar="VIDEO")],
+    json: Json = False,
+) -> None:
+    """Say what the camera does: pan, tilt, roll, zoom, dolly, truck, pedestal, static, shake, over time.
+
+    Turning is told from travelling by parallax, so something near must be in sight. Also prints CameraBench's labels.
+    """
+    from motionlaw.tools.camera_command import camera_command
+
+    raise typer.Exit(camera_command(video, as_json=json))
+
+
+@app.command()
 def chat(
     video: Annotated[str | None, typer.Argument(help="A video or a table to talk about.", metavar="[VIDEO]")] = None,
     model: ModelName = "none",

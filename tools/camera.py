@@ -273,7 +273,7 @@ def background_step(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, 
     """
     import cv2
 
-    corners = _corners(first)
+    corners = corners_of(first)
     nothing = (np.eye(2, 3), False, 1.0, 0.0, np.full(2, np.nan))
     if corners is None or len(corners) < 8:
         return nothing
@@ -313,7 +313,7 @@ def _passing_layer(place: np.ndarray, shift: np.ndarray, shape: tuple[int, ...])
     return np.full(2, np.nan)
 
 
-def _corners(picture: np.ndarray) -> np.ndarray | None:
+def corners_of(picture: np.ndarray) -> np.ndarray | None:
     """Corners in every part of the picture, so that one textured thing does not outvote the rest."""
     import cv2
 
