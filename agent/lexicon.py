@@ -18,7 +18,7 @@ _REPEATED = (
 )
 
 TOPICS: tuple[tuple[str, str], ...] = (
-    ("law", r"\b(?:laws?|equations?|formula)\b"),
+    ("law", r"\b(?:what|which)\b.*\b(?:law|equation|formula)\b|\b(?:law|equation) of motion\b|\bforce law\b"),
     (
         "unseen",
         r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|why|weigh(?:s|ed)?|heavy|heavier|heaviest|"

@@ -170,7 +170,7 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
         ''
     """
     text = text[:LONGEST]
-    words = _plain(text)
+    words = re.sub(r"\bat first\b", "initially", _plain(text))  # not the first of several
     topic = _topic(re.sub(PHASES["after"] + "|" + PHASES["before"], " ", words)) or _topic(words)
     kind = KIND_OF.get(topic, "")
     named = _alternatives(words, kind) if kind else ()

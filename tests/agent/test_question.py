@@ -130,3 +130,18 @@ def test_real_questions_are_routed(shared_data):
         *(key for key in topics if key[0] == "visual_cues"), ("count", "0"), ("shape&trend", "0"), ("shape&trend", "8"),
     }  # fmt: skip
     assert "" not in topics.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("Which way does it move at first?", "direction"),
+        ("Which ball moves first?", "order"),
+        ("What is its law of motion?", "law"),
+        ("Which equation does it follow?", "law"),
+        ("By the laws of physics, does it fall?", "direction"),
+    ],
+)
+def test_words_that_have_two_readings(text, topic):
+    """At first is a time, first alone an order; a law is asked for only where the question says so."""
+    assert read_question(text).topic == topic
