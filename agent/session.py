@@ -97,7 +97,7 @@ class Session:
         self.messages: list[Message] = []
         self._answer_alone = answer_alone or Alone()
         self._sampling, self._budget = sampling, budget
-        self._shown: list[Part] = []
+        self._unseen: list[Path] = []
         self._to_measure: list[tuple[str, str]] = []
         self._said: list[str] = []
         events = list(read_log(self.path)) if self.path.exists() else []
@@ -125,9 +125,6 @@ class Session:
         about = _look_at(path)
         self.workspace.files |= _checked_files(self.workspace, path)
         self._write(Event("file", {"path": str(Path(path).resolve()), "about": about}))
-        self._shown.append(Text(f"File {about}\n"))
-        if self.model is not None and not is_table_path(path):
-            self._shown.append(video_frames(path))
         return about
 
     def set_scale(self, text: str) -> None:
@@ -156,8 +153,7 @@ class Session:
             UserError: The model cannot be reached; the question and what was measured are kept.
         """
         tell = self._teller(on_event)
-        tell(Event.of_message(Message.user(*self._shown, question)))
-        self._shown = []
+        tell(Event.of_message(Message.user(*self._seen_now(), question)))
         self._measure_again(tell)
         try:
             if self.model is None:
@@ -188,6 +184,15 @@ class Session:
     def close(self) -> None:
         """Closes the log."""
         self._log.close()
+
+    def _seen_now(self) -> list[Part]:
+        """What was shown since the last question: what each file holds, and frames for a model."""
+        parts: list[Part] = []
+        for path in self._unseen:
+            parts.append(Text(f"File {_look_at(path)}\n"))
+            if self.model is not None and not is_table_path(path):
+                parts.append(video_frames(path))
+        return parts
 
     def _answered_alone(self, question: str, tell: OnEvent) -> str:
         answer = self._answer_alone(self.workspace, question, tell)
@@ -220,6 +225,8 @@ class Session:
         if event.kind == "message":
             self.messages.append(Message.from_dict(event.data))
             self._said.clear()
+            if self.messages[-1].role == "user":  # files go along with the question
+                self._unseen.clear()
             _check_videos(self.messages[-1], self.workspace)
         elif event.kind == "text":
             self._said.append(str(event.data.get("text", "")))
@@ -227,6 +234,7 @@ class Session:
             path = Path(str(event.data["path"]))
             if path.is_file():
                 self.workspace.files |= _checked_files(self.workspace, path)
+                self._unseen.append(path)
         elif event.kind == "scale":
             self.workspace.scale = parse_scale(str(event.data["text"]))
         elif event.kind == "kept":

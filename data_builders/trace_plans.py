@@ -53,6 +53,8 @@ class Task:
 
 # Agreement with the truth: a share of the value, or this many standard errors; times within so many frames.
 SHARE, ERRORS, FRAMES = 0.05, 3.0, 2.5
+# A measurement whose standard error is more than this share of it says nothing.
+VAGUE = 0.1
 # Only motions that a direction word says something about: as straight as this (net way over path).
 STRAIGHT = 0.9
 DIRECTIONS = {
@@ -132,7 +134,7 @@ def _measured(result: ToolResult, name: str) -> tuple[float, float | None, str] 
 
 def _agrees(value: Any, truth: float) -> bool:
     """Whether a measured (value, standard error) is the true one."""
-    if value is None:
+    if value is None or (value[1] or 0.0) > VAGUE * abs(value[0]):
         return False
     return bool(abs(value[0] - truth) <= max(SHARE * abs(truth), ERRORS * (value[1] or 0.0)) and abs(truth) > 0)
 

@@ -261,7 +261,8 @@ def describe() -> str:
   `mistakes` holds the numbers of the messages with wrong calls, so that training can leave them out of the loss.
 - Results are those of the instruments at the versions named in the manifest. A conversation is dropped where a planned
   call fails, or where the answer disagrees with the ground truth: directions and names must be equal, numbers within
-  5 % or 3 standard errors, times within 2.5 frames, laws in every term and within 1 % of the acceleration.
+  5 % or 3 standard errors of at most 10 % each, times within 2.5 frames, laws in every term and within
+  1 % of the acceleration.
 - The film is shown as {FRAMES} frames, at most {WIDTH_PX} pixels wide, each after its true time.
 - `messages` and `images` are OpenAI's messages as TRL takes them; `tools` is JSON text. TRL 1.16 leaves `tools` out
   where a data set has images: hand it to the chat template in the collator."""

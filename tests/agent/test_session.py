@@ -87,6 +87,19 @@ def test_kill_in_mid_answer_loses_nothing(tmp_path, film):
     assert "word0" in sent[2]["content"]
 
 
+def test_a_file_shown_but_not_asked_about_is_seen_after_a_kill(tmp_path, film):
+    """It goes along with the next question, once."""
+    first = Session(tmp_path / "chat.jsonl", ScriptedModel([]), Workspace())
+    first.show(film)
+    first.close()
+    model = ScriptedModel(["Yes.", "No."])
+    again = Session(tmp_path / "chat.jsonl", model, Workspace())
+    again.ask("Does it move?")
+    again.ask("Does it turn?")
+    again.close()
+    assert [message.has_vision for message in model.asked[1][1:]] == [True, False, False]
+
+
 def test_calls_cut_off_get_a_result(tmp_path):
     """A log that ends between a call and its result is closed, and stays closed."""
     path = tmp_path / "chat.jsonl"
