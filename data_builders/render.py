@@ -22,7 +22,7 @@ FINER = 4  # pixels each way that a pixel is cut into where fixtures are drawn
 SPRING_TURNS = 9
 SHADOW_WAY = 0.7  # how far a shadow is shifted, in half widths of its edge
 SOFT = 0.3  # of a body's lesser side: half of the width that its shadow's edge is spread over
-DARKER = {"thread": 20, "rod": 24, "spring": 24}  # grey levels below the background's mean, thin as they are
+DARKER = {"thread": 20, "rod": 18, "spring": 24}  # grey levels below the background's mean, thin as they are
 
 
 def film(scene: Scene) -> bytes:

@@ -26,10 +26,10 @@ ODD_SHAPE = 1.4  # frames whose shape differs from the view's by more than this 
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 50.0)
 BACKGROUNDS = ("plaster", "wood", "cloth", "tiles")
 GREYS = (80, 216)  # of backgrounds
-LIT = (0.6, 0.8, 1.0)  # a body's shades, from its dark to its bright side, of which ...
+LIT = (0.68, 0.84, 1.0)  # a body's shades, from its dark to its bright side, of which ...
 UNLIKE = 60.0  # ... none is nearer to the background, in RGB
 TINTS = {"wood": (26, 0, -34), "plaster": (4, 1, -6), "cloth": (-8, 0, 10)}
-SHADOW = {"plain": (0.0, 0.0), "textured": (0.06, 0.18), "hard": (0.15, 0.35)}
+SHADOW = {"plain": (0.0, 0.0), "textured": (0.06, 0.18), "hard": (0.1, 0.25)}
 NOISE = {"plain": (0.5, 1.5), "textured": (1.0, 3.0), "hard": (1.0, 6.0)}
 SHUTTER = (0.2, 0.6)  # of hard scenes
 CAMERAS = ("still", "pan left", "pan right", "zoom in", "zoom out", "shake")
@@ -127,7 +127,8 @@ def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
     background = "plain" if level == "plain" else str(rng.choice(BACKGROUNDS))
     paints = np.array([[share * value for value in COLOURS[colour]] for colour in colours for share in LIT])
     while True:
-        rgb = np.clip(rng.integers(*GREYS) + np.array(TINTS.get(background, (0, 0, 0))) + rng.integers(-10, 11, 3), 40, 225)
+        grey, tint = rng.integers(*GREYS), rng.integers(-10, 11, 3)
+        rgb = np.clip(grey + tint + np.array(TINTS.get(background, (0, 0, 0))), 40, 225)
         if np.linalg.norm(paints - rgb, axis=1).min() > UNLIKE:
             break
     hard = level == "hard"
@@ -145,9 +146,9 @@ def draw_look(rng: np.random.Generator, colours: Sequence[str]) -> Look:
 
 
 def _standing_out(fixture: Fixture, look: Look) -> Fixture:
-    """A fixture in a lighter shade, if its own is too much like the background."""
+    """A grey fixture in a lighter shade, if its own is too much like the background."""
     rgb = np.array(fixture.rgb)
-    if np.linalg.norm(rgb - look.background_rgb) > UNLIKE:
+    if np.linalg.norm(rgb - look.background_rgb) > UNLIKE or np.ptp(rgb) > 20:
         return fixture
     red, green, blue = (int(value) for value in np.minimum(rgb + 90, 235))
     return replace(fixture, rgb=(red, green, blue))

@@ -12,7 +12,7 @@ import numpy as np
 from motionlaw.data_builders.scene import COLOURS, Body, Look
 from motionlaw.tools.film import plaster
 
-AMBIENT = 0.55  # share of the light that comes from everywhere
+AMBIENT = 0.68  # share of the light that comes from everywhere
 ELEVATION = 0.9  # of the light above the picture's plane, radians
 ROUND = 0.12  # of a block's corners, share of its lesser side
 WHEEL = 0.3  # of a cart's height: radius of its wheels

@@ -42,7 +42,7 @@ def test_a_body_is_drawn_at_its_true_place(camera):
     ):
         there = np.clip(np.abs(frame.astype(float) - empty).max(axis=2), 0, 12)
         errors.append(np.array([(there * columns).sum(), (there * rows).sum()]) / there.sum() - place)
-    assert np.abs(np.mean(errors, axis=0)).max() < 0.05 and np.abs(errors).max() < 0.2
+    assert np.abs(np.mean(errors, axis=0)).max() < 0.08 and np.abs(errors).max() < 0.2
 
 
 def test_tracks_are_the_scale_and_the_cameras_map_of_the_trajectories():
