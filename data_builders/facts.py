@@ -36,21 +36,33 @@ def seen_path(track: Track) -> tuple[np.ndarray, np.ndarray]:
     return track.timestamps[seen], track.position[seen] * [1.0, -1.0]
 
 
-def _in_order(values: np.ndarray, least: float, *, slack: float = 0.04) -> tuple[int, ...] | None:
+def _sense(values: np.ndarray, least: float, *, slack: float, is_gradual: bool) -> int:
+    """Returns 1 or -1 if a coordinate goes one way by at least ``least`` and hardly back, else 0.
+
+    A gradual change is spread over the time: no fifth of it holds six tenths of the change.
+    """
+    net = float(values[-1] - values[0])
+    back = float(np.sum(np.abs(np.diff(values)))) - abs(net)
+    if abs(net) < least or back > slack * abs(net):
+        return 0
+    fifth = max(len(values) // 5, 1)
+    if is_gradual and np.max(np.abs(values[fifth:] - values[:-fifth])) > 0.6 * abs(net):
+        return 0
+    return int(np.sign(net))
+
+
+def _in_order(
+    values: np.ndarray, least: float, *, slack: float = 0.04, is_gradual: bool = False
+) -> tuple[int, ...] | None:
     """Returns the one or two ways that a coordinate goes in turn, as 1 and -1; ``None`` if it is not that simple."""
-
-    def sense(part: np.ndarray) -> int:
-        net = float(part[-1] - part[0])
-        back = float(np.sum(np.abs(np.diff(part)))) - abs(net)
-        return int(np.sign(net)) if abs(net) >= least and back <= slack * abs(net) else 0
-
-    if sense(values):
-        return (sense(values),)
+    if one := _sense(values, least, slack=slack, is_gradual=is_gradual):
+        return (one,)
     for turn in (int(np.argmax(values)), int(np.argmin(values))):
         if 3 <= turn < len(values) - 3:
-            parts = sense(values[: turn + 1]), sense(values[turn:])
+            parts = [_sense(part, least, slack=slack, is_gradual=is_gradual)
+                     for part in (values[: turn + 1], values[turn:])]  # fmt: skip
             if parts[0] and parts[1] == -parts[0]:
-                return parts
+                return tuple(parts)
     return None
 
 
@@ -91,7 +103,8 @@ def speed_changes(track: Track) -> tuple[str, ...] | None:
     speed = step / np.diff(t)
     if np.min(speed) < 0.3 * np.max(speed):  # where a thing stands still, it can only get faster
         return None
-    senses = _in_order(speed, (CLEAR_RATIO - 1.0) * float(np.mean(speed)), slack=0.1)
+    least = (CLEAR_RATIO - 1.0) * float(np.mean(speed))
+    senses = _in_order(speed, least, slack=0.1, is_gradual=True)
     return None if senses is None else tuple("faster" if sense > 0 else "slower" for sense in senses)
 
 

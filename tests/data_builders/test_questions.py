@@ -104,6 +104,12 @@ def test_facts_follow_the_cuts() -> None:
     assert facts.mean_speed(say(speed=2.0)) == pytest.approx(2 * facts.mean_speed(say()))
 
 
+def test_a_step_in_speed_is_not_getting_slower() -> None:
+    """A ball that a collision slows down once does not get slower and slower: nothing is asked."""
+    x = np.where(T < 1.0, 100 * T, 100 + 40 * (T - 1.0))
+    assert facts.speed_changes(track_of("ball", 50 + x, 100 + 0 * T)) is None
+
+
 def test_facts_of_swings_and_pairs() -> None:
     """Turns, period, dying swings, distances and the faster of two are told."""
     swing = track_of("bob", 160 + 80 * np.exp(-0.4 * T) * np.cos(12 * T), 100 + 0 * T)
