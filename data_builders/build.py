@@ -26,10 +26,9 @@ import motionlaw
 from motionlaw.data_builders.builder import Builder, make_builder, resolve_settings
 from motionlaw.data_builders.card import card
 from motionlaw.data_builders.shards import merge, write_part
+from motionlaw.data_builders.sources import find_videos
 from motionlaw.tools.errors import UserError
 
-# Sources a part: what a kill can cost each worker.
-PART = 16
 PARTS, MANIFEST, CARD, CONFIG = ".parts", "manifest.json", "README.md", "config.json"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -92,7 +91,7 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 1, resume: bo
     try:
         _claim(folder, settings, resume=resume)
         if not (folder / MANIFEST).exists():
-            parts = _make_parts(settings, folder / PARTS, workers)
+            parts = _make_parts(settings, folder / PARTS, workers, builder.sources_per_part)
             _finish(builder, settings, folder, parts)
         shutil.rmtree(folder / PARTS, ignore_errors=True)
     except OSError as error:
@@ -132,7 +131,7 @@ def _write(path: Path, value: dict[str, Any] | str) -> None:
     os.replace(beside, path)
 
 
-def _make_parts(settings: BuildSettings, folder: Path, workers: int) -> list[Path]:
+def _make_parts(settings: BuildSettings, folder: Path, workers: int, size: int) -> list[Path]:
     """Makes the parts that are not there yet, with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import (
@@ -144,9 +143,9 @@ def _make_parts(settings: BuildSettings, folder: Path, workers: int) -> list[Pat
         TimeRemainingColumn,
     )
 
-    starts = range(0, settings.n, PART)
-    parts = {start: folder / f"{start // PART:07d}.parquet" for start in starts}
-    counts = {start: min(PART, settings.n - start) for start in starts}
+    starts = range(0, settings.n, size)
+    parts = {start: folder / f"{start // size:07d}.parquet" for start in starts}
+    counts = {start: min(size, settings.n - start) for start in starts}
     left = [start for start in starts if not parts[start].exists()]
     columns = (
         TextColumn("{task.description}"),
@@ -223,9 +222,29 @@ def _finish(builder: Builder, settings: BuildSettings, folder: Path, parts: Sequ
 
 
 def build_command(
-    name: str, *, n: int, seed: int, settings: Sequence[str], out: str, workers: int, resume: bool, as_json: bool
+    name: str,
+    *,
+    n: int | None,
+    videos: Sequence[str],
+    seed: int,
+    settings: Sequence[str],
+    out: str,
+    workers: int,
+    resume: bool,
+    as_json: bool,
 ) -> int:
-    """Builds a data set and says what it is.
+    """Builds a data set and says what it is, and how many sources a minute were made.
+
+    Args:
+        name: Name of the builder.
+        n: Number of sources; all of ``videos`` if not given.
+        videos: Real videos, or folders of them, that the builder takes as its sources.
+        seed: Seed.
+        settings: The builder's own settings, ``NAME=VALUE``.
+        out: The folder.
+        workers: Processes.
+        resume: Go on with the build that lies there.
+        as_json: Print the manifest.
 
     Returns:
         0.
@@ -239,6 +258,11 @@ def build_command(
     if wrong is not None:
         raise UserError(f"set must be NAME=VALUE, got '{wrong}'.")
     own = {key.strip(): value.strip() for key, _, value in words}
+    if videos:
+        own["videos"] = ",".join(videos)
+        n = len(find_videos(own["videos"])) if n is None else n
+    if n is None:
+        raise UserError("n must be given: how many sources to make. Say e.g. --n 100, or name videos with --from.")
     manifest = build(BuildSettings(name, n, seed, own), Path(out), workers=workers, resume=resume)
     if as_json:
         print(json.dumps(manifest))
@@ -247,5 +271,7 @@ def build_command(
         for split, rows in manifest["rows"].items():
             print(f"{split}: {rows} rows")
         print(f"{out}: {len(manifest['shards'])} shards, {size / 1e6:.1f} MB")
-    print(f"{time.perf_counter() - started:.1f} s", file=sys.stderr)
+    seconds = time.perf_counter() - started
+    rate = "" if resume else f", {60 * n / seconds:.1f} sources a minute"
+    print(f"{seconds:.1f} s{rate}", file=sys.stderr)
     return 0

@@ -28,6 +28,7 @@ BUILDERS = {
     "questions": "motionlaw.data_builders.questions",
     "traces": "motionlaw.data_builders.traces",
     "camera": "motionlaw.data_builders.camera",
+    "autolabel": "motionlaw.data_builders.autolabel",
 }
 
 
@@ -49,6 +50,7 @@ class Builder:
         describe: The card's text, in Markdown, with every distribution.
         held_out: The name of the test split made for such a row (``"test_structure"``), ``None`` for a row that is
             drawn like the training rows.
+        sources_per_part: How many sources a worker makes before it writes: what a kill can cost it.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Builder:
     pair: Callable[[Row], tuple[bytes, str]]
     describe: Callable[[], str]
     held_out: Callable[[Row], str | None] = _in_no_held_out_split
+    sources_per_part: int = 16
 
 
 def image_field(name: str) -> pyarrow.Field:

@@ -361,9 +361,17 @@ def evaluate(
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="Which data set: physsymbol.", metavar="NAME")],
-    n: Annotated[int, typer.Option(help="Number of sources (motions, scenes).")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Which data set: physsymbol, worlds, mcot, questions, traces, camera, autolabel.", metavar="NAME"
+        ),
+    ],
     out: Annotated[str, typer.Option(help="Folder for it, new or empty.")],
+    n: Annotated[int | None, typer.Option(help="Number of sources (motions, scenes); default: all of --from.")] = None,
+    videos: Annotated[
+        list[str] | None, typer.Option("--from", help="A video, or a folder of them, as a source; repeatable.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, settings and version: same bytes.")] = 0,
     workers: Annotated[int, typer.Option(help="Processes; the bytes are the same for any number.")] = 1,
     set: Annotated[list[str] | None, typer.Option(help="A setting of this data set, NAME=VALUE; repeatable.")] = None,
@@ -374,7 +382,15 @@ def build(
     from motionlaw.data_builders.build import build_command
 
     status = build_command(
-        name, n=n, seed=seed, settings=set or [], out=out, workers=workers, resume=resume, as_json=json
+        name,
+        n=n,
+        videos=videos or [],
+        seed=seed,
+        settings=set or [],
+        out=out,
+        workers=workers,
+        resume=resume,
+        as_json=json,
     )
     raise typer.Exit(status)
 

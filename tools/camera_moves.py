@@ -71,6 +71,9 @@ FARTHEST = 2.0
 JITTER = 2.0
 """Of the shake: what it may add to any motion by where it is at the interval's ends."""
 
+LASTING = 0.2
+"""A part this share of the video, and no shorter than two windows, has a say in what the video's moves are."""
+
 SHAKE = 0.002
 """Root mean square of the quick part of the background's path that is called shake, picture widths."""
 
@@ -176,10 +179,12 @@ class CameraMoves:
 
     @property
     def moves(self) -> tuple[CameraMove, ...]:
-        """The moves over the whole video, and those of any part of it that the whole undoes (there and back)."""
+        """The moves over the whole video, and those of lasting parts of it that the whole undoes (there and back)."""
         whole = self.over()
         words = {move.words for move in whole}
-        more = [move for part in self.intervals() for move in part.moves if move.words not in words]
+        least = max(2 * WINDOW_S, LASTING * float(self.edges[-1] - self.edges[0])) - 1e-9
+        lasting_parts = [part for part in self.intervals() if part.t_end - part.t_start >= least]
+        more = [move for part in lasting_parts for move in part.moves if move.words not in words]
         best = {move.words: move for move in sorted(more, key=lambda move: move.confidence) if move.kind != "static"}
         lasting = tuple(move for move in whole if move.kind != "static" or not best)
         return tuple(sorted((*lasting, *best.values()), key=lambda move: -move.confidence))
@@ -251,9 +256,11 @@ def moves_of(pictures: np.ndarray, timestamps: np.ndarray) -> CameraMoves:
     )
     amounts, opposed, known, paths = [], [], [], []
     for first, last in pairwise(starts.tolist()):
-        begun, ended, path = _carried(pictures[first : last + 1])
-        found = _window(begun, ended, pictures.shape[1:])
-        paths.append(path)
+        places = _carried(pictures[first : last + 1])
+        layers, behind = _layers(places[0], places[-1], pictures.shape[1:])
+        found = _told(layers)
+        still = np.zeros((last - first, 2))
+        paths.append(np.median(np.diff(places[:, behind], axis=0), axis=1) if behind.any() else still)
         known.append(found is not None)
         nothing = (np.zeros(len(KINDS)), np.zeros(len(KINDS)))
         amount, explained = nothing if found is None else found
@@ -263,27 +270,25 @@ def moves_of(pictures: np.ndarray, timestamps: np.ndarray) -> CameraMoves:
     return CameraMoves(timestamps[starts], np.array(amounts), np.array(opposed), shake, np.array(known))
 
 
-def _carried(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Carries corners through pictures: where they begin and end, both (N, 2), and their median step, (T - 1, 2)."""
+def _carried(pictures: np.ndarray) -> np.ndarray:
+    """Carries corners through pictures: the places of those that are seen in all of them, shape (T, N, 2)."""
     import cv2
 
     corners = corners_of(pictures[0])
     if corners is None:
-        return np.zeros((0, 2)), np.zeros((0, 2)), np.zeros((len(pictures) - 1, 2))
-    begun, now = corners.copy(), corners
-    steps = np.zeros((len(pictures) - 1, 2))
+        return np.zeros((len(pictures), 0, 2))
+    places = corners.reshape(1, -1, 2)
     options: dict[str, Any] = {"winSize": (17, 17), "maxLevel": 4}
-    for k, (first, second) in enumerate(pairwise(pictures)):
-        if len(now) < FEWEST:
-            break
+    for first, second in pairwise(pictures):
+        if places.shape[1] < FEWEST:
+            return np.zeros((len(pictures), 0, 2))
+        now = np.ascontiguousarray(places[-1][:, None])
         room, again = np.empty_like(now), np.empty_like(now)
         there, found, _ = cv2.calcOpticalFlowPyrLK(first, second, now, room, **options)
         back, found_back, _ = cv2.calcOpticalFlowPyrLK(second, first, there, again, **options)
         good = (found[:, 0] > 0) & (found_back[:, 0] > 0) & (np.hypot(*(back - now)[:, 0].T) < 0.7)
-        if good.any():
-            steps[k] = np.median((there - now)[good, 0], axis=0)
-        begun, now = begun[good], there[good]
-    return begun[:, 0].astype(float), now[:, 0].astype(float), steps
+        places = np.concatenate([places[:, good], there[None, good, 0]])
+    return places.astype(float)
 
 
 @dataclass(frozen=True)
@@ -297,11 +302,8 @@ class _Layer:
         return float(np.sqrt(np.sum((self.motion * [1, 1, ZOOM_SHIFT, ZOOM_SHIFT]) ** 2)))
 
 
-def _window(begun: np.ndarray, ended: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray] | None:
-    """What the camera did from where corners began and ended; ``None`` with too few of them."""
-    if len(begun) < FEWEST:
-        return None
-    layers = _layers(begun, ended, shape)
+def _told(layers: list[_Layer]) -> tuple[np.ndarray, np.ndarray] | None:
+    """What the camera did from how its layers moved, and what parallax explains; ``None`` without a layer."""
     if not layers:
         return None
     far = min(layers, key=lambda layer: layer.size)
@@ -321,13 +323,23 @@ def _window(begun: np.ndarray, ended: np.ndarray, shape: tuple[int, ...]) -> tup
     )
 
 
-def _layers(begun: np.ndarray, ended: np.ndarray, shape: tuple[int, ...]) -> list[_Layer]:
-    """The motions of layers that reach across the picture and roll together, the one with the most corners first."""
+def _layers(begun: np.ndarray, ended: np.ndarray, shape: tuple[int, ...]) -> tuple[list[_Layer], np.ndarray]:
+    """The motions of layers that reach across the picture and roll together, and the corners of the first.
+
+    Args:
+        begun: Where corners begin, shape (N, 2), pixels.
+        ended: Where they end.
+        shape: Height and width of the picture.
+
+    Returns:
+        The layers, that with the most corners first, and a mask of its corners, shape (N,).
+    """
     width = shape[1]
     middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
     place, flow = ((begun + ended) / 2 - middle) / width, (ended - begun) / width
     limit = INLIER_PX / 320
     left = np.ones(len(begun), dtype=bool)
+    behind = np.zeros(len(begun), dtype=bool)
     found: list[_Layer] = []
     for _ in range(2 * LAYERS):
         least = max(FEWEST, LEAST_LAYER * len(begun))
@@ -347,9 +359,10 @@ def _layers(begun: np.ndarray, ended: np.ndarray, shape: tuple[int, ...]) -> lis
         if rolls_along and _reaches_across(begun[rows], shape, has_rival=bool(found)):
             if not found:  # turning bends the flow of all layers alike
                 flow = flow - _bending(place) @ fit[4:]
+                behind[rows] = True
             found.append(_Layer(np.array([-fit[0], -fit[1], -fit[3], fit[2]])))
         left[rows] = False
-    return found
+    return found, behind
 
 
 def _straight(place: np.ndarray) -> np.ndarray:

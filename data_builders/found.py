@@ -1,0 +1,138 @@
+"""What was found in a real video: its camera, and its tracks in the picture and before its background.
+
+The first half of `autolabel`: gate, detect, track. Where the camera stands still the tracker's tracks are the scene's;
+where it moves, what moves by itself is found against the background's flow, and its place is told before the first
+frame's background.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from motionlaw.data_builders.clips import Clip, video_clip
+from motionlaw.data_builders.foundation_motion import read_tracks
+from motionlaw.tools.camera_moves import CameraMoves, camera_moves
+from motionlaw.tools.errors import UserError
+from motionlaw.tools.tracks import smoothed
+from motionlaw.tools.trajectory import Track
+from motionlaw.tools.video import probe, read_frames
+
+LONGEST_S = 60.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A video's camera and things.
+
+    Args:
+        clip: The video with its tracks in pixels of each frame.
+        scene_tracks: The same before the background of the first frame; those of the clip where the camera is still.
+        camera: The camera's moves.
+        tracker: Which way the things were found.
+    """
+
+    clip: Clip
+    scene_tracks: tuple[Track, ...]
+    camera: CameraMoves
+    tracker: str
+
+    @property
+    def camera_words(self) -> tuple[str, ...]:
+        """The camera's moves in words."""
+        return tuple(move.words for move in self.camera.moves)
+
+
+def find(path: Path, *, detector: str = "", labels: tuple[str, ...] = (), tracks: Path | None = None) -> Found:
+    """Finds the camera's moves and what moves in a video.
+
+    Args:
+        path: The video.
+        detector: Folder of a zero-shot detector's checkpoint; classical detection if empty.
+        labels: What the detector looks for.
+        tracks: FoundationMotion's track file to take instead of tracking.
+
+    Raises:
+        UserError: The video cannot be used, or nothing in it can be followed.
+        ToolError: It is too short, or nothing moves by itself before a moving background.
+    """
+    info = probe(path)
+    if info.duration_s > LONGEST_S:
+        raise UserError(f"{path.name} lasts {info.duration_s:.0f} s, more than {LONGEST_S:.0f} s. Cut it into clips.")
+    camera = camera_moves(path)
+    if tracks is not None:
+        clip = _given_clip(path, tracks, camera)
+        return Found(clip, clip.tracks, camera, "given")
+    if detector:
+        clip = _detected_clip(path, detector, labels, camera)
+        return Found(clip, clip.tracks, camera, "detector")
+    try:
+        clip = video_clip(path)
+    except UserError:
+        return _before_background(path, camera)
+    return Found(clip, clip.tracks, camera, "classical")
+
+
+def _name(path: Path) -> str:
+    return f"video {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
+def _clip(path: Path, tracks: tuple[Track, ...], camera: CameraMoves) -> Clip:
+    info = probe(path)
+    t = tracks[0].timestamps
+    moves = [move.kind for move in camera.moves] != ["static"]
+    return Clip(_name(path), tracks, info.width, info.height, info.fps, t, video=path, camera_moves=moves)
+
+
+def _given_clip(path: Path, file: Path, camera: CameraMoves) -> Clip:
+    info = probe(path)
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} must be FoundationMotion's tracks as JSON: {error}.") from None
+    found = read_tracks(values, info.timestamps, info.width, info.height)
+    return _clip(path, tuple(smoothed(track) for track in found), camera)
+
+
+def _detected_clip(path: Path, detector: str, labels: tuple[str, ...], camera: CameraMoves) -> Clip:
+    from motionlaw.tools.tracking.detector import detect
+    from motionlaw.tools.tracking.run import track_video
+
+    things = detect(next(read_frames(path)).image, labels, checkpoint=detector)
+    if not things:
+        raise UserError(f"The detector finds none of {', '.join(labels)} in the first frame of {path.name}.")
+    found = track_video(path, at=[thing.pointer for thing in things])
+    names = [thing.label for thing in things]
+    named = tuple(
+        smoothed(replace(track, name=name if names.count(name) == 1 else f"{name} {names[: k + 1].count(name)}"))
+        for k, (track, name) in enumerate(zip(found.tracks, names, strict=True))
+    )
+    return _clip(path, named, camera)
+
+
+def _before_background(path: Path, moves: CameraMoves) -> Found:
+    """Finds the thing that moves by itself while the camera does."""
+    from motionlaw.tools.camera import camera_path
+    from motionlaw.tools.looks import looks_of
+    from motionlaw.tools.mover import find_mover
+
+    camera = camera_path(path)
+    one = find_mover(path, camera)
+    colour = looks_of(path, (one,))[0].colour
+    one = replace(one, name=f"{colour} object".strip())
+    linear, shift = camera.to_first()[:, :, :2], camera.to_first()[:, :, 2]
+
+    def back(points: np.ndarray) -> np.ndarray:
+        return np.einsum("tij,tj->ti", linear, points) + shift
+
+    still = replace(
+        one,
+        position=back(one.position),
+        xyxy=np.concatenate([back(one.xyxy[:, :2]), back(one.xyxy[:, 2:])], axis=1),
+    )
+    clip = _clip(path, (one,), moves)
+    return Found(clip, (smoothed(still),), moves, "flow")

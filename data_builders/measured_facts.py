@@ -1,0 +1,125 @@
+"""What tracks say of each object, as named numbers with errors and words: all that a caption may claim.
+
+Positions are pixels of the picture (of the first frame where the camera's motion was taken out), y up in words. A
+number without enough rows for an error has none. Leaves out sentences (`captions`) and questions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from motionlaw.data_builders.facts import seen_path
+from motionlaw.tools.measures import (
+    OSCILLATES,
+    mean_with_error,
+    net_displacement,
+    oscillation,
+    path_length,
+    principal,
+    speeds,
+    turning_points,
+)
+from motionlaw.tools.motion_classes import STATIONARY, UNKNOWN
+from motionlaw.tools.tracks import has_box, motion_words
+from motionlaw.tools.trajectory import Track
+
+FEWEST = 6
+LEAST_CYCLES = 1.5
+CLEAR_TURN = 0.15  # of a box diagonal: a smaller way back is no turn
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known of an object.
+
+    Args:
+        object: Its name.
+        name: What is known, e.g. ``"mean speed"``.
+        value: The number, ``None`` for a word.
+        word: The word, ``""`` for a number.
+        stderr: Standard error, ``None`` where unknown.
+        unit: Unit of the number; ``""`` for counts and ratios.
+    """
+
+    object: str
+    name: str
+    value: float | None = None
+    word: str = ""
+    stderr: float | None = None
+    unit: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fact as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Fact:
+        """Rebuilds a fact from `to_dict`."""
+        return cls(**values)
+
+
+def facts_of(track: Track) -> tuple[Fact, ...]:
+    """Measures what a track says.
+
+    Args:
+        track: The object, smoothed.
+
+    Returns:
+        When it is seen, its words, and its numbers with errors; empty where it is seen in fewer than six frames.
+    """
+    name = track.name
+    t, path = seen_path(track)
+    if len(t) < FEWEST or not has_box(track).any():
+        return ()
+    words = motion_words(track)
+    out = [
+        Fact(name, "first seen", float(t[0]), unit="s"),
+        Fact(name, "last seen", float(t[-1]), unit="s"),
+        *(
+            Fact(name, kind, word=word)
+            for kind, word in (
+                ("direction", words.direction),
+                ("speed", words.speed),
+                ("size", words.scale),
+                ("shape", words.shape),
+                ("phase", words.phase),
+            )
+            if word != UNKNOWN
+        ),
+    ]
+    if words.direction == STATIONARY:
+        return tuple(out)
+    return (*out, *_numbers(track, t, path))
+
+
+def _numbers(track: Track, t: np.ndarray, path: np.ndarray) -> list[Fact]:
+    name = track.name
+    net, error = net_displacement(t, path)
+    value, stderr, kinematics = speeds(t, path)
+    mean, mean_error = mean_with_error(value, stderr, kinematics)
+    out = [
+        Fact(name, "way to the right", float(net[0]), stderr=float(error[0]), unit="px"),
+        Fact(name, "way up", float(net[1]), stderr=float(error[1]), unit="px"),
+        Fact(name, "path length", path_length(t, path), stderr=float(np.hypot(*error)), unit="px"),
+    ]
+    if np.isfinite([mean, mean_error]).all():
+        out.append(Fact(name, "mean speed", mean, stderr=mean_error, unit="px/s"))
+    size = track.xyxy[has_box(track)]
+    diagonal = float(np.mean(np.hypot(*(size[:, 2:] - size[:, :2]).T)))
+    along = principal(path)
+    turns = turning_points(along, least=max(CLEAR_TURN * diagonal, 0.1 * float(np.ptp(along))))
+    out.append(Fact(name, "turns", float(len(turns))))
+    swing = {each.name: each for each in oscillation(t, path)} if len(turns) > 1 else {}
+    if swing and swing["share explained"].value > OSCILLATES and swing["cycles"].value >= LEAST_CYCLES:
+        period = swing["period"]
+        if period.stderr is not None and period.stderr < 0.2 * period.value:
+            out.append(Fact(name, "period", period.value, stderr=period.stderr, unit="s"))
+    return out
+
+
+def fact(facts: tuple[Fact, ...], name: str, *, of: str | None = None) -> Fact | None:
+    """Looks a fact up by its name, of an object where several are told of; ``None`` if it is not known."""
+    return next((each for each in facts if each.name == name and of in (None, each.object)), None)
