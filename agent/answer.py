@@ -7,6 +7,7 @@ of a question is matched against patterns and never obeyed.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ import numpy as np
 
 from motionlaw.agent.claims import checked_chain
 from motionlaw.agent.facts import Call, Facts, Thing
-from motionlaw.agent.finding import Finding
+from motionlaw.agent.finding import NEAR, Finding
 from motionlaw.agent.mcot import Chain, MotionTag, Observation, Prose, Step, write_chain
 from motionlaw.agent.phrase import Phrased, phrase
 from motionlaw.agent.question import Question, read_question
@@ -141,7 +142,8 @@ def _not_understood(question: Question) -> str:
 def _answered(question: Question, finding: Finding, said: Phrased, facts: Facts) -> Answer:
     names = _names(question, finding.things)
     tracks = {names[one.handle]: _named(one, names[one.handle]) for one in finding.things}
-    evidence = tuple(spot for one in finding.things for spot in _evidence(tracks[names[one.handle]], finding.times))
+    times = finding.times or _shared_times(list(tracks.values()))
+    evidence = tuple(spot for track in tracks.values() for spot in _evidence(track, times))
     motion = tuple(entry for name, track in tracks.items() for entry in _motion(name, track))
     chain = _chain(finding, said, tracks, evidence)
     return Answer(
@@ -156,19 +158,27 @@ def _sentence(why: str) -> str:
 
 def _names(question: Question, things: tuple[Thing, ...]) -> dict[str, str]:
     """A name for each thing: the question's own for a single one, otherwise its looks, told apart by number."""
-    asked = [one.name for one in question.things if one.name and not one.is_plural]
+    asked = [one for one in question.things if one.name and not one.is_plural]
     if len(things) == 1 and len(asked) == 1:
-        return {things[0].handle: asked[0]}
-    looks = [one.looks for one in things]
+        return {things[0].handle: asked[0].name}
+    by_colour = {near: one.name for one in asked for near in (*NEAR.get(one.colour, ()), one.colour) if near}
+    by_colour |= {one.colour: one.name for one in asked if one.colour}
+    looks = [by_colour.get(one.tracked.colour, one.looks) for one in things]
     names = {}
-    for number, one in enumerate(things):
-        is_alone = looks.count(one.looks) == 1
-        names[one.handle] = one.looks if is_alone else f"{one.looks} {looks[: number + 1].count(one.looks)}"
+    for number, (one, name) in enumerate(zip(things, looks, strict=True)):
+        names[one.handle] = name if looks.count(name) == 1 else f"{name} {looks[: number + 1].count(name)}"
     return names
 
 
 def _named(thing: Thing, name: str) -> Track:
     return Track(**{**vars(thing.track), "name": name})
+
+
+def _shared_times(tracks: list[Track]) -> tuple[float, ...]:
+    """The first, middle and last time at which all are seen; empty where there is none."""
+    seen = [np.round(one.timestamps[np.isfinite(one.xyxy).all(axis=1)], 6) for one in tracks]
+    shared = functools.reduce(np.intersect1d, seen) if seen else np.zeros(0)
+    return tuple(float(t) for t in shared[[0, len(shared) // 2, -1]]) if len(shared) else ()
 
 
 def _evidence(track: Track, times: tuple[float, ...]) -> list[Evidence]:
