@@ -3,7 +3,8 @@
 For pans and shakes that leave no background in place, which `tracking` refuses. The background's motion from frame to
 frame is that of `camera`; dense flow (DIS) that disagrees with it marks what moves by itself. The marked patches are
 linked over time, and the chain that stands out longest and most is the subject. Its outline is rough: centres are
-good to a tenth of its size, not to a pixel.
+good to a part of its size, not to a pixel. How it grows is told by the corners inside it, too, which spread or draw
+together from frame to frame; the boxes' sizes are the mean of both.
 
 Source: Kroeger et al. 2016 (dense inverse search).
 """
@@ -11,7 +12,7 @@ Source: Kroeger et al. 2016 (dense inverse search).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,6 +29,9 @@ LEAST_SHARE = 0.002
 
 LARGEST_SHARE = 0.5
 """A larger patch means that the background was not known."""
+
+LEAST_CORNERS = 6
+"""Corners of a thing from which its growth is told."""
 
 KEPT_PATCHES = 4
 """Patches of each frame that may be the subject."""
@@ -68,17 +72,18 @@ def find_mover(path: str | os.PathLike[str], camera: CameraPath) -> Track:
     Raises:
         ToolError: Nothing stands out from the background's motion in a tenth of the frames.
     """
-    patches = _patches(path, camera)
+    pictures, patches = _patches(path, camera)
     chains = _linked(patches)
     least = max(4, len(patches) // 10)
     chains = [chain for chain in chains if len(chain.rows) >= least]
     if not chains:
         raise ToolError("Nothing is seen to move by itself before the moving background.")
-    return _track(max(chains, key=lambda chain: chain.score), camera)
+    track = _track(max(chains, key=lambda chain: chain.score), camera)
+    return _with_sizes(track, _growth(track, camera, pictures))
 
 
-def _patches(path: str | os.PathLike[str], camera: CameraPath) -> list[list[_Patch]]:
-    """Finds the patches that move by themselves, frame by frame."""
+def _patches(path: str | os.PathLike[str], camera: CameraPath) -> tuple[list[np.ndarray], list[list[_Patch]]]:
+    """Returns the small grey frames, and the patches that move by themselves from each to the next."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -87,24 +92,74 @@ def _patches(path: str | os.PathLike[str], camera: CameraPath) -> list[list[_Pat
     size = (max(8, round(camera.size[0] * scale)), max(8, round(camera.size[1] * scale)))
     rows = {int(number): row for row, number in enumerate(camera.frame)}
     x, y = np.meshgrid(np.arange(size[0], dtype=float), np.arange(size[1], dtype=float))
-    before, found = None, []
+    pictures: list[np.ndarray] = []
+    found: list[list[_Patch]] = []
     for frame in read_frames(path, start_s=float(camera.timestamps[0]), end_s=float(camera.timestamps[-1])):
         row = rows.get(frame.index)
         if row is None:
             continue
         grey = cv2.cvtColor(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-        if before is not None:
+        if pictures:
             warp = camera.warps[row - 1].copy()
             warp[:, 2] *= scale
-            own = np.asarray(flow_of.calc(before, grey, np.zeros((*grey.shape, 2), np.float32)))
+            own = np.asarray(flow_of.calc(pictures[-1], grey, np.zeros((*grey.shape, 2), np.float32)))
             behind = np.stack(
                 [warp[0, 0] * x + warp[0, 1] * y + warp[0, 2] - x, warp[1, 0] * x + warp[1, 1] * y + warp[1, 2] - y],
                 axis=2,
             )
             known = camera.is_known[row - 1]
             found.append(_standing_out(own - behind, behind) if known else [])
-        before = grey
-    return found
+        pictures.append(grey)
+    return pictures, found
+
+
+def _growth(track: Track, camera: CameraPath, pictures: list[np.ndarray]) -> np.ndarray:
+    """Logarithm of how much the thing's picture grows in each step, shape (T - 1,); NaN where that is not seen."""
+    scale = min(1.0, WIDE / camera.size[0])
+    growth = np.full(len(pictures) - 1, np.nan)
+    for k in np.flatnonzero(np.isfinite(track.xyxy[:-1]).all(axis=1)):
+        warp = camera.warps[k].copy()
+        warp[:, 2] *= scale
+        growth[k] = _growth_of(pictures[k], pictures[k + 1], track.xyxy[k] * scale, warp)
+    return growth
+
+
+def _growth_of(first: np.ndarray, second: np.ndarray, box: np.ndarray, warp: np.ndarray) -> float:
+    """Follows the corners in a box that do not go with the background, and returns the growth of their pattern."""
+    import cv2
+
+    mask = np.zeros_like(first)
+    left, top, right, bottom = box.astype(int)
+    mask[max(top, 0) : bottom, max(left, 0) : right] = 255
+    corners = cv2.goodFeaturesToTrack(first, 150, 0.005, 3, mask=mask)
+    if corners is None:
+        return float("nan")
+    room, again = np.empty_like(corners), np.empty_like(corners)
+    there, found, _ = cv2.calcOpticalFlowPyrLK(first, second, corners, room, winSize=(13, 13), maxLevel=3)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(second, first, there, again, winSize=(13, 13), maxLevel=3)
+    place, after = corners[:, 0], there[:, 0]
+    behind = place @ warp[:, :2].T + warp[:, 2]
+    own = np.hypot(*(after - behind).T) > np.maximum(0.6, 0.2 * np.hypot(*(behind - place).T))
+    good = (found[:, 0] > 0) & (found_back[:, 0] > 0) & (np.hypot(*(back - corners)[:, 0].T) < 0.5) & own
+    if good.sum() < LEAST_CORNERS:
+        return float("nan")
+    cv2.setRNGSeed(0)
+    change, inlier = cv2.estimateAffinePartial2D(place[good], after[good], method=cv2.RANSAC, ransacReprojThreshold=1.0)
+    if change is None or inlier is None or inlier.sum() < LEAST_CORNERS:
+        return float("nan")
+    return float(np.clip(np.log(np.hypot(change[0, 0], change[1, 0])), -0.1, 0.1))
+
+
+def _with_sizes(track: Track, growth: np.ndarray) -> Track:
+    """Gives the boxes sizes between those of the outline and those that the growth gives; unseen steps grow evenly."""
+    if np.isfinite(growth).mean() < 0.2:
+        return track
+    size = np.exp(np.r_[0.0, np.cumsum(np.where(np.isfinite(growth), growth, np.nanmean(growth)))])
+    usual = np.nanmedian((track.xyxy[:, 2:] - track.xyxy[:, :2]) / size[:, None], axis=0)
+    middle = (track.xyxy[:, 2:] + track.xyxy[:, :2]) / 2
+    # The outline errs where the thing turns or its shadow comes and goes, the corners where they are few: the mean.
+    half = np.sqrt(size[:, None] * usual * (track.xyxy[:, 2:] - track.xyxy[:, :2])) / 2
+    return replace(track, xyxy=np.concatenate([middle - half, middle + half], axis=1))
 
 
 def _standing_out(residual: np.ndarray, behind: np.ndarray) -> list[_Patch]:
