@@ -176,40 +176,44 @@ def question(runs: Sequence[Trajectory]) -> list[Message]:
     from motionlaw.tools.plot import phase_portrait, trajectory
 
     run = max(runs, key=lambda each: len(each.t))
-    names, rates = run.coordinates, velocity_names(run.coordinates)
-    targets = _accelerations(names)
     motion = smooth(run.t, run.position)
     seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
-    chosen = seen[np.linspace(0, len(seen) - 1, min(ROWS, len(seen))).astype(int)]
-    rows = ["t," + ",".join([*names, *rates, *targets])]
-    rows += [
-        ",".join(
-            f"{value:.4g}" for value in (run.t[k], *motion.position[k], *motion.velocity[k], *motion.acceleration[k])
-        )
-        for k in chosen
-    ]
-    equations = "; ".join(f"{target} = ..." for target in targets)
-    example = "\n".join(
-        f"{target} = -9.8*sin({name}) - 0.1*{rate}" for target, name, rate in zip(targets, names, rates, strict=True)
-    )
-    text = (
-        files("motionlaw.agent")
-        .joinpath("prompts/hypothesise.md")
-        .read_text("utf-8")
-        .format(
-            coordinates=", ".join(f"{name} ({unit or 'no unit'})" for name, unit in zip(names, run.units, strict=True)),
-            velocities=", ".join(rates),
-            rows="\n".join(rows),
-            wanted=f"as {equations}" + (", one equation a line" if len(names) > 1 else ""),
-            names=", ".join([*names, *rates, "t"]),
-            example=example,
-        )
-    )
+    columns = np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])
+    text = question_text(run.coordinates, run.units, columns[seen])
     pictures = [
         encode(picture_of(phase_portrait(runs, width_in=4.5))),
         encode(picture_of(trajectory(run, width_in=4.5))),
     ]
     return [Message.user(*pictures, text)]
+
+
+def question_text(coordinates: Sequence[str], units: Sequence[str], columns: np.ndarray, *, most: int = ROWS) -> str:
+    """Words the question about a law, the same for a model that is asked and one that is trained.
+
+    Args:
+        coordinates: Their names.
+        units: One a coordinate.
+        columns: Rows of t, coordinates, velocities, accelerations, shape (T, 1 + 3 D); some are shown, evenly.
+        most: How many.
+    """
+    rates, targets = velocity_names(coordinates), _accelerations(coordinates)
+    chosen = columns[np.linspace(0, len(columns) - 1, min(most, len(columns))).astype(int)]
+    rows = ["t," + ",".join([*coordinates, *rates, *targets])]
+    rows += [",".join(f"{value:.4g}" for value in row) for row in chosen]
+    equations = "; ".join(f"{target} = ..." for target in targets)
+    example = "\n".join(
+        f"{target} = -9.8*sin({name}) - 0.1*{rate}"
+        for target, name, rate in zip(targets, coordinates, rates, strict=True)
+    )
+    template = files("motionlaw.agent").joinpath("prompts/hypothesise.md").read_text("utf-8")
+    return template.format(
+        coordinates=", ".join(f"{name} ({unit or 'no unit'})" for name, unit in zip(coordinates, units, strict=True)),
+        velocities=", ".join(rates),
+        rows="\n".join(rows),
+        wanted=f"as {equations}" + (", one equation a line" if len(coordinates) > 1 else ""),
+        names=", ".join([*coordinates, *rates, "t"]),
+        example=example,
+    )
 
 
 def read_law(text: str, coordinates: Sequence[str]) -> tuple[dict[str, str], str, str]:

@@ -422,6 +422,23 @@ def serve(
     raise typer.Exit(serve_command(model=model, host=host, port=port, upload_mb=upload_mb, scale=scale))
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train(
+    context: typer.Context,
+    stage: Annotated[
+        Literal["init", "vision", "sft", "grpo", "measure"],
+        typer.Argument(help="What to do; its options follow, --config FILE.yaml among them.", metavar="STAGE"),
+    ],
+) -> None:
+    """Train a vision-language model: start one, teach it to look, tune it, let it practise, measure it.
+
+    Stages are init, vision, sft, grpo, measure. `motionlaw train STAGE -h` lists a stage's options. Needs [train].
+    """
+    from motionlaw.training.command import train_command
+
+    raise typer.Exit(train_command(stage, context.args))
+
+
 def main() -> None:
     """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
     sys.exit(run(app))

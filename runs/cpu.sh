@@ -1,0 +1,45 @@
+#!/bin/sh
+# All stages on a CPU: data, a model to start from, vision, SFT in two phases, GRPO, and what each stage brought.
+#     runs/cpu.sh [FOLDER]               toy size, minutes
+#     SIZE=4m VOCAB=4096 LAWS=20000 VISION=8000 SFT=6000 GRPO=400 TEST=200 runs/cpu.sh full     hours
+# A stage that is there is not done again, and one that was stopped goes on from its newest state.
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+out=${1:-cpu-run}
+SIZE=${SIZE:-toy} VOCAB=${VOCAB:-1024} LAWS=${LAWS:-64} VISION=${VISION:-60} SFT=${SFT:-40} GRPO=${GRPO:-4}
+TEST=${TEST:-8} SPLIT=${SPLIT:-test_structure} TOKENS=${TOKENS:-512}
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE HF_HUB_OFFLINE=1
+run="${MOTIONLAW:-$here/.venv/bin/motionlaw}"
+configs=$here/training/configs
+
+# A folder that holds a model is done; a state that a stopped stage left is taken up.
+is_done() { [ -f "$out/$1/config.json" ]; }
+again() { [ -n "$(ls -d "$out/$1"/checkpoint-* 2>/dev/null)" ] && echo "--resume true" || true; }
+
+# What a stage prints is kept, and a stage that fails ends the run.
+told() {
+  name=$1
+  shift
+  "$run" train "$@" > "$out/.$name.json"
+  mv "$out/.$name.json" "$out/$name.json"
+  echo "$name $(cat "$out/$name.json")"
+}
+
+mkdir -p "$out"
+[ -f "$out/laws/manifest.json" ] || "$run" build physsymbol --n "$LAWS" --seed 0 --out "$out/laws" \
+  $([ -d "$out/laws" ] && echo --resume || true)
+is_done start || told start init --data "msi1=$out/laws" "msi2=$out/laws" --size "$SIZE" --vocab_size "$VOCAB" \
+  --output_dir "$out/start"
+is_done seeing || told seeing vision --checkpoint "$out/start" --output_dir "$out/seeing" --steps "$VISION" \
+  $([ -f "$out/seeing/vision_state.pt" ] && echo --resume true || true)
+is_done tuned1 || told tuned1 sft --config "$configs/cpu-tiny.yaml" --model_name_or_path "$out/seeing" \
+  --data "msi1=$out/laws" --output_dir "$out/tuned1" --max_steps "$SFT" $(again tuned1)
+is_done tuned2 || told tuned2 sft --config "$configs/cpu-tiny.yaml" --model_name_or_path "$out/tuned1" \
+  --data "msi2=$out/laws" "msi1=$out/laws" --output_dir "$out/tuned2" --max_steps "$SFT" $(again tuned2)
+is_done practised || told practised grpo --config "$configs/cpu-tiny-grpo.yaml" --model_name_or_path "$out/tuned2" \
+  --data "laws=$out/laws" --output_dir "$out/practised" --max_steps "$GRPO" $(again practised)
+# What each stage brought: base, vision, SFT, GRPO, on laws whose families never met in training.
+for stage in start seeing tuned1 tuned2 practised; do
+  [ -f "$out/measured-$stage.json" ] || told "measured-$stage" measure --checkpoint "$out/$stage" \
+    --data "laws=$out/laws" --split "$SPLIT" --most "$TEST" --max_tokens "$TOKENS" --out "$out/answers-$stage.jsonl"
+done

@@ -1,0 +1,132 @@
+"""The stages of training on small real data: each lowers its loss or raises its reward, and can go on."""
+
+import json
+import sys
+
+import pytest
+from training_small import build_laws, needs_train, train
+
+pytestmark = [needs_train, pytest.mark.needs_train]
+QUICK = (
+    "--use_cpu", "true", "--bf16", "false", "--report_to", "none", "--gradient_checkpointing", "false", "--rows", "4",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def laws(tmp_path_factory):
+    """Two dozen oscillators."""
+    return build_laws(tmp_path_factory.mktemp("data") / "laws", 24)
+
+
+@pytest.fixture(scope="module")
+def start(laws, tmp_path_factory):
+    """A toy model with a tokenizer of its own."""
+    folder = tmp_path_factory.mktemp("models") / "start"
+    told = train("init", "--data", f"msi1={laws}", "--size", "toy", "--vocab_size", "800", "--output_dir", str(folder))
+    assert told["weights"] > 100_000
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tuned(laws, start, tmp_path_factory):
+    """The toy model after a few dozen updates."""
+    folder = tmp_path_factory.mktemp("models") / "tuned"
+    options = (
+        "--model_name_or_path", str(start), "--data", f"msi2={laws}", "--output_dir", str(folder), "--max_steps", "30",
+        "--per_device_train_batch_size", "4", "--learning_rate", "5e-3", "--logging_steps", "5", "--save_steps", "15",
+        "--lr_scheduler_type", "constant",
+    )  # fmt: skip
+    return folder, train("sft", *options, *QUICK), options
+
+
+def test_looking_is_learned(start, tmp_path):
+    """The warm-up brings the loss down, and the disc nearer than the middle of the picture is."""
+    words = ("--steps", "60", "--batch", "8", "--measured", "24", "--save_steps", "60", "--learning_rate", "1e-3")
+    told = train("vision", "--checkpoint", str(start), "--output_dir", str(tmp_path / "seeing"), *words)
+    assert told["after_loss"] < told["before_loss"]
+
+
+def test_tuning_lowers_its_loss(tuned):
+    """From random weights the loss on the answers falls by a third at least."""
+    _, told, _ = tuned
+    assert told["last_loss"] < 0.67 * told["first_loss"]
+
+
+def test_tuning_goes_on_where_it_stopped(tuned, capsys):
+    """With --resume the newest state is taken up, and the steps go on from there."""
+    folder, _, options = tuned
+    longer = [*options]
+    longer[longer.index("--max_steps") + 1] = "35"
+    train("sft", *longer, *QUICK, "--resume", "true")
+    state = json.loads((folder / "checkpoint-35" / "trainer_state.json").read_text())
+    assert state["global_step"] == 35
+    assert [entry["step"] for entry in state["log_history"] if "loss" in entry][:2] == [5, 10]
+
+
+def test_lora_leaves_the_rest_as_it_is(laws, start, tmp_path):
+    """Only the language model's projections change; the merged checkpoint loads without an adapter."""
+    import torch
+
+    from motionlaw.training.model import load_checkpoint
+
+    out = tmp_path / "lora"
+    target = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+    train(
+        "sft", "--model_name_or_path", str(start), "--data", f"msi2={laws}", "--output_dir", str(out), "--max_steps",
+        "2", "--per_device_train_batch_size", "2", "--learning_rate", "1e-2", "--use_peft", "true",
+        "--lora_target_modules", target, "--logging_steps", "1", "--freeze_vision", "true", *QUICK,
+    )  # fmt: skip
+    before, after = (dict(load_checkpoint(str(each))[0].named_parameters()) for each in (start, out))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and all("language_model" in name and "_proj" in name for name in changed)
+
+
+def test_practice_raises_the_reward(laws, tuned, tmp_path):
+    """GRPO on the form of an answer: more answers have it after some updates than before."""
+    out = tmp_path / "practised"
+    told = train(
+        "grpo", "--model_name_or_path", str(tuned[0]), "--data", f"laws={laws}", "--output_dir", str(out),
+        "--rewards", "format_reward", "structure_reward", "--max_steps", "12", "--per_device_train_batch_size", "16",
+        "--num_generations", "8", "--max_completion_length", "48", "--learning_rate", "1e-3", "--beta", "0.0",
+        "--logging_steps", "1", "--save_strategy", "no", "--temperature", "1.0", *QUICK,
+    )  # fmt: skip
+    assert (out / "dry_run.json").is_file()
+    assert told["last_reward"] >= told["first_reward"]
+
+
+def test_a_dead_reward_stops_practice_before_it_starts(laws, tuned, tmp_path, monkeypatch):
+    """The rehearsal on real rows refuses it by name."""
+    from motionlaw.tools.errors import UserError
+    from motionlaw.training import grpo
+
+    def dead_reward(completions, **_):
+        return [0.5] * len(completions)
+
+    monkeypatch.setitem(grpo.REWARDS, "dead_reward", dead_reward)
+    with pytest.raises(UserError, match="dead_reward is the same for every answer"):
+        train(
+            "grpo", "--model_name_or_path", str(tuned[0]), "--data", f"laws={laws}", "--output_dir", str(tmp_path),
+            "--rewards", "dead_reward", *QUICK,
+        )  # fmt: skip
+
+
+def test_a_checkpoint_is_measured_beside_reference_and_usual_law(laws, tuned):
+    """The reference earns 1, and the model's numbers come with errors."""
+    told = train(
+        "measure", "--checkpoint", str(tuned[0]), "--data", f"laws={laws}", "--split", "train", "--most", "4",
+        "--rows", "4", "--max_tokens", "40",
+    )  # fmt: skip
+    assert told["reference"]["structure_reward"]["mean"] == 1.0
+    assert set(told) == {"model", "reference", "most usual law"}
+    assert 0.0 <= told["model"]["structure_reward"]["mean"] <= 1.0
+
+
+def test_options_that_make_no_sense_are_told():
+    """Unknown stages' data and missing files end in a sentence."""
+    from motionlaw.tools.errors import UserError
+
+    with pytest.raises(UserError, match="cannot be read"):
+        train("sft", "--config", "nowhere.yaml")
+    with pytest.raises(UserError, match="TASK=FOLDER"):
+        train("init", "--data", "laws", "--output_dir", "x")
+    assert "torch" in sys.modules

@@ -1,0 +1,105 @@
+"""Conversations as batches of tensors, with the loss on the assistant's words alone.
+
+Tools go into the chat template here (TRL's own collator leaves them out where there are pictures). Nothing is cut off:
+a cut would tear a picture from its tokens; conversations that are too long are left out before (`fits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from motionlaw.agent.messages import Image
+from motionlaw.agent.pictures import decode
+from motionlaw.tools.errors import UserError
+from motionlaw.training.conversations import Conversation
+
+IGNORED = -100
+HEAD, END = "<|im_start|>assistant\n", "<|im_end|>"
+
+
+def rendered(processor: Any, conversation: Conversation) -> str:
+    """The conversation as the chat template writes it, each picture as one token."""
+    text: str = processor.apply_chat_template(
+        list(conversation.messages), tools=list(conversation.tools) or None, tokenize=False
+    )
+    return text
+
+
+def assistant_mask(tokens: Sequence[int], tokenizer: Any, left_out: Sequence[int] = ()) -> list[bool]:
+    """Marks what the assistant says: from behind its head to the end token, included.
+
+    Args:
+        tokens: The conversation.
+        tokenizer: Its tokenizer.
+        left_out: Which of the assistant's messages are not marked, from 0.
+    """
+    head = tokenizer(HEAD, add_special_tokens=False)["input_ids"]
+    end = tokenizer.convert_tokens_to_ids(END)
+    marked = [False] * len(tokens)
+    place, turn = 0, 0
+    while place < len(tokens):
+        if list(tokens[place : place + len(head)]) != head:
+            place += 1
+            continue
+        place += len(head)
+        while place < len(tokens):
+            marked[place] = turn not in left_out
+            place += 1
+            if tokens[place - 1] == end:
+                break
+        turn += 1
+    return marked
+
+
+class Collator:
+    """Makes batches of rows of `Conversation.to_dict`.
+
+    Args:
+        processor: The model's processor; its template must be of ChatML, as those of Qwen are.
+    """
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Returns the model's inputs and ``labels``.
+
+        Raises:
+            UserError: An assistant's message was not found again: its text, or one before it, holds the template's
+                own marks.
+        """
+        import torch
+
+        talks = [Conversation.from_dict(row) for row in rows]
+        pictures = [[decode(Image(data)) for data in talk.images] for talk in talks]
+        batch = self.processor(
+            text=[rendered(self.processor, talk) for talk in talks],
+            images=[each for each in pictures if each] or None,
+            padding=True,
+            padding_side="right",
+            return_tensors="pt",
+        )
+        labels = torch.full_like(batch["input_ids"], IGNORED)
+        for k, talk in enumerate(talks):
+            tokens = batch["input_ids"][k].tolist()
+            mask = torch.tensor(assistant_mask(tokens, self.processor.tokenizer, talk.left_out))
+            labels[k][mask] = batch["input_ids"][k][mask]
+            self._check(tokens, talk)
+        batch["labels"] = labels
+        return dict(batch)
+
+    def _check(self, tokens: Sequence[int], talk: Conversation) -> None:
+        head = self.processor.tokenizer(HEAD, add_special_tokens=False)["input_ids"]
+        found = sum(list(tokens[k : k + len(head)]) == head for k in range(len(tokens)))
+        said = sum(message["role"] == "assistant" for message in talk.messages)
+        if found != said:
+            raise UserError(f"A conversation must have {said} answers, its text has {found}. Defuse marks in its data.")
+
+
+def fits(processor: Any, conversation: Conversation, most: int) -> bool:
+    """Whether a conversation has at most so many tokens, pictures counted at their largest."""
+    image = processor.image_processor
+    largest = image.size["longest_edge"] // (image.patch_size * image.merge_size) ** 2
+    words = processor.tokenizer(rendered(processor, conversation), add_special_tokens=False)["input_ids"]
+    return len(words) + (largest + 1) * len(conversation.images) <= most

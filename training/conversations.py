@@ -1,0 +1,222 @@
+"""Rows of the data sets as conversations to be trained on: what is asked and shown, and what is right to answer.
+
+Tasks: ``msi1`` (pictures and rows → reasoning and law), ``msi2`` (the same and the reasoning → law), ``mcot`` (frames
+with their times and a question → motion chain), ``traces`` (calls of instruments). A question about a law is worded by
+`motionlaw.agent.hypothesise`, frames by `motionlaw.agent.models.wire`: a model is trained on what it will be asked.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionlaw.agent.hypothesise import question_text
+from motionlaw.agent.messages import Image, Message
+from motionlaw.agent.models.wire import to_wire
+from motionlaw.agent.pictures import video_frames
+from motionlaw.tools.errors import UserError
+
+# Pictures of a law's question, as `hypothesise` shows them.
+PICTURES = ("phase_portrait", "trajectory")
+FRAMES = 8
+CHAIN_GIVEN = "What the pictures show was said already:\n{chain}\nGive the law that follows, and nothing else."
+Part = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A conversation to learn from.
+
+    Args:
+        messages: As chat templates take them; a picture's part is ``{"type": "image"}``.
+        images: Encoded pictures, which fill these parts in their order.
+        tools: Schemas of tools that may be called.
+        left_out: Which of the assistant's messages are not learned (calls that are wrong on purpose), from 0.
+    """
+
+    messages: tuple[dict[str, Any], ...]
+    images: tuple[bytes, ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()
+    left_out: tuple[int, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A row for a trainer: the pictures, and the rest as JSON text."""
+        rest = {"messages": self.messages, "tools": self.tools, "left_out": self.left_out}
+        return {"images": list(self.images), "conversation": json.dumps(rest)}
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Conversation:
+        """Reads `to_dict`."""
+        rest = json.loads(row["conversation"])
+        return cls(tuple(rest["messages"]), tuple(row["images"]), tuple(rest["tools"]), tuple(rest["left_out"]))
+
+    @property
+    def question(self) -> tuple[dict[str, Any], ...]:
+        """The messages before the first answer."""
+        first = next(k for k, message in enumerate(self.messages) if message["role"] == "assistant")
+        return self.messages[:first]
+
+
+def law_question(row: dict[str, Any], *, rows: int) -> tuple[list[Part], tuple[bytes, ...]]:
+    """The parts of the question about a law, and its pictures.
+
+    Args:
+        row: A row of the data set `physsymbol`.
+        rows: How many of its rows are told.
+    """
+    columns = np.column_stack([row[name] for name in "txva"])
+    parts: list[Part] = [{"type": "image"} for _ in PICTURES]
+    parts.append({"type": "text", "text": question_text(("x",), ("m",), columns, most=rows)})
+    return parts, tuple(row[name]["bytes"] for name in PICTURES)
+
+
+def reasoning(row: dict[str, Any]) -> str:
+    """The chain of thought without its last line, the law."""
+    return str(row["ccot"]).rsplit("\nTogether:", 1)[0]
+
+
+def law_answer(row: dict[str, Any]) -> str:
+    """The reasoning, and the law as the one answer."""
+    return f"{reasoning(row)}\n<answer>a = {row['law']}</answer>"
+
+
+def msi1(row: dict[str, Any], rows: int) -> Conversation:
+    """Motion structure induction, first phase: reasoning and law from pictures and rows."""
+    parts, images = law_question(row, rows=rows)
+    return Conversation((_says("user", parts), _says("assistant", law_answer(row))), images)
+
+
+def msi2(row: dict[str, Any], rows: int) -> Conversation:
+    """Second phase: the law, given the reasoning."""
+    parts, images = law_question(row, rows=rows)
+    parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row))})
+    return Conversation((_says("user", parts), _says("assistant", f"<answer>a = {row['law']}</answer>")), images)
+
+
+def motion_question(row: dict[str, Any], *, frames: int = FRAMES) -> tuple[list[Part], tuple[bytes, ...]]:
+    """The frames of a film with their times, then the question with the size of the picture.
+
+    Args:
+        row: A row of the data set `mcot` or `questions`.
+        frames: How many frames are shown, evenly.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        path.write_bytes(row["video"]["bytes"])
+        film = video_frames(path, most=frames, name="film")
+    text = f"The film is {row['width']} by {row['height']} pixels. {row['question']}"
+    (sent,) = to_wire([Message.user(film, text)])
+    images: list[bytes] = []
+    return [_without_picture(part, images) for part in sent["content"]], tuple(images)
+
+
+def mcot(row: dict[str, Any], _: int) -> Conversation:
+    """A motion chain from frames."""
+    parts, images = motion_question(row)
+    return Conversation((_says("user", parts), _says("assistant", row["chain"])), images)
+
+
+def traces(row: dict[str, Any], _: int) -> Conversation:
+    """A conversation in which instruments are called; calls that are wrong on purpose are not learned."""
+    messages = []
+    for message in row["messages"]:
+        parts = [{key: value for key, value in part.items() if value is not None} for part in message["content"]]
+        made: dict[str, Any] = {"role": message["role"], "content": parts}
+        if message["tool_calls"]:
+            made["tool_calls"] = [
+                {"type": "function", "function": {name: call["function"][name] for name in ("name", "arguments")}}
+                for call in message["tool_calls"]
+            ]
+        messages.append(made)
+    said = [k for k, message in enumerate(messages) if message["role"] == "assistant"]
+    left_out = tuple(said.index(k) for k in row["mistakes"])
+    images = tuple(image["bytes"] for image in row["images"])
+    return Conversation(tuple(messages), images, tuple(json.loads(row["tools"])), left_out)
+
+
+def _says(role: str, content: str | list[Part]) -> dict[str, Any]:
+    return {"role": role, "content": [{"type": "text", "text": content}] if isinstance(content, str) else content}
+
+
+def _without_picture(part: Part, images: list[bytes]) -> Part:
+    if part["type"] != "image_url":
+        return part
+    images.append(Image.from_url(part["image_url"]["url"]).data)
+    return {"type": "image"}
+
+
+TASKS: dict[str, Callable[[dict[str, Any], int], Conversation]] = {
+    "msi1": msi1, "msi2": msi2, "mcot": mcot, "traces": traces,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """A task and the folder of its data set, written ``TASK=FOLDER``.
+
+    Example:
+        >>> Source.read("msi1=laws")
+        Source(task='msi1', folder='laws')
+    """
+
+    task: str
+    folder: str
+
+    @classmethod
+    def read(cls, text: str) -> Source:
+        """Reads ``TASK=FOLDER``.
+
+        Raises:
+            UserError: It is of another form.
+        """
+        task, _, folder = text.partition("=")
+        if not task or not folder:
+            raise UserError(f"data must be TASK=FOLDER, e.g. msi1=laws, got '{text}'.")
+        return cls(task, folder)
+
+    def rows(self, split: str, *, most: int | None = None) -> Iterator[dict[str, Any]]:
+        """Reads the rows of a split from a folder of ``motionlaw build``.
+
+        Raises:
+            UserError: There is no such split.
+        """
+        import pyarrow.parquet as pq
+
+        files = sorted(Path(self.folder).rglob(f"{split}-*.parquet"))
+        if not files:
+            raise UserError(f"{self.folder} holds no split {split}. Make one: motionlaw build … --out {self.folder}.")
+        count = 0
+        for file in files:
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=16):
+                for row in batch.to_pylist():
+                    if most is not None and count >= most:
+                        return
+                    count += 1
+                    yield row
+
+
+def conversations(
+    sources: Sequence[Source], split: str, *, rows: int, most: int | None = None
+) -> Iterator[Conversation]:
+    """The conversations of several data sets, one after the other.
+
+    Args:
+        sources: The data sets.
+        split: E.g. ``"train"``.
+        rows: Rows of a motion that a question about its law tells.
+        most: Of each data set.
+
+    Raises:
+        UserError: There is no such task or data.
+    """
+    for source in sources:
+        if source.task not in TASKS:
+            raise UserError(f"No task '{source.task}'. Tasks: {', '.join(TASKS)}.")
+        for row in source.rows(split, most=most):
+            yield TASKS[source.task](row, rows)
