@@ -161,6 +161,19 @@ def make_dataset(rows: Sequence[dict[str, Any]]) -> Any:
     return data.cast_column("images", List(Image()))
 
 
+def prepare_sampling(processor: Any, arguments: Any) -> None:
+    """Pads prompts on the left, as TRL expects of a processor, and lets no answer hold the tokens of pictures.
+
+    A picture's token without a picture would stop the training; a model from scratch does sample them. (vLLM is not
+    told: it takes no list of tokens to leave out.)
+    """
+    processor.tokenizer.padding_side = "left"
+    if not arguments.use_vllm:
+        marks = ("<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>")
+        ids = [processor.tokenizer.convert_tokens_to_ids(mark) for mark in marks]
+        arguments.generation_kwargs = (arguments.generation_kwargs or {}) | {"suppress_tokens": ids}
+
+
 def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> list[dict[str, Any]]:
     """Practises and saves the model into ``arguments.output_dir``.
 
@@ -189,6 +202,7 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
 
     if settings.freeze_vision:
         freeze_vision(model)
+    prepare_sampling(processor, arguments)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=rewards,
