@@ -316,7 +316,11 @@ def mcp(
 @app.command("eval")
 def evaluate(
     benchmark: Annotated[
-        Literal["oscillators", "odebench", "strogatz", "llmsr", "empirical", "feynman", "physsymbol-laws"],
+        Literal[
+            "oscillators", "odebench", "strogatz", "llmsr", "empirical", "feynman", "physsymbol-laws",
+            "worlds-qa", "real-qa", "camera", "motionbench", "favor", "tomato", "vsi", "quantiphy", "vstar", "mvp",
+            "intphys2", "camerabench", "foundationmotion",
+        ],
         typer.Argument(help="Which benchmark.", metavar="BENCHMARK"),
     ],
     data: Annotated[str | None, typer.Option(help="Its folder or one that holds it; default ../shared/data.")] = None,
@@ -330,16 +334,35 @@ def evaluate(
     time_limit: Annotated[float, typer.Option(help="Seconds for each case.")] = 10.0,
     cases: Annotated[str | None, typer.Option(help="Only these cases, with commas.")] = None,
     workers: Annotated[int, typer.Option(help="Cases at a time; the answer is the same for any number.")] = 1,
+    model: ModelName = "none",
+    items: Annotated[int | None, typer.Option(help="Questions: how many at most, or how many to make.")] = None,
+    frames: Annotated[int, typer.Option(help="Questions: most frames of a video that a model is shown.")] = 16,
+    views: Annotated[
+        str, typer.Option(help="Questions: what a model is shown, with commas.")
+    ] = "video,blind,frame,reversed",
     out: Annotated[str | None, typer.Option(help="Folder for log, table and picture; default: a new one.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder, or the newest.")] = False,
     json: Json = False,
 ) -> None:
-    """Score the search and its peers on a benchmark, with error bars.
+    """Score laws or answers on a benchmark, with error bars.
 
-    Without options: the benchmark's own noise levels, seed 0, our search alone, one case at a time. Writes a log, a
-    table and a picture.
+    Laws (oscillators to physsymbol-laws): the search and its peers; without options the benchmark's own noise levels,
+    seed 0, our search alone. Questions about videos (worlds-qa on): the instruments, or --model, beside chance,
+    majority, blind, one frame and reversed. Writes a log and a table.
     """
     from motionlaw.eval.command import eval_command
+
+    if benchmark not in ("oscillators", "odebench", "strogatz", "llmsr", "empirical", "feynman", "physsymbol-laws"):
+        from motionlaw.eval.qa.run import QASettings, qa_command
+
+        if any((noise, noise_on, fraction, cases)) or solvers != "search" or seeds != 1 or workers != 1:
+            raise UserError(
+                f"{benchmark} asks questions: --noise, --noise-on, --fraction, --seeds, --solvers, --cases and "
+                "--workers are for benchmarks of laws. Leave them out."
+            )
+        shown = tuple(word.strip() for word in views.split(",") if word.strip())
+        asked = QASettings(benchmark, model=model, data=data, items=items, frames=frames, views=shown)
+        raise typer.Exit(qa_command(asked, out=out, resume=resume, as_json=json))
 
     status = eval_command(
         benchmark,
