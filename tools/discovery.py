@@ -29,6 +29,7 @@ from motionlaw.tools.hypotheses import (
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import rate_rivals
+from motionlaw.tools.response_search import WHITE, response_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -39,6 +40,8 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
+# Times that terms are sought anew about the path of the best law.
+WIDER = 3
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 Progress = Callable[[str], None]
@@ -102,7 +105,10 @@ def discover_law(
 
     settings = settings or DiscoverySettings()
     started = time.monotonic()
-    search = _Search(settings, started + settings.time_limit * 0.8, has_velocity_meaning, on_progress, on_best)
+    deadline = started + settings.time_limit * 0.8
+    # What points marked in pictures err together looks like strange forces: no strange terms are sought there.
+    is_wide = "search" in settings.sr and noise_floor <= NOISE_FLOOR
+    search = _Search(settings, deadline, has_velocity_meaning, on_progress, on_best, is_wide)
     gather = gather_flow if settings.order == "1" else gather_evidence
     found = _found(trajectories, gather(trajectories, noise_floor=noise_floor), search)
     engine = found.engine if found.law else ",".join(settings.sr)
@@ -207,6 +213,7 @@ class _Search:
     has_velocity_meaning: bool
     on_progress: Progress | None
     on_best: OnBest | None = None
+    is_wide: bool = True
 
     def run(self, evidence: Evidence, *, is_quick: bool = False) -> Contest:
         """Lets laws of all orders in question compete on the evidence; in a quick run the plain and known laws only."""
@@ -228,12 +235,28 @@ class _Search:
             catalogue_rivals(contest.evidence, order=order) if is_quick and order == 2 else self._rivals(contest, order)
         )
         contest.proposed += [rival for rival in rivals if rival.source != "search"]
-        fitted, was_cut = self._fit(contest, rivals)
+        fitted, was_cut = self._fit(contest, rivals, is_wide=self.is_wide and not is_quick)
         if was_cut:
             self._say_cut(contest)
         contest.ranked = rank([*contest.ranked, *fitted])
         if time.monotonic() < self.deadline:
             contest.ranked = validate(contest.ranked, contest.evidence, is_joined=contest.is_joined)
+
+    def _widened(self, evidence: Evidence, ranked: list[Rival]) -> tuple[list[Rival], bool]:
+        """Adds laws with the whole grammar of terms, sought about the path of the best law, as long as that helps.
+
+        They are believed only if with them nothing but noise is left.
+        """
+        wide, was_cut = ranked, False
+        for _ in range(WIDER):
+            if not wide or was_cut:
+                break
+            rivals = response_rivals(wide[0], evidence, deadline=self.deadline)
+            more, was_cut = compete(rivals, evidence, deadline=self.deadline)
+            before, wide = wide[0].key, rank([*wide, *more])
+            if wide[0].key == before:
+                break
+        return (wide if wide and wide[0].fit.correlation_length < WHITE else ranked), was_cut
 
     def _enter_first_order(self, contest: Contest) -> None:
         """Lets first-order laws compete, found or proposed, and merges them with those before."""
@@ -294,10 +317,12 @@ class _Search:
         numbered = enumerate(self.settings.hypotheses, start=1)
         return tuple(replace(each, source=each.source or f"hypothesis {number}") for number, each in numbered)
 
-    def _fit(self, contest: Contest, rivals: list[Rival]) -> tuple[list[Rival], bool]:
+    def _fit(self, contest: Contest, rivals: list[Rival], *, is_wide: bool) -> tuple[list[Rival], bool]:
         """Fits joined runs; where those are chaotic, fits short stretches instead."""
         evidence = contest.evidence
         ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_fit=partial(self._follow, contest))
+        if is_wide and contest.is_joined and not was_cut:
+            ranked, was_cut = self._widened(evidence, ranked)
         outsiders = [rival for rival in rivals if rival.source != "search"]
         if (
             was_cut

@@ -73,7 +73,10 @@ class Regression:
         shared: Sequence[Item] = (),
     ) -> None:
         names = about.flow.names
-        rows = slice(None) if is_coupled else slice(target, None, len(names))
+        # A coordinate that is not measured has infinite noise.
+        rows = np.concatenate([np.isfinite(noise).ravel() for noise in about.flow.noise_std])
+        if not is_coupled:
+            rows &= np.arange(len(rows)) % len(names) == target
         operator = about.responses(np.eye(sum(c.t.size for c in about.flow.cells)), target)[rows]
         nuisance = np.hstack([about.first_states(), others])[rows]
         norms = np.linalg.norm(nuisance, axis=0)

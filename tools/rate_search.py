@@ -62,7 +62,7 @@ def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[
 
 def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: float, seed: int) -> list[Fitted]:
     """Formulas for one coordinate's acceleration, best first."""
-    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2 and _is_clean(run)]
+    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2 and is_clean(run)]
     parts = [slice(ENDS, run.rows_fitted - ENDS) for run in runs]
     if len(runs) < len(evidence.runs) or sum(part.stop - part.start for part in parts) < FEWEST_ROWS:
         return []
@@ -114,7 +114,7 @@ def _tried(found: Regression) -> list[Fitted]:
     return [found.best, *found.alternatives[: TRIED - 1], *found.plainer]
 
 
-def _is_clean(run: Run) -> bool:
+def is_clean(run: Run) -> bool:
     """Whether the positions have next to no noise, or the file has accelerations of its own."""
     share = run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300)
     return run.trajectory.acceleration is not None or bool(np.all(share <= CLEAN))

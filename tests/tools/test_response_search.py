@@ -1,0 +1,44 @@
+"""Second-order laws from noisy positions, sought about the path of a first law."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from motionlaw.tools.contest import compete
+from motionlaw.tools.equation import canonical_terms
+from motionlaw.tools.hypotheses import Proposal, proposed_rivals
+from motionlaw.tools.observe import gather_evidence
+from motionlaw.tools.response_search import response_rivals
+from motionlaw.tools.trajectory import Trajectory
+
+T = np.linspace(0, 20, 2000)
+
+
+def _noisy(acceleration, share: float = 0.01) -> Trajectory:
+    x = solve_ivp(
+        lambda t, s: [s[1], acceleration(s[0], s[1], t)], (0, 20), [1.2, 0.5], t_eval=T, rtol=1e-10, atol=1e-12
+    ).y[0]
+    return Trajectory("run", T, ("x",), (x + share * np.std(x) * np.random.default_rng(0).normal(size=len(x)))[:, None])
+
+
+def _leader(evidence, law: str):
+    rivals = proposed_rivals(Proposal({"v": law}), evidence, order=2, source="test")
+    return compete(rivals[:1], evidence, deadline=np.inf)[0][0]
+
+
+def test_the_law_is_proposed_about_the_path_of_one_that_nearly_holds():
+    """Positions with one per cent noise, a first law whose terms are not the true ones: the true ones come first."""
+    noisy = _noisy(lambda x, v, t: -1.5 * x**3 - 0.3 * v + 0.9 * np.sin(t))
+    evidence = gather_evidence([noisy])
+    leader = _leader(evidence, "-0.1*x - 1.4*x^3 - 0.3*v + 0.02*v^3 + 0.9*sin(t)")
+    rivals = response_rivals(replace(leader, cost=9.0), evidence, deadline=np.inf)
+    terms = canonical_terms(rivals[0].model.expressions()["v"])
+    assert {str(term) for term in terms} == {"x**3", "v", "sin(t + phase)"}
+
+
+def test_a_plain_law_that_leaves_noise_is_not_searched_further():
+    """Where a plain law leaves nothing but noise, there is nothing to seek."""
+    evidence = gather_evidence([_noisy(lambda x, v, t: -2 * x - 0.1 * v)])
+    leader = _leader(evidence, "-2*x - 0.1*v")
+    assert response_rivals(replace(leader, cost=2.0), evidence, deadline=np.inf) == []
