@@ -1,0 +1,118 @@
+"""Frequencies of driving forces in rows: waves in time beside plain terms of the state, on clean rows.
+
+A frequency off by a hundredth of a turn leaves a misfit that a dozen strange terms fill better than the truth. So the
+frequencies are sought first, with the coefficients of all plain terms at once left free: what the plain terms cannot
+make is scanned for one wave, then another, and all frequencies are fitted together. Which of the plain terms the law
+holds is the subset search's to say (`regression.py`).
+
+Source: variable projection after Golub & Pereyra (1973); the scan is a least-squares periodogram (Lomb 1976).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+# Plain terms that are left free: few first, since many can make anything.
+FREE = (25, 100)
+# Frequencies are scanned in steps of this share of a turn over the span, up to so many; the best so many are followed.
+STEP, SCANNED, FOLLOWED = 1 / 8, 400, (6, 4)
+# A fitted frequency lies within so many steps of the scanned one.
+FARTHEST = 3.0
+# A column whose part outside the others is a smaller share of it adds nothing.
+ALIKE = 1e-9
+
+
+def find_frequencies(columns: np.ndarray, target: np.ndarray, t: np.ndarray, *, enough: float) -> tuple[float, ...]:
+    """Finds one or two frequencies that, beside plain terms, explain a target.
+
+    Args:
+        columns: Plain terms, plainest first, shape (F, n).
+        target: Shape (n,).
+        t: Seconds, shape (n,).
+        enough: Share of the target's square that may be left.
+
+    Returns:
+        Frequencies in radians a second, ascending; none where no one or two waves explain so much.
+
+    Example:
+        >>> t = np.linspace(0, 20, 500)
+        >>> x = np.exp(-0.1 * t) * np.cos(2 * t)
+        >>> target = 1.5 * x + 0.8 * np.sin(1.234 * t)
+        >>> find_frequencies(x[None], target, t, enough=1e-12)
+        (1.234,)
+    """
+    least = enough * float(target @ target)
+    for count in FREE:
+        plain = _basis(columns[:count])
+        rest = target - plain @ (plain.T @ target)
+        if float(rest @ rest) <= least:
+            return ()
+        for first in _likely(plain, rest, t, FOLLOWED[0]):
+            one, left = _fitted((first,), plain, target, t)
+            if left <= least:
+                return one
+            with_wave = _basis(np.vstack([plain.T, *_waves(one, t)]))
+            for second in _likely(with_wave, target - with_wave @ (with_wave.T @ target), t, FOLLOWED[1]):
+                both, left = _fitted((*one, second), plain, target, t)
+                if left <= least:
+                    return both
+        if len(columns) <= count:
+            break
+    return ()
+
+
+def _basis(columns: np.ndarray) -> np.ndarray:
+    """Orthonormal columns that span the same, shape (n, R)."""
+    norms = np.linalg.norm(columns, axis=1)
+    unit = columns[norms > 0] / norms[norms > 0, None]
+    u, sizes, _ = np.linalg.svd(unit.T, full_matrices=False)
+    return u[:, sizes > ALIKE * sizes[0]] if len(sizes) else np.zeros((columns.shape[1], 0))
+
+
+def _waves(frequencies: Sequence[float], t: np.ndarray) -> np.ndarray:
+    """Sines and cosines, shape (2·W, n)."""
+    phases = np.multiply.outer(np.asarray(frequencies), t)
+    return np.concatenate([np.sin(phases), np.cos(phases)])
+
+
+def _likely(basis: np.ndarray, rest: np.ndarray, t: np.ndarray, count: int) -> list[float]:
+    """Frequencies at which one wave takes the most off the rest, highest peaks first."""
+    scanned = np.arange(1, SCANNED + 1) * 2 * np.pi * STEP / float(np.ptp(t))
+    waves = _waves(scanned, t)
+    waves -= (waves @ basis) @ basis.T
+    sine, cosine = waves[:SCANNED], waves[SCANNED:]
+    ss, cc, sc = (np.einsum("fn,fn->f", a, b) for a, b in ((sine, sine), (cosine, cosine), (sine, cosine)))
+    s, c = sine @ rest, cosine @ rest
+    room = ss * cc - sc**2
+    gains = np.where(
+        room > ALIKE * len(t) ** 2, (cc * s**2 - 2 * sc * s * c + ss * c**2) / np.maximum(room, 1e-300), 0.0
+    )
+    edged = np.concatenate([[-1.0], gains, [-1.0]])
+    peaks = np.flatnonzero((gains >= edged[:-2]) & (gains > edged[2:]) & (gains > 0))
+    return [float(scanned[k]) for k in sorted(peaks, key=lambda k: -gains[k])[:count]]
+
+
+def _fitted(
+    frequencies: Sequence[float], plain: np.ndarray, target: np.ndarray, t: np.ndarray
+) -> tuple[tuple[float, ...], float]:
+    """The frequencies nearby that leave the least, and the square that they leave."""
+    from scipy.optimize import least_squares
+
+    step = 2 * np.pi * STEP / float(np.ptp(t))
+    start = np.asarray(frequencies)
+
+    def left(shifts: np.ndarray) -> np.ndarray:
+        waves = _waves(start + step * shifts, t).T
+        waves = waves - plain @ (plain.T @ waves)
+        q, _ = np.linalg.qr(waves)
+        rest = target - plain @ (plain.T @ target)
+        return np.asarray(rest - q @ (q.T @ rest))
+
+    found = least_squares(left, np.zeros(len(start)), method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=100)
+    # Slower than one step, a wave is no wave: one and t can be made of it.
+    if np.abs(found.x).max() > FARTHEST or (start + step * found.x).min() < 0.99 * step:
+        return tuple(frequencies), np.inf
+    best = np.sort(start + step * found.x)
+    return tuple(float(f"{each:.13g}") for each in best), float(2 * found.cost)
