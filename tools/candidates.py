@@ -100,19 +100,6 @@ class Candidates:
         has_constant.insert(len(self.pieces) - 1, False)
         return ~np.array(has_constant)[self.factors].any(axis=1)
 
-    def wave(self, t: sympy.Symbol, frequency: float) -> list[int]:
-        """The sine and the cosine of time alone whose scanned frequency is nearest to one that is given."""
-        found: dict[str, dict[type, int]] = {}
-        values: dict[str, float] = {}
-        for index in np.flatnonzero((self.factors[:, 1:] == len(self.parts)).all(axis=1)):
-            for part in self.parts_of(index):
-                for name, value in part.constants:
-                    if part.expression in (sympy.sin(sympy.Symbol(name) * t), sympy.cos(sympy.Symbol(name) * t)):
-                        found.setdefault(name, {})[part.expression.func] = int(index)
-                        values[name] = value
-        nearest = min(found, key=lambda name: abs(values[name] - frequency))
-        return list(found[nearest].values())
-
     def refined(
         self, support: Sequence[int], constants: dict[str, float], inputs: dict[str, np.ndarray]
     ) -> tuple[Candidates, tuple[int, ...]]:

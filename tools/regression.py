@@ -248,9 +248,7 @@ class _Search:
         if time_name is None or not is_smooth(inputs[time_name], self.rows.y):
             return set()
         judge, share = self.judge, max(EXPLAINED, 10 * self.floor)
-        judge.candidates, found = driven(
-            judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share
-        )
+        judge.candidates, found = driven(judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share)
         return {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
 
     def _refined(self, found: set[Choice], noise: Noise) -> set[Choice]:

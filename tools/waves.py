@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import Candidates
+from motionlaw.tools.candidates import TERM, Candidates
+from motionlaw.tools.pieces import INNER, SHAPES_OF_TIME, Term
 from motionlaw.tools.subsets import sparsest
 
 # Plain terms that are left free: few first, since many can make anything.
@@ -98,18 +99,31 @@ def driven(
     t, some = sympy.Symbol(time_name), slice(None, None, max(1, len(target) // ROWS))
     free = [int(k) for k in plain[: 2 * FREE[-1]] if t not in candidates.term(k).expression.free_symbols]
     columns = candidates.columns(np.array(free), some)
-    waves: list[int] = []
-    for frequency in find_frequencies(columns, target[some], inputs[time_name][some], enough=enough):
-        pair = candidates.wave(t, frequency)
-        values = dict.fromkeys(candidates.constants_of(pair), frequency)
-        candidates, fresh = candidates.refined(pair, values, dict(inputs))
-        waves += fresh
+    frequencies = find_frequencies(columns, target[some], inputs[time_name][some], enough=enough)
+    if not frequencies:
+        return candidates, []
+    candidates, waves = _with_waves(candidates, t, frequencies, inputs)
     found = []
-    for count in FREE if waves else ():
+    for count in FREE:
         pool = [*free[:count], *waves]
         few = sparsest(candidates.columns(np.array(pool), some), target[some], candidates.costs[pool])
         found += [tuple(pool[k] for k in subset) for subset in few if len(subset) < len(target[some]) // 6]
     return candidates, found
+
+
+def _with_waves(
+    candidates: Candidates, t: sympy.Symbol, frequencies: Sequence[float], inputs: Mapping[str, np.ndarray]
+) -> tuple[Candidates, list[int]]:
+    """The candidates with a sine and a cosine of each frequency at their end, and the places of those."""
+    pieces, costs = [], []
+    for number, frequency in enumerate(frequencies):
+        for text, template in (("sin(k*u)", sympy.sin(INNER * t)), ("cos(k*u)", sympy.cos(INNER * t))):
+            pieces.append(Term(template, SHAPES_OF_TIME[text], ((f"k_wave_{number}", frequency),)))
+            costs.append(TERM + SHAPES_OF_TIME[text])
+    wider, first = candidates.with_pieces(pieces, dict(inputs))
+    one = len(wider.pieces) - 1
+    factors = np.array([[first + k, one, one] for k in range(len(pieces))])
+    return wider.and_also(factors, np.array(costs)), list(range(len(candidates), len(candidates) + len(pieces)))
 
 
 def is_smooth(t: np.ndarray, target: np.ndarray) -> bool:

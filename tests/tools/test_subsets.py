@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionlaw.tools.subsets import Products, Worth, best_subsets, pool_of
+from motionlaw.tools.subsets import Products, Worth, best_subsets, pool_of, sparsest
 
 
 def _problem(seed: int, columns: int = 12, rows: int = 80, noise: float = 0.3):
@@ -78,3 +78,15 @@ def test_the_misfit_is_what_least_squares_leaves():
             fit, *_ = np.linalg.lstsq(matrix[list(each.columns)].T, target, rcond=None)
             rest = target - matrix[list(each.columns)].T @ fit
             assert each.misfit == pytest.approx(float(rest @ rest), rel=1e-9)
+
+
+@pytest.mark.parametrize("chosen", [(0, 3), (1, 4, 7), (2, 12, 15, 20)])
+def test_the_sparsest_exact_sum_is_found_among_columns_that_are_much_alike(chosen):
+    """Powers, sines and exponentials over a short range: a beam cannot tell them, exact rows can."""
+    x = np.linspace(-1.2, 1.7, 300)
+    columns = np.array(
+        [x**k for k in range(10)] + [np.sin(x), np.cos(x), x * np.cos(x), x * np.sin(x), np.exp(x), np.exp(-x)]
+        + [np.tanh(x), np.arctan(x), x * np.abs(x), np.exp(-(x**2)), np.sin(2 * x), np.cos(2 * x)]
+    )  # fmt: skip
+    target = columns[list(chosen)].T @ np.array([1.3, -0.7, 0.4, 2.0])[: len(chosen)]
+    assert chosen in sparsest(columns, target, np.ones(len(columns)))
