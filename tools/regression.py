@@ -249,7 +249,8 @@ class _Search:
             return set()
         judge, share = self.judge, max(EXPLAINED, 10 * self.floor)
         judge.candidates, found = driven(judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share)
-        return {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
+        kept = {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
+        return kept.union(*(self._settled(choice, Noise()) for choice in sorted(kept)))
 
     def _refined(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """The most promising choices with inner constants again, with those constants fitted."""

@@ -10,7 +10,8 @@ Source: variable projection after Golub & Pereyra (1973); the scan is a least-sq
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import sympy
@@ -21,8 +22,8 @@ from motionlaw.tools.subsets import sparsest
 
 # Plain terms that are left free: few first, since many can make anything.
 FREE = (9, 25, 100)
-# Rows that are looked at.
-ROWS = 500
+# Rows that are looked at; rounds in which terms and frequencies are found in turn.
+ROWS, ROUNDS = 500, 2
 # Frequencies are scanned in steps of this share of a turn over the span, up to so many; the best so many are followed.
 STEP, SCANNED, FOLLOWED = 1 / 8, 400, (6, 4)
 # Between two steps a peak is looked for at these shares of a step.
@@ -35,7 +36,9 @@ ROUGH = 0.01
 ALIKE = 1e-9
 
 
-def find_frequencies(columns: np.ndarray, target: np.ndarray, t: np.ndarray, *, enough: float) -> tuple[float, ...]:
+def find_frequencies(
+    columns: np.ndarray, target: np.ndarray, t: np.ndarray, *, enough: float
+) -> list[tuple[float, ...]]:
     """Finds one or two frequencies that, beside plain terms, explain a target.
 
     Args:
@@ -45,33 +48,49 @@ def find_frequencies(columns: np.ndarray, target: np.ndarray, t: np.ndarray, *, 
         enough: Share of the target's square that may be left.
 
     Returns:
-        Frequencies in radians a second, ascending; none where no one or two waves explain so much.
+        Frequencies in radians a second, ascending: one that does it alone, or every pair that does (the own wave of
+        an undamped spring can stand in for one of its drives); none where no one or two waves explain so much.
 
     Example:
         >>> t = np.linspace(0, 20, 500)
         >>> x = np.exp(-0.1 * t) * np.cos(2 * t)
         >>> target = 1.5 * x + 0.8 * np.sin(1.234 * t)
         >>> find_frequencies(x[None], target, t, enough=1e-12)
-        (1.234,)
+        [(1.234,)]
     """
     least = enough * float(target @ target)
+    best: tuple[float, ...] = ()
     for count in FREE:
         plain = _basis(columns[:count])
         rest = target - plain @ (plain.T @ target)
         if float(rest @ rest) <= least:
-            return ()
-        for first in _likely(plain, rest, t, FOLLOWED[0]):
-            one, left = _fitted((first,), plain, target, t)
+            return []
+        # What was best with fewer terms comes first: the more are free, the more frequencies look alike.
+        smallest, pairs = np.inf, {}
+        for found, left in _trials(best, plain, rest, t):
+            if left <= least and len(found) == 1:
+                return [found]
             if left <= least:
-                return one
-            with_wave = _basis(np.vstack([plain.T, *_waves(one, t)]))
-            for second in _likely(with_wave, target - with_wave @ (with_wave.T @ target), t, FOLLOWED[1]):
-                both, left = _fitted((*one, second), plain, target, t)
-                if left <= least:
-                    return both
-        if len(columns) <= count:
-            break
-    return ()
+                pairs[tuple(round(each, 6) for each in found)] = found
+            if left < smallest:
+                best, smallest = found, left
+        if pairs or len(columns) <= count:
+            return list(pairs.values())
+    return []
+
+
+def _trials(
+    first: tuple[float, ...], plain: np.ndarray, rest: np.ndarray, t: np.ndarray
+) -> Iterator[tuple[tuple[float, ...], float]]:
+    """Fitted frequencies, one or two, and the squares that they leave of the rest; the given ones first."""
+    if first:
+        yield _fitted(first, plain, rest, t)
+    for start in _likely(plain, rest, t, FOLLOWED[0]):
+        one, left = _fitted((start,), plain, rest, t)
+        yield one, left
+        with_wave = _basis(np.vstack([plain.T, *_waves(one, t)]))
+        for second in _likely(with_wave, rest - with_wave @ (with_wave.T @ rest), t, FOLLOWED[1]):
+            yield _fitted((*one, second), plain, rest, t)
 
 
 def driven(
@@ -100,14 +119,17 @@ def driven(
     free = [int(k) for k in plain[: 2 * FREE[-1]] if t not in candidates.term(k).expression.free_symbols]
     columns = candidates.columns(np.array(free), some)
     frequencies = find_frequencies(columns, target[some], inputs[time_name][some], enough=enough)
-    if not frequencies:
-        return candidates, []
-    candidates, waves = _with_waves(candidates, t, frequencies, inputs)
     found = []
-    for count in FREE:
-        pool = [*free[:count], *waves]
-        few = sparsest(candidates.columns(np.array(pool), some), target[some], candidates.costs[pool])
-        found += [tuple(pool[k] for k in subset) for subset in few if len(subset) < len(target[some]) // 6]
+    for better, count in product(frequencies, FREE):
+        for _ in range(ROUNDS):
+            candidates, waves = _with_waves(candidates, t, better, inputs)
+            pool = [*free[:count], *waves]
+            few = sparsest(candidates.columns(np.array(pool), some), target[some], candidates.costs[pool])
+            found += [tuple(pool[k] for k in subset) for subset in few if len(subset) < len(target[some]) // 6]
+            # Beside the few terms that are left, the frequencies are sharper.
+            basis = _basis(columns[[k for k in few[-1] if k < len(free[:count])]])
+            rest = target[some] - basis @ (basis.T @ target[some])
+            better = _fitted(better, basis, rest, inputs[time_name][some])[0]
     return candidates, found
 
 
@@ -133,11 +155,9 @@ def is_smooth(t: np.ndarray, target: np.ndarray) -> bool:
 
 
 def _basis(columns: np.ndarray) -> np.ndarray:
-    """Orthonormal columns that span the same, shape (n, R)."""
+    """Orthonormal columns that span the same, shape (n, R); where some are alike, a little more."""
     norms = np.linalg.norm(columns, axis=1)
-    unit = columns[norms > 0] / norms[norms > 0, None]
-    u, sizes, _ = np.linalg.svd(unit.T, full_matrices=False)
-    return u[:, sizes > ALIKE * sizes[0]] if len(sizes) else np.zeros((columns.shape[1], 0))
+    return np.linalg.qr((columns[norms > 0] / norms[norms > 0, None]).T)[0]
 
 
 def _waves(frequencies: Sequence[float], t: np.ndarray) -> np.ndarray:
@@ -173,9 +193,9 @@ def _gains(frequencies: np.ndarray, basis: np.ndarray, rest: np.ndarray, t: np.n
 
 
 def _fitted(
-    frequencies: Sequence[float], plain: np.ndarray, target: np.ndarray, t: np.ndarray
+    frequencies: Sequence[float], plain: np.ndarray, rest: np.ndarray, t: np.ndarray
 ) -> tuple[tuple[float, ...], float]:
-    """The frequencies nearby that leave the least, and the square that they leave."""
+    """The frequencies nearby that leave the least of a rest outside the plain terms, and the square that they leave."""
     from scipy.optimize import least_squares
 
     step = 2 * np.pi * STEP / float(np.ptp(t))
@@ -185,7 +205,6 @@ def _fitted(
         waves = _waves(start + step * shifts, t).T
         waves = waves - plain @ (plain.T @ waves)
         q, _ = np.linalg.qr(waves)
-        rest = target - plain @ (plain.T @ target)
         return np.asarray(rest - q @ (q.T @ rest))
 
     found = least_squares(left, np.zeros(len(start)), method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=100)
