@@ -160,7 +160,7 @@ def _basis(columns: np.ndarray) -> np.ndarray:
     return np.linalg.qr((columns[norms > 0] / norms[norms > 0, None]).T)[0]
 
 
-def _waves(frequencies: Sequence[float], t: np.ndarray) -> np.ndarray:
+def _waves(frequencies: Sequence[float] | np.ndarray, t: np.ndarray) -> np.ndarray:
     """Sines and cosines, shape (2·W, n)."""
     phases = np.multiply.outer(np.asarray(frequencies), t)
     return np.concatenate([np.sin(phases), np.cos(phases)])
