@@ -25,7 +25,7 @@ FREE = (9, 25, 100)
 # Rows that are looked at; rounds in which terms and frequencies are found in turn.
 ROWS, ROUNDS = 500, 2
 # Frequencies are scanned in steps of this share of a turn over the span, up to so many; the best so many are followed.
-STEP, SCANNED, FOLLOWED = 1 / 8, 400, (6, 4)
+STEP, SCANNED, FOLLOWED = 1 / 8, 400, (3, 3)
 # Between two steps a peak is looked for at these shares of a step.
 FINER = np.linspace(-1, 1, 17)
 # A fitted frequency lies within so many steps of the scanned one.
