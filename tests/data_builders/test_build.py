@@ -87,6 +87,8 @@ def test_a_folder_in_use_is_refused(built, tmp_path):
         build(BuildSettings("physsymbol", COUNT, 7), tmp_path, resume=True)
     with pytest.raises(UserError, match="is a file"):
         build(BuildSettings("physsymbol", COUNT, 7), tmp_path / "notes.txt")
+    with pytest.raises(UserError, match="cannot be written: Not a directory"):
+        build(BuildSettings("physsymbol", COUNT, 7), tmp_path / "notes.txt" / "laws")
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
