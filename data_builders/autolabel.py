@@ -83,7 +83,7 @@ def label_row(found: Found, path: Path, *, seed: int, model: str = "none") -> Ro
     Raises:
         UserError: Nothing can be said of any of its things, or the model cannot be reached.
     """
-    facts = tuple(fact for track in found.scene_tracks for fact in facts_of(track))
+    facts = tuple(fact for track in found.scene_tracks for fact in facts_of(track, is_rough=found.tracker == "flow"))
     if not facts:
         raise UserError(f"Nothing is seen long enough in {path.name} to say how it moves.")
     writer = choose_model(model)
@@ -122,7 +122,11 @@ def label_row(found: Found, path: Path, *, seed: int, model: str = "none") -> Ro
 
 def _empty(path: Path) -> Row:
     row: Row = {field.name: [] if pa.types.is_list(field.type) else None for field in SCHEMA}
-    return row | {"video": {"bytes": path.read_bytes(), "path": path.name}, "file": path.name, "name": path.name}
+    return row | {
+        "video": {"bytes": path.read_bytes(), "path": path.name},
+        "file": f"{path.parent.name}/{path.name}",
+        "name": path.name,
+    }
 
 
 def failed_row(path: Path, reason: str) -> Row:

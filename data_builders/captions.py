@@ -103,7 +103,8 @@ def _said(number: Fact) -> str:
     value = number.value or 0.0
     error = number.stderr or 0.0
     digits = 0 if error >= 2 or (not error and abs(value) >= 100) else 1 if error >= 0.15 else 2
-    return f"{value:.{digits}f} ± {error:.{digits}f} {number.unit}" if error else f"{value:.{digits}f} {number.unit}"
+    said = f"{error:.{digits}f}"
+    return f"{value:.{digits}f}{f' ± {said}' if float(said) else ''} {number.unit}"
 
 
 def model_caption(model: Model, facts: Sequence[Fact], *, camera: Sequence[str] = (), seed: int = 0) -> str:

@@ -85,11 +85,11 @@ def _of_one(name: str, own: dict[str, Fact], rng: np.random.Generator) -> list[d
 
 def _is_clear(own: dict[str, Fact], way: str) -> bool:
     """Whether an object goes one of the four ways by far more than any other."""
-    across, up = own.get("way to the right"), own.get("way up")
-    if across is None or up is None:
+    across, up, path = own.get("way to the right"), own.get("way up"), own.get("path length")
+    if across is None or up is None or path is None:
         return False
     along, beside = (across, up) if way in "EW" else (up, across)
-    length = own["path length"].value or 0.0
+    length = path.value or 0.0
     return abs(along.value or 0.0) > max(3 * abs(beside.value or 0.0), 0.8 * length)
 
 

@@ -28,6 +28,8 @@ from motionlaw.tools.trajectory import Track
 
 FEWEST = 6
 LEAST_CYCLES = 1.5
+SURE = 0.3  # a number whose error is a larger share of it is none
+ROUGH = ("direction", "size", "first seen", "last seen")
 CLEAR_TURN = 0.15  # of a box diagonal: a smaller way back is no turn
 
 
@@ -61,11 +63,12 @@ class Fact:
         return cls(**values)
 
 
-def facts_of(track: Track) -> tuple[Fact, ...]:
+def facts_of(track: Track, *, is_rough: bool = False) -> tuple[Fact, ...]:
     """Measures what a track says.
 
     Args:
         track: The object, smoothed.
+        is_rough: Its outline is only good to a tenth of its size: which way and whether it grows are said, no numbers.
 
     Returns:
         When it is seen, its words, and its numbers with errors; empty where it is seen in fewer than six frames.
@@ -90,6 +93,8 @@ def facts_of(track: Track) -> tuple[Fact, ...]:
             if word != UNKNOWN
         ),
     ]
+    if is_rough:
+        return tuple(each for each in out if each.name in ROUGH)
     if words.direction == STATIONARY:
         return tuple(out)
     return (*out, *_numbers(track, t, path))
@@ -105,7 +110,7 @@ def _numbers(track: Track, t: np.ndarray, path: np.ndarray) -> list[Fact]:
         Fact(name, "way up", float(net[1]), stderr=float(error[1]), unit="px"),
         Fact(name, "path length", path_length(t, path), stderr=float(np.hypot(*error)), unit="px"),
     ]
-    if np.isfinite([mean, mean_error]).all():
+    if np.isfinite([mean, mean_error]).all() and mean_error < SURE * mean:
         out.append(Fact(name, "mean speed", mean, stderr=mean_error, unit="px/s"))
     size = track.xyxy[has_box(track)]
     diagonal = float(np.mean(np.hypot(*(size[:, 2:] - size[:, :2]).T)))

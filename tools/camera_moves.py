@@ -425,11 +425,12 @@ def _refined(place: np.ndarray, flow: np.ndarray, inlier: np.ndarray, limit: flo
 
 
 def _reaches_across(points: np.ndarray, shape: tuple[int, ...], *, has_rival: bool) -> bool:
-    """Whether points lie in most columns or most rows of the picture; for the first layer half as many will do."""
-    share = ACROSS if has_rival else ACROSS / 2
+    """Whether points lie in most columns or rows of the picture; those of the first layer, in half of both."""
     column = np.unique((points[:, 0] / shape[1] * COLUMNS).astype(int))
     row = np.unique((points[:, 1] / shape[0] * ROWS).astype(int))
-    return bool(len(column) >= share * COLUMNS or (len(row) >= max(share, 0.75) * ROWS and len(column) > 1))
+    if not has_rival:
+        return bool(len(column) >= COLUMNS / 2 and len(row) >= ROWS / 2)
+    return bool(len(column) >= ACROSS * COLUMNS or (len(row) >= 0.75 * ROWS and len(column) > 1))
 
 
 def _shake(paths: list[np.ndarray], timestamps: np.ndarray) -> np.ndarray:

@@ -159,6 +159,8 @@ def test_a_moving_camera_is_labelled_and_the_motion_told_before_the_background(t
     facts = facts_of(found.scene_tracks[0])
     assert fact(facts, "direction").word == "E"
     assert fact(facts, "way to the right").value == pytest.approx(5.5 * 49, rel=0.1)
+    row = builder(videos=str(path)).make(0, 0)[0]
+    assert "moves mostly to the right" in row["caption"] and "speed" not in row["caption"]
 
 
 def test_failures_are_rows_and_the_build_goes_on(film, tmp_path):
@@ -173,7 +175,7 @@ def test_failures_are_rows_and_the_build_goes_on(film, tmp_path):
     assert "sources a minute" in done.stderr
     rows = [each for file in (out / "data").glob("*.parquet") for each in parquet.read_table(file).to_pylist()]
     status = {each["file"]: (each["status"], bool(each["reason"])) for each in rows}
-    assert status == {"a.mp4": ("ok", False), "b.mp4": ("failed", True)}
+    assert status == {"clips/a.mp4": ("ok", False), "clips/b.mp4": ("failed", True)}
 
 
 def test_foundation_motions_tracks_come_back():
