@@ -65,9 +65,7 @@ def run_killable(
     # Forking is not safe beside Apple's frameworks.
     is_linux = sys.platform.startswith("linux")
     context: Any = multiprocessing.get_context((method or "fork") if is_linux else "spawn")
-    if "cv2" in sys.modules:
-        # A fork leaves OpenCV's threads behind; whoever changes their number there waits for them for ever.
-        sys.modules["cv2"].setNumThreads(1)
+    ready_to_fork()
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(job, sender), daemon=True)
     deadline = time.monotonic() + seconds
@@ -95,6 +93,12 @@ def run_killable(
         process.join()
         receiver.close()
     return Ended(None if kept is None else pickle.loads(kept), reason)
+
+
+def ready_to_fork() -> None:
+    """Ends OpenCV's threads: a fork leaves them behind, and who changes their number there waits for them for ever."""
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)
 
 
 def _work(job: Callable[[Tell, Keep], Any], sender: Connection) -> None:

@@ -20,6 +20,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from motionlaw.tools.killable import ready_to_fork
+
 # Forked, a child has all imports of its parent; where that is not to be had it starts afresh.
 _FORKS = "fork" in multiprocessing.get_all_start_methods()
 _CONTEXT: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
@@ -111,6 +113,7 @@ def _start(
     seconds: float,
 ) -> None:
     """Starts a child and puts it on the list, first of all: Ctrl-C at any moment must find it there."""
+    ready_to_fork()
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(target=_child, args=(theirs, str(log), seconds, function, arguments))
     sys.stdout.flush()  # a forked child must not print what its parent has not yet
