@@ -61,7 +61,7 @@ def count_events(question: Question, facts: Facts) -> Finding:
         number = int(abs(swept) / (2 * np.pi) + 0.1)
         return _counted(number, "turns", (), (thing,), trust * (0.8 if rest < 0.15 else 0.3))
     signal = principal(path.xy)
-    turns = turning_points(signal, least=max(0.1 * float(np.ptp(signal)), 0.15 * thing.diagonal_px))
+    turns = turning_points(signal, least=max(0.04 * float(np.ptp(signal)), 6.0 * float(np.max(path.noise)), 1.0))
     times = tuple(float(t) for t in path.t[turns])
     if question.says(r"\bturns?\b|\breverse\w*|\bchange\w* direction\b"):
         return _counted(len(turns), "reversals", times, (thing,), 0.8 * trust)
