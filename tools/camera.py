@@ -130,7 +130,11 @@ class CameraPath:
             return False
         moving = self.stayed[self.is_known] <= STILL_SHARE
         way = np.sum(np.abs(self.steps[:, :2])) + np.sum(np.abs(self.steps[:, 2:]))
-        return bool(moving.mean() > 0.2 and way > 0.01)
+        if _named(np.sum(self.steps, axis=0), float(self.timestamps[-1] - self.timestamps[0])):
+            return bool(moving.mean() > 0.2 and way > 0.01)
+        # A shake ends where it began, but its steps are steps.
+        steps = np.abs(self.steps[self.is_known][moving]) @ [1.0, 1.0, 0.25, 0.25]
+        return bool(moving.mean() > 0.3 and np.median(steps) * min(SIDE, self.size[0]) > STAYED_PX)
 
     @property
     def travels(self) -> bool:
