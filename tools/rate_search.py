@@ -56,7 +56,8 @@ def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[
         return [_rival([formulas[0] for formulas in lists], evidence)], True
     picks = [[formulas[0] for formulas in lists]]
     for target, formulas in enumerate(lists):
-        picks += [[*picks[0][:target], other, *picks[0][target + 1 :]] for other in formulas[1:]]
+        others = formulas[1:] if len(lists) == 1 else formulas[1:TRIED]  # fits of coupled motions take long
+        picks += [[*picks[0][:target], other, *picks[0][target + 1 :]] for other in others]
     return [_rival(pick, evidence) for pick in picks], False
 
 
