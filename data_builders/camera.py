@@ -112,11 +112,15 @@ def camera_row(scene: CameraScene, name: str) -> Row:
     }
 
 
-def builder() -> Builder:
-    """Makes the builder."""
+def builder(strength: float = 1.0) -> Builder:
+    """Makes the builder.
+
+    Args:
+        strength: By what the moves' amounts are multiplied.
+    """
 
     def make(seed: int, index: int) -> list[Row]:
-        return [camera_row(make_camera_scene(seed, index), f"camera {seed}-{index}")]
+        return [camera_row(make_camera_scene(seed, index, strength=strength), f"camera {seed}-{index}")]
 
     return Builder("camera", SCHEMA, make, _group, _pair, describe)
 
@@ -147,6 +151,8 @@ def describe() -> str:
         f"- {STATIC_SHARE:.0%} make no move; {COMPOUND_SHARE:.0%} of the others two at once, of different groups of "
         + ", ".join(" or ".join(group) for group in GROUPS) + f". {SHAKE_SHARE:.0%} of all films shake, by "
         f"{SHAKE[0]:g} to {SHAKE[1]:g} picture widths.",
+        "",
+        "Times the setting `strength`:",
         "",
         "| move | least | most | unit |",
         "| --- | --- | --- | --- |",

@@ -118,12 +118,13 @@ class CameraScene:
         return done
 
 
-def make_camera_scene(seed: int, index: int) -> CameraScene:
+def make_camera_scene(seed: int, index: int, *, strength: float = 1.0) -> CameraScene:
     """Draws a scene.
 
     Args:
         seed: Seed of the data set.
         index: Number of the scene.
+        strength: By what the moves' amounts are multiplied; small moves are hard to tell.
     """
     rng = np.random.default_rng([seed, index, 5])
     fps = float(rng.choice(FPS))
@@ -134,17 +135,18 @@ def make_camera_scene(seed: int, index: int) -> CameraScene:
     if rng.random() >= STATIC_SHARE:
         count = 1 + int(rng.random() < COMPOUND_SHARE)
         moves = tuple(
-            _move(rng, GROUPS[k]) for k in rng.choice(len(GROUPS), count, replace=False, p=[0.3, 0.3, 0.25, 0.15])
+            _move(rng, GROUPS[k], strength)
+            for k in rng.choice(len(GROUPS), count, replace=False, p=[0.3, 0.3, 0.25, 0.15])
         )
     shake = float(rng.uniform(*SHAKE)) if rng.random() < SHAKE_SHARE else 0.0
     count = round(float(rng.uniform(*LASTS_S)) * fps)
     return CameraScene(int(rng.integers(2**31)), fps, count, float(rng.uniform(*FOCAL)), depths, moves, shake, things)
 
 
-def _move(rng: np.random.Generator, group: tuple[str, ...]) -> Move:
+def _move(rng: np.random.Generator, group: tuple[str, ...], strength: float) -> Move:
     kind = str(rng.choice(group))
     start, stop = (0.0, 1.0) if rng.random() < 0.7 else (float(rng.uniform(0, 0.3)), float(rng.uniform(0.75, 1.0)))
-    return Move(kind, float(rng.uniform(*AMOUNTS[kind]) * rng.choice([-1, 1])), start, stop)
+    return Move(kind, strength * float(rng.uniform(*AMOUNTS[kind]) * rng.choice([-1, 1])), start, stop)
 
 
 def _thing(rng: np.random.Generator, depths: tuple[float, ...]) -> Thing:

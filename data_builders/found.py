@@ -23,6 +23,8 @@ from motionlaw.tools.trajectory import Track
 from motionlaw.tools.video import probe, read_frames
 
 LONGEST_S = 60.0
+MOVER = "moving object"
+SURE = 0.65  # confidence from which a camera's move is told of
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ class Found:
 
     @property
     def camera_words(self) -> tuple[str, ...]:
-        """The camera's moves in words."""
-        return tuple(move.words for move in self.camera.moves)
+        """The camera's moves in words: those that are sure, or else the surest."""
+        moves = self.camera.moves
+        return tuple(move.words for move in moves if move.confidence >= SURE) or tuple(m.words for m in moves[:1])
 
 
 def find(path: Path, *, detector: str = "", labels: tuple[str, ...] = (), tracks: Path | None = None) -> Found:
@@ -117,13 +120,10 @@ def _detected_clip(path: Path, detector: str, labels: tuple[str, ...], camera: C
 def _before_background(path: Path, moves: CameraMoves) -> Found:
     """Finds the thing that moves by itself while the camera does."""
     from motionlaw.tools.camera import camera_path
-    from motionlaw.tools.looks import looks_of
     from motionlaw.tools.mover import find_mover
 
     camera = camera_path(path)
-    one = find_mover(path, camera)
-    colour = looks_of(path, (one,))[0].colour
-    one = replace(one, name=f"{colour} object".strip())
+    one = replace(find_mover(path, camera), name=MOVER)  # its outline is too rough to name a colour
     linear, shift = camera.to_first()[:, :, :2], camera.to_first()[:, :, 2]
 
     def back(points: np.ndarray) -> np.ndarray:
