@@ -24,12 +24,13 @@ import pyarrow as pa
 from motionlaw.agent.model import choose_model
 from motionlaw.data_builders.builder import Builder, Row, video_field
 from motionlaw.data_builders.captions import checked_caption, model_caption, rule_caption
-from motionlaw.data_builders.found import LONGEST_S, Found, find
+from motionlaw.data_builders.found import LONGEST_S, Found, find, gate, sure_words
 from motionlaw.data_builders.foundation_motion import write_questions, write_tracks
 from motionlaw.data_builders.label_questions import ask_of_facts, ask_of_parts
 from motionlaw.data_builders.measured_facts import Fact, facts_of
 from motionlaw.data_builders.sources import find_videos, track_columns, track_row
 from motionlaw.tools.camera_labels import camerabench_labels
+from motionlaw.tools.camera_moves import CameraMoves
 from motionlaw.tools.errors import ToolError, UserError
 
 _TEXT, _NUMBER = pa.string(), pa.float64()
@@ -103,7 +104,7 @@ def label_row(found: Found, path: Path, *, seed: int, model: str = "none") -> Ro
         "reason": "",
         "tracker": found.tracker,
         "camera": list(found.camera_words),
-        "camera_intervals": json.dumps([part.to_dict() for part in found.camera.intervals()]),
+        "camera_intervals": json.dumps(found.camera_intervals),
         "camerabench": list(camerabench_labels(found.camera_words)),
         "facts": [fact.to_dict() for fact in facts],
         "caption": caption.text,
@@ -129,9 +130,17 @@ def _empty(path: Path) -> Row:
     }
 
 
-def failed_row(path: Path, reason: str) -> Row:
-    """Makes the row of a video that could not be labelled."""
-    return _empty(path) | {"status": "failed", "reason": reason}
+def failed_row(path: Path, reason: str, camera: CameraMoves | None) -> Row:
+    """Makes the row of a video in which nothing could be labelled but, if that is known, its camera."""
+    words = () if camera is None else sure_words(camera)
+    intervals = [] if camera is None else [part.to_dict() for part in camera.intervals()]
+    return _empty(path) | {
+        "status": "failed",
+        "reason": reason,
+        "camera": list(words),
+        "camera_intervals": json.dumps(intervals),
+        "camerabench": list(camerabench_labels(words)),
+    }
 
 
 def builder(videos: str = "", model: str = "none", detector: str = "", labels: str = "", tracks: str = "") -> Builder:
@@ -154,11 +163,13 @@ def builder(videos: str = "", model: str = "none", detector: str = "", labels: s
             return []
         path = files[index]
         given = Path(tracks) / f"{path.stem}.json" if tracks else None
+        camera = None
         try:
-            found = find(path, detector=detector, labels=names, tracks=given)
+            camera = gate(path)
+            found = find(path, camera, detector=detector, labels=names, tracks=given)
             return [label_row(found, path, seed=seed + index, model=model)]
         except (UserError, ToolError) as error:
-            return [failed_row(path, str(error))]
+            return [failed_row(path, str(error), camera)]
 
     return Builder("autolabel", SCHEMA, make, _group, _pair, describe, sources_per_part=1)
 

@@ -171,8 +171,8 @@ def render_camera_scene(scene: CameraScene) -> Iterator[np.ndarray]:
         picture = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
         sheets: list[tuple[float, np.ndarray, np.ndarray | None, np.ndarray, bool]] = []
         sheets += [(depth, colour, cover, to_world, True) for depth, colour, cover, to_world in planes]
-        for thing, colour, cover in skins:
-            sheets.append((thing.depth, colour, cover, _patch_to_world(thing, k / scene.frame_count, cover), False))
+        for thing, skin, outline in skins:
+            sheets.append((thing.depth, skin, outline, _patch_to_world(thing, k / scene.frame_count, outline), False))
         for depth, colour, cover, to_world, is_endless in sorted(sheets, key=lambda sheet: -sheet[0]):
             shift = np.array([[1, 0, -place[0]], [0, 1, -place[1]], [0, 0, depth - place[2]]])
             whole = lens @ shift @ to_world

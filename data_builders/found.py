@@ -11,12 +11,13 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from motionlaw.data_builders.clips import Clip, video_clip
 from motionlaw.data_builders.foundation_motion import read_tracks
-from motionlaw.tools.camera_moves import CameraMoves, camera_moves
+from motionlaw.tools.camera_moves import CameraInterval, CameraMove, CameraMoves, camera_moves
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.tracks import smoothed
 from motionlaw.tools.trajectory import Track
@@ -36,37 +37,65 @@ class Found:
         scene_tracks: The same before the background of the first frame; those of the clip where the camera is still.
         camera: The camera's moves.
         tracker: Which way the things were found.
+        is_still: Whether the tracker saw a background that stands still, pixel for pixel: then so does the camera.
     """
 
     clip: Clip
     scene_tracks: tuple[Track, ...]
     camera: CameraMoves
     tracker: str
+    is_still: bool = False
 
     @property
     def camera_words(self) -> tuple[str, ...]:
         """The camera's moves in words: those that are sure, or else the surest."""
-        moves = self.camera.moves
-        return tuple(move.words for move in moves if move.confidence >= SURE) or tuple(m.words for m in moves[:1])
+        return ("static",) if self.is_still else sure_words(self.camera)
+
+    @property
+    def camera_intervals(self) -> list[dict[str, Any]]:
+        """The camera's moves over time, as plain values."""
+        if self.is_still:
+            t = self.clip.timestamps
+            static = CameraMove("static", "", 0.0, "", 1.0)
+            return [CameraInterval(float(t[0]), float(t[-1]), (static,)).to_dict()]
+        return [part.to_dict() for part in self.camera.intervals()]
 
 
-def find(path: Path, *, detector: str = "", labels: tuple[str, ...] = (), tracks: Path | None = None) -> Found:
-    """Finds the camera's moves and what moves in a video.
+def sure_words(camera: CameraMoves) -> tuple[str, ...]:
+    """The camera's moves that are sure, in words, or else the surest."""
+    moves = camera.moves
+    return tuple(move.words for move in moves if move.confidence >= SURE) or tuple(move.words for move in moves[:1])
+
+
+def gate(path: Path) -> CameraMoves:
+    """Says what the camera does, the first step.
+
+    Raises:
+        UserError: The video cannot be used or is too long.
+        ToolError: It is too short.
+    """
+    info = probe(path)
+    if info.duration_s > LONGEST_S:
+        raise UserError(f"{path.name} lasts {info.duration_s:.0f} s, more than {LONGEST_S:.0f} s. Cut it into clips.")
+    return camera_moves(path)
+
+
+def find(
+    path: Path, camera: CameraMoves, *, detector: str = "", labels: tuple[str, ...] = (), tracks: Path | None = None
+) -> Found:
+    """Finds what moves in a video.
 
     Args:
         path: The video.
+        camera: What its camera does, from `gate`.
         detector: Folder of a zero-shot detector's checkpoint; classical detection if empty.
         labels: What the detector looks for.
         tracks: FoundationMotion's track file to take instead of tracking.
 
     Raises:
-        UserError: The video cannot be used, or nothing in it can be followed.
-        ToolError: It is too short, or nothing moves by itself before a moving background.
+        UserError: Nothing in it can be followed.
+        ToolError: Nothing moves by itself before a moving background.
     """
-    info = probe(path)
-    if info.duration_s > LONGEST_S:
-        raise UserError(f"{path.name} lasts {info.duration_s:.0f} s, more than {LONGEST_S:.0f} s. Cut it into clips.")
-    camera = camera_moves(path)
     if tracks is not None:
         clip = _given_clip(path, tracks, camera)
         return Found(clip, clip.tracks, camera, "given")
@@ -77,7 +106,7 @@ def find(path: Path, *, detector: str = "", labels: tuple[str, ...] = (), tracks
         clip = video_clip(path)
     except UserError:
         return _before_background(path, camera)
-    return Found(clip, clip.tracks, camera, "classical")
+    return Found(clip, clip.tracks, camera, "classical", is_still=not clip.camera_moves)
 
 
 def _name(path: Path) -> str:

@@ -27,6 +27,8 @@ from motionlaw.tools.tracks import has_box, motion_words
 from motionlaw.tools.trajectory import Track
 
 FEWEST = 6
+FEWEST_FOR_NUMBERS = 12
+SEEN_SHARE = 0.6  # of the frames, for what is only roughly outlined
 LEAST_CYCLES = 1.5
 SURE = 0.3  # a number whose error is a larger share of it is none
 ROUGH = ("direction", "size", "first seen", "last seen")
@@ -71,11 +73,12 @@ def facts_of(track: Track, *, is_rough: bool = False) -> tuple[Fact, ...]:
         is_rough: Its outline is only good to a tenth of its size: which way and whether it grows are said, no numbers.
 
     Returns:
-        When it is seen, its words, and its numbers with errors; empty where it is seen in fewer than six frames.
+        When it is seen, its words, its numbers with errors; no numbers of fewer than twelve frames, nothing of fewer
+        than six, nor of a rough outline in fewer than six tenths of the frames.
     """
     name = track.name
     t, path = seen_path(track)
-    if len(t) < FEWEST or not has_box(track).any():
+    if len(t) < FEWEST or not has_box(track).any() or (is_rough and len(t) < SEEN_SHARE * len(track.timestamps)):
         return ()
     words = motion_words(track)
     out = [
@@ -90,12 +93,12 @@ def facts_of(track: Track, *, is_rough: bool = False) -> tuple[Fact, ...]:
                 ("shape", words.shape),
                 ("phase", words.phase),
             )
-            if word != UNKNOWN
+            if word != UNKNOWN and (kind != "phase" or len(t) >= FEWEST_FOR_NUMBERS)
         ),
     ]
     if is_rough:
         return tuple(each for each in out if each.name in ROUGH)
-    if words.direction == STATIONARY:
+    if words.direction == STATIONARY or len(t) < FEWEST_FOR_NUMBERS:
         return tuple(out)
     return (*out, *_numbers(track, t, path))
 

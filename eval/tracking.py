@@ -172,9 +172,9 @@ def _clear(frames: Frames) -> tuple[int, int, int]:
     for own, other, shared in frames:
         pairs: dict[int, int] = {}
         for i, true in enumerate(own.tolist()):
-            j = np.flatnonzero(other == last.get(true, -1))
-            if len(j) and shared[i, j[0]] >= OVERLAP:
-                pairs[i] = int(j[0])
+            same = np.flatnonzero(other == last.get(true, -1))
+            if len(same) and shared[i, same[0]] >= OVERLAP:
+                pairs[i] = int(same[0])
         free_i = [i for i in range(len(own)) if i not in pairs]
         free_j = [j for j in range(len(other)) if j not in pairs.values()]
         part = shared[np.ix_(free_i, free_j)]

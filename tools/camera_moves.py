@@ -430,7 +430,7 @@ def _reaches_across(points: np.ndarray, shape: tuple[int, ...], *, has_rival: bo
     row = np.unique((points[:, 1] / shape[0] * ROWS).astype(int))
     if not has_rival:
         return bool(len(column) >= COLUMNS / 2 and len(row) >= ROWS / 2)
-    return bool(len(column) >= ACROSS * COLUMNS or (len(row) >= 0.75 * ROWS and len(column) > 1))
+    return bool(len(column) >= ACROSS * COLUMNS or (len(row) >= 0.75 * ROWS and len(column) >= COLUMNS / 2))
 
 
 def _shake(paths: list[np.ndarray], timestamps: np.ndarray) -> np.ndarray:

@@ -15,13 +15,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from motionlaw.agent.model import choose_model
 from motionlaw.eval.adapters import DATA_VARIABLE
 from motionlaw.eval.log import Log, Row, key_of, read_log
 from motionlaw.eval.metrics import Estimate, clustered_mean
-from motionlaw.eval.qa.answerers import VIEWS, Instruments, Shown, majority
+from motionlaw.eval.qa.answerers import VIEWS, Instruments, Reply, Shown, majority
 from motionlaw.eval.qa.items import Item
 from motionlaw.eval.qa.own import made_items, recorded_items
 from motionlaw.eval.qa.public import PUBLIC
@@ -134,7 +133,7 @@ def _key(item: Item, view: str) -> Row:
     return {"case": item.id, "solver": view, "noise": 0.0, "noise_on": "", "fraction": 1.0, "seed": 0}
 
 
-def _row(item: Item, view: str, reply: Any, best: float | None, name: str) -> Row:
+def _row(item: Item, view: str, reply: Reply, best: float | None, name: str) -> Row:
     found = score(item, reply.text)
     return _key(item, view) | {
         "model": name, "group": item.group, "category": item.category, "pair": item.pair, "question": item.question,

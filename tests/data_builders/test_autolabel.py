@@ -13,7 +13,7 @@ from motionlaw.cli import app
 from motionlaw.data_builders import autolabel
 from motionlaw.data_builders.autolabel import builder, told_facts
 from motionlaw.data_builders.captions import checked_caption, rule_caption, untrue
-from motionlaw.data_builders.found import find
+from motionlaw.data_builders.found import find, gate
 from motionlaw.data_builders.foundation_motion import read_questions, read_tracks, write_questions, write_tracks
 from motionlaw.data_builders.measured_facts import Fact, fact, facts_of
 from motionlaw.tools.errors import UserError
@@ -154,7 +154,7 @@ def test_a_moving_camera_is_labelled_and_the_motion_told_before_the_background(t
         return image
 
     path = write_film(tmp_path / "pan.mp4", picture, np.arange(50) / 30)
-    found = find(path)
+    found = find(path, gate(path))
     assert (found.camera_words, found.tracker) == (("pan right",), "flow")
     facts = facts_of(found.scene_tracks[0])
     assert fact(facts, "direction").word == "E"
