@@ -19,12 +19,12 @@ from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.flow_regression import Choice, Regression, prune
 from motionlaw.tools.flow_terms import Item, items_of
 from motionlaw.tools.pieces import Term
-from motionlaw.tools.ratios import LEAST, MOST_TERMS, RATIO
+from motionlaw.tools.ratios import LEAST, RATIO
 from motionlaw.tools.subsets import Products, best_subsets
 
-# Plainest terms that numerators and denominators are made of; choices of numerators that are grown and kept for each
-# denominator, ratios that are fitted, and choices looked at beside the best.
-NUMERATORS, DENOMINATORS = 24, 8
+# Plainest terms that numerators and denominators are made of, and how many of them; choices of numerators that are
+# grown and kept for each denominator, ratios that are fitted, and choices looked at beside the best.
+NUMERATORS, DENOMINATORS, MOST_TERMS = 24, 8, 8
 BEAM, EACH, FITTED, KEPT_SUBSETS = 12, 2, 8, 40
 
 

@@ -28,7 +28,7 @@ ODD = 1.5
 TIERS = ((12, 8), (40, 16), (150, 30))
 # Largest ratio, in coefficients; largest denominator beside its 1; ratios that are handed on, and subsets
 # they are taken from.
-MOST_TERMS, MOST_BELOW, KEPT, KEPT_SUBSETS = 8, 3, 5, 40
+MOST_TERMS, MOST_BELOW, KEPT, KEPT_SUBSETS = 6, 3, 5, 40
 # A denominator keeps this distance from zero, as a share of its usual size.
 LEAST = 0.05
 

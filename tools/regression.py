@@ -217,8 +217,8 @@ class _Search:
         if ranked[0].misfit < NOISE_FREE or rows.has_known_errors or self._late():
             return ranked, Noise(float(np.sqrt(ranked[0].misfit)))
         noise = self._uneven_noise(found, even)
-        if not self.judge.is_white(self.judge.ranked(found, noise)[0], noise):
-            found |= self._ratios(found, noise)
+        # Also where the rest is white: what noise hides, a ratio may say in fewer words.
+        found |= self._ratios(found, noise)
         ranked = self._exchanged(found | self._refined(found, noise), noise)
         return ranked, noise if noise.share else Noise(float(np.sqrt(ranked[0].misfit)))
 
