@@ -12,21 +12,29 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sympy
 
+from motionlaw.agent.mcot import write_chain
+from motionlaw.agent.mcot_changes import mirror_chain
+from motionlaw.agent.mcot_reader import read_chain
+from motionlaw.agent.messages import Image as Picture
+from motionlaw.agent.pictures import decode, encode
+from motionlaw.data_builders.chain_rows import told
+from motionlaw.data_builders.sources import track_row
 from motionlaw.tools.equation import evaluate, format_expr, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.limits import call_limited
+from motionlaw.tools.tracks import mirrored
 from motionlaw.training.conversations import Source, law_answer, law_question, motion_question
 from motionlaw.training.dry_run import rehearse, require_live
 from motionlaw.training.estimate import tell_estimate
 from motionlaw.training.model import load_checkpoint
-from motionlaw.training.motion_rewards import MOTION_REWARDS
+from motionlaw.training.motion_rewards import MIRRORED, MOTION_REWARDS, all_tracks, equivariance_reward
 from motionlaw.training.rewards import LAW_REWARDS, LIMIT_S, MOST_ROWS
 from motionlaw.training.sft import finish, freeze_vision, newest_state, write_resolved
 
@@ -93,6 +101,25 @@ def motion_task(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def mirrored_task(task: dict[str, Any]) -> dict[str, Any]:
+    """The same question about the mirrored film; of a task without options, whose answer follows from its chain."""
+    true = read_chain(task["chain"]).chain
+    width = task["width"]
+    turned = mirror_chain(true, width)
+    turned = replace(turned, answer=told(turned))
+    tracks = [mirrored(track, width) for track in all_tracks(task["tracks"], task["timestamps"])]
+    flipped = [encode(decode(Picture(each["bytes"]))[:, ::-1], "image/jpeg").data for each in task["images"]]
+    chain = write_chain(turned)
+    return task | {
+        "images": [{"bytes": data, "path": None} for data in flipped],
+        "reference": chain,
+        "chain": chain,
+        "answer": turned.answer,
+        "tracks": [track_row(track) for track in tracks],
+        "change": MIRRORED,
+    }
+
+
 def tasks(settings: GrpoSettings) -> Iterator[dict[str, Any]]:
     """The questions of the settings' data set.
 
@@ -105,8 +132,13 @@ def tasks(settings: GrpoSettings) -> Iterator[dict[str, Any]]:
     for row in source.rows("train", most=settings.most):
         if source.task == "laws":
             yield law_task(row, rows=settings.rows, has_tools=settings.tools)
-        else:
+        elif equivariance_reward.__name__ not in settings.rewards:
             yield motion_task(row)
+        elif not row["options"]:
+            # A film and its mirror follow each other, so that one batch holds both.
+            task = motion_task(row) | {"group": f"{row['name']} {row['cut']}"}
+            yield task
+            yield mirrored_task(task)
 
 
 class FitEnvironment:
@@ -174,6 +206,20 @@ def prepare_sampling(processor: Any, arguments: Any) -> None:
         arguments.generation_kwargs = (arguments.generation_kwargs or {}) | {"suppress_tokens": ids}
 
 
+def _keep_pairs(arguments: Any) -> None:
+    """Keeps a film and its mirror in one batch.
+
+    Raises:
+        UserError: A batch holds one question only.
+    """
+    arguments.shuffle_dataset = False
+    if arguments.per_device_train_batch_size % (2 * arguments.num_generations):
+        raise UserError(
+            "per_device_train_batch_size must be a multiple of twice num_generations for equivariance_reward, got "
+            f"{arguments.per_device_train_batch_size} and {arguments.num_generations}."
+        )
+
+
 def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> list[dict[str, Any]]:
     """Practises and saves the model into ``arguments.output_dir``.
 
@@ -203,6 +249,8 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
     if settings.freeze_vision:
         freeze_vision(model)
     prepare_sampling(processor, arguments)
+    if equivariance_reward in rewards:
+        _keep_pairs(arguments)
     trainer = GRPOTrainer(
         model=model,
         reward_funcs=rewards,

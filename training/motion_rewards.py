@@ -46,12 +46,17 @@ def _said(completion: Completion) -> Chain:
 
 
 def tracks_of(tracks: RowTracks, timestamps: Sequence[float], chain: Chain) -> list[Track]:
-    """The tracks of a row that its reference chain tells of.
+    """The tracks of a row that its reference chain tells of, see `all_tracks`."""
+    named = {tag.name for tag in chain.motion_tags} | {each.name for each in chain.observations}
+    return [track for track in all_tracks(tracks, timestamps) if track.name in named]
+
+
+def all_tracks(tracks: RowTracks, timestamps: Sequence[float]) -> list[Track]:
+    """The tracks of a row.
 
     Args:
         tracks: As the column ``tracks`` has them: name, position and xyxy, ``None`` where unseen.
         timestamps: Seconds, one a frame.
-        chain: The reference.
     """
     t = np.asarray(timestamps, dtype=float)
     made = []
@@ -59,8 +64,7 @@ def tracks_of(tracks: RowTracks, timestamps: Sequence[float], chain: Chain) -> l
         position = _filled(each["position"], 2)
         seen = np.isfinite(position).all(axis=1).astype(float)
         made.append(Track(number, each["name"], np.arange(len(t)), t, position, seen, _filled(each["xyxy"], 4)))
-    named = {tag.name for tag in chain.motion_tags} | {each.name for each in chain.observations}
-    return [track for track in made if track.name in named]
+    return made
 
 
 def _filled(rows: Sequence[Any], width: int) -> np.ndarray:

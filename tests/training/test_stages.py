@@ -121,6 +121,21 @@ def test_a_checkpoint_is_measured_beside_reference_and_usual_law(laws, tuned):
     assert 0.0 <= told["model"]["structure_reward"]["mean"] <= 1.0
 
 
+def test_a_tuned_checkpoint_answers_like_any_model(tuned):
+    """What was trained is opened by the agent as it is, and answers with a picture in the question."""
+    import numpy as np
+
+    from motionlaw.agent.messages import Message
+    from motionlaw.agent.model import Sampling
+    from motionlaw.agent.models.in_process import InProcessModel
+    from motionlaw.agent.pictures import encode
+
+    model = InProcessModel(tuned[0])
+    asked = [Message.user(encode(np.full((112, 112, 3), 200, np.uint8)), "What law is it?")]
+    reply = model.reply(asked, sampling=Sampling(max_tokens=24))
+    assert reply.completion_tokens > 0 and reply.message.role == "assistant"
+
+
 def test_options_that_make_no_sense_are_told():
     """Unknown stages' data and missing files end in a sentence."""
     from motionlaw.tools.errors import UserError
