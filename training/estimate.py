@@ -52,11 +52,16 @@ class Estimate:
         return self.weights_gib + self.gradients_gib + self.optimizer_gib + self.activations_gib
 
     def __str__(self) -> str:
+        parts = {
+            "weights": self.weights_gib,
+            "gradients": self.gradients_gib,
+            "optimizer": self.optimizer_gib,
+            "activations": self.activations_gib,
+        }
+        memory = ", ".join(f"{name} {value:.3g}" for name, value in parts.items())
         return (
-            f"{self.weights / 1e6:,.1f} M weights, {self.trained / 1e6:,.1f} M trained. "
-            f"Memory {self.total_gib:.1f} GiB "
-            f"(weights {self.weights_gib:.1f}, gradients {self.gradients_gib:.1f}, optimizer {self.optimizer_gib:.1f}, "
-            f"activations {self.activations_gib:.1f}). {self.tokens / 1e6:,.1f} M tokens, about {self.hours:.2f} h."
+            f"{self.weights / 1e6:.3g} M weights, {self.trained / 1e6:.3g} M trained. Memory {self.total_gib:.3g} GiB "
+            f"({memory}). {self.tokens:.3g} tokens, about {self.hours:.2g} h; answers that are sampled come on top."
         )
 
 

@@ -272,12 +272,14 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
 
 
 def grpo_command(words: Sequence[str]) -> int:
-    """Reads options and practises; prints the first and last mean reward as JSON."""
+    """Reads options and practises; prints the mean rewards of the first and the last quarter as JSON."""
     from trl import GRPOConfig, ModelConfig, TrlParser
 
     settings, arguments, model_arguments = TrlParser((GrpoSettings, GRPOConfig, ModelConfig)).parse_args_and_config(
         list(words)
     )
     given = [each["reward"] for each in train_grpo(settings, arguments, model_arguments) if "reward" in each]
-    print(json.dumps({"first_reward": given[0], "last_reward": given[-1], "output": arguments.output_dir}))
+    quarter = max(1, len(given) // 4)
+    first, last = float(np.mean(given[:quarter])), float(np.mean(given[-quarter:]))
+    print(json.dumps({"first_reward": first, "last_reward": last, "output": arguments.output_dir}))
     return 0

@@ -82,16 +82,16 @@ def test_lora_leaves_the_rest_as_it_is(laws, start, tmp_path):
 
 
 def test_practice_raises_the_reward(laws, tuned, tmp_path):
-    """GRPO on the form of an answer: more answers have it after some updates than before."""
+    """GRPO on the form and structure of answers: the last quarter of the updates earns clearly more than the first."""
     out = tmp_path / "practised"
     told = train(
         "grpo", "--model_name_or_path", str(tuned[0]), "--data", f"laws={laws}", "--output_dir", str(out),
-        "--rewards", "format_reward", "structure_reward", "--max_steps", "12", "--per_device_train_batch_size", "16",
-        "--num_generations", "8", "--max_completion_length", "48", "--learning_rate", "1e-3", "--beta", "0.0",
+        "--rewards", "format_reward", "structure_reward", "--max_steps", "28", "--per_device_train_batch_size", "16",
+        "--num_generations", "8", "--max_completion_length", "48", "--learning_rate", "2e-3", "--beta", "0.0",
         "--logging_steps", "1", "--save_strategy", "no", "--temperature", "1.0", *QUICK,
     )  # fmt: skip
     assert (out / "dry_run.json").is_file()
-    assert told["last_reward"] >= told["first_reward"]
+    assert told["last_reward"] > told["first_reward"] + 0.05
 
 
 def test_a_dead_reward_stops_practice_before_it_starts(laws, tuned, tmp_path, monkeypatch):
