@@ -89,11 +89,11 @@ def _of_object(name: str, facts: tuple[Fact, ...]) -> list[str]:
         out.append(f"The {name} repeats its motion every {_said(period)}.")
     if speed is not None:
         out.append(f"The mean speed of the {name} is {_said(speed)}.")
-    if phase is not None and phase.word in ("accelerating", "decelerating"):
+    if phase is not None and not goes and phase.word in ("accelerating", "decelerating"):
         out.append(f"The {name} gets {'faster' if phase.word == 'accelerating' else 'slower'}.")
     if size is not None and size.word in ("approaching", "receding"):
         out.append(f"The {name} becomes {'larger' if size.word == 'approaching' else 'smaller'} in the picture.")
-    if shape is not None and shape.word == "circular":
+    if shape is not None and not goes and shape.word == "circular":
         out.append(f"The {name} goes round.")
     return out
 

@@ -24,6 +24,7 @@ from motionlaw.tools.trajectory import Track
 from motionlaw.tools.video import probe, read_frames
 
 LONGEST_S = 60.0
+VERY_SURE = 0.75  # confidence from which it is believed against a tracker that saw a still background
 MOVER = "moving object"
 SURE = 0.65  # confidence from which a camera's move is told of
 
@@ -37,7 +38,7 @@ class Found:
         scene_tracks: The same before the background of the first frame; those of the clip where the camera is still.
         camera: The camera's moves.
         tracker: Which way the things were found.
-        is_still: Whether the tracker saw a background that stands still, pixel for pixel: then so does the camera.
+        is_still: Whether the tracker saw a background that stands still and no move of the camera is very sure.
     """
 
     clip: Clip
@@ -106,7 +107,8 @@ def find(
         clip = video_clip(path)
     except UserError:
         return _before_background(path, camera)
-    return Found(clip, clip.tracks, camera, "classical", is_still=not clip.camera_moves)
+    doubt = max((move.confidence for move in camera.moves if move.kind != "static"), default=0.0)
+    return Found(clip, clip.tracks, camera, "classical", is_still=not clip.camera_moves and doubt < VERY_SURE)
 
 
 def _name(path: Path) -> str:

@@ -32,6 +32,7 @@ SEEN_SHARE = 0.6  # of the frames, for what is only roughly outlined
 LEAST_CYCLES = 1.5
 SURE = 0.3  # a number whose error is a larger share of it is none
 ROUGH = ("direction", "size", "first seen", "last seen")
+CLEAR_GROWTH = 0.3  # of the logarithm of the area
 CLEAR_TURN = 0.15  # of a box diagonal: a smaller way back is no turn
 
 
@@ -89,7 +90,7 @@ def facts_of(track: Track, *, is_rough: bool = False) -> tuple[Fact, ...]:
             for kind, word in (
                 ("direction", words.direction),
                 ("speed", words.speed),
-                ("size", words.scale),
+                ("size", words.scale if _is_clear_growth(track) else UNKNOWN),
                 ("shape", words.shape),
                 ("phase", words.phase),
             )
@@ -101,6 +102,17 @@ def facts_of(track: Track, *, is_rough: bool = False) -> tuple[Fact, ...]:
     if words.direction == STATIONARY or len(t) < FEWEST_FOR_NUMBERS:
         return tuple(out)
     return (*out, *_numbers(track, t, path))
+
+
+def _is_clear_growth(track: Track) -> bool:
+    """Whether the box is clearly larger or smaller in the last fifth than in the first, and in between half way."""
+    seen = track.xyxy[has_box(track)]
+    area = np.log(np.maximum(np.prod(seen[:, 2:] - seen[:, :2], axis=1), 1.0))
+    parts = [float(np.median(part)) for part in np.array_split(area, 5)] if len(area) >= FEWEST_FOR_NUMBERS else [0.0]
+    growth = parts[-1] - parts[0]
+    steps = np.sign(np.diff(parts)) * np.sign(growth)
+    is_same = np.sign(growth) == np.sign(area[-1] - area[0])
+    return bool(is_same and abs(growth) > CLEAR_GROWTH and np.all(steps >= 0))
 
 
 def _numbers(track: Track, t: np.ndarray, path: np.ndarray) -> list[Fact]:
