@@ -88,7 +88,7 @@ def load_items(settings: QASettings, folder: Path) -> list[Item]:
 def _usual_data() -> Path:
     import os
 
-    return Path(os.environ.get(DATA_VARIABLE, Path(__file__).resolve().parents[3].parent / "shared" / "data"))
+    return Path(os.environ.get(DATA_VARIABLE, Path(__file__).resolve().parents[2].parent / "shared" / "data"))
 
 
 def run_questions(settings: QASettings, folder: Path, *, resume: bool = False) -> tuple[Row, list[Row]]:
