@@ -206,9 +206,13 @@ def acceleration(track: Track) -> float | None:
     return 2.0 * float(np.linalg.norm(fit[1])) / float(np.ptp(t)) ** 2
 
 
+MASS_IS_SIZE = frozenset(("collision", "coupled_springs", "pulley", "double_pendulum"))
+"""Worlds in which the larger body is the heavier one."""
+
+
 def heavier_one(clip: Clip, one: Track, other: Track) -> str | None:
-    """Names the heavier of two bodies of a made scene, if their masses differ clearly."""
-    if clip.scene is None:
+    """Names the heavier of two bodies of a made scene, if the masses differ clearly and the sizes do not tell it."""
+    if clip.scene is None or clip.scene.world in MASS_IS_SIZE:
         return None
     masses = {body.name: body.mass_kg for body in clip.scene.bodies}
     ratio = masses[one.name] / masses[other.name]

@@ -113,7 +113,7 @@ def _carts(values: Mapping[str, float], rng: np.random.Generator) -> Motion | No
     """Two carts that run into each other on a level track with end stops."""
     duration, end, tall = 3.0, 0.95, 0.12
     masses = values["mass 1"], values["mass 2"]
-    lengths = [0.12 + 0.16 * mass for mass in masses]  # the heavier cart is the longer one
+    lengths = rng.uniform(0.14, 0.32, 2).round(3).tolist()  # no frame tells which is heavier
     starts, speeds = (-0.5, rng.uniform(0.0, 0.4)), (values["speed 1"], values["speed 2"])
     discs = [
         Disc((x, 0.0), (v, 0.0), length / 2, mass)
