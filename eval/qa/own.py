@@ -23,7 +23,7 @@ def made_items(name: str, count: int, folder: Path) -> list[Item]:
     Args:
         name: ``"worlds-qa"`` or ``"camera"``.
         count: How many.
-        folder: Where the films go; those that are there are kept.
+        folder: Where the films go.
     """
     folder.mkdir(parents=True, exist_ok=True)
     builder = make_builder(

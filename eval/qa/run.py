@@ -108,10 +108,10 @@ def run_questions(settings: QASettings, folder: Path, *, resume: bool = False) -
     model = choose_model(settings.model)
     answerer = Instruments() if model is None else Shown(model, settings.frames)
     try:
+        items = load_items(settings, folder)
         config = asdict(settings) | {"views": list(settings.views), "data": None}
         log = Log(folder, {"command": f"motionlaw eval {settings.name}", "config": config}, resume=resume)
         try:
-            items = load_items(settings, folder)
             best = majority(items)
             for number, item in enumerate(items, start=1):
                 for view in settings.views:

@@ -119,3 +119,11 @@ def test_made_world_items_come_in_sets(tmp_path):
     items = made_items("worlds-qa", 4, tmp_path)
     assert len(items) == 4 and all(item.video.is_file() for item in items)
     assert len({item.pair for item in items}) < 4
+
+
+def test_a_run_that_found_no_data_leaves_nothing_behind(tmp_path, recordings):
+    """The same folder serves once the data are named."""
+    with pytest.raises(UserError, match="No folder"):
+        run_questions(QASettings("tomato", data=str(tmp_path / "nowhere")), tmp_path / "run")
+    _, rows = run_questions(QASettings("real-qa", data=str(recordings), items=1), tmp_path / "run")
+    assert len(rows) == 1
