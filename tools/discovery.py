@@ -29,7 +29,7 @@ from motionlaw.tools.hypotheses import (
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import rate_rivals
-from motionlaw.tools.response_search import WHITE, response_rivals
+from motionlaw.tools.response_search import PLAIN, WHITE, response_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -245,7 +245,8 @@ class _Search:
     def _widened(self, evidence: Evidence, ranked: list[Rival]) -> tuple[list[Rival], bool]:
         """Adds laws with the whole grammar of terms, sought about the path of the best law, as long as that helps.
 
-        They are believed only if with them nothing but noise is left.
+        They are believed only if with them nothing but noise is left, and they are plain or no longer than the first
+        law: with thousands of terms a long sum imitates whatever a real recording's errors are.
         """
         wide, was_cut = ranked, False
         for _ in range(WIDER):
@@ -254,9 +255,11 @@ class _Search:
             rivals = response_rivals(wide[0], evidence, deadline=self.deadline)
             more, was_cut = compete(rivals, evidence, deadline=self.deadline)
             before, wide = wide[0].key, rank([*wide, *more])
-            if wide[0].key == before:
+            if wide[0].key == before or wide[0].cost > max(PLAIN, ranked[0].cost):
                 break
-        return (wide if wide and wide[0].fit.correlation_length < WHITE else ranked), was_cut
+        if not wide or wide[0].fit.correlation_length >= WHITE or wide[0].cost > max(PLAIN, ranked[0].cost):
+            return ranked, was_cut
+        return wide, was_cut
 
     def _enter_first_order(self, contest: Contest) -> None:
         """Lets first-order laws compete, found or proposed, and merges them with those before."""

@@ -35,7 +35,7 @@ DEAREST, MOST_TERMS, TRIED, EACH = 9.0, 6, 4, 2
 NEAR = 4.0
 # Residuals that are independent after so few rows hold nothing that a law could explain, and a law of less cost than
 # this, in free constants, leaves no room for a plainer one.
-WHITE, PLAIN = 1.25, 5.0
+WHITE, PLAIN = 1.25, 8.0
 
 
 def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> list[Rival]:
