@@ -179,7 +179,7 @@ def render_camera_scene(scene: CameraScene) -> Iterator[np.ndarray]:
             border = cv2.BORDER_REFLECT if is_endless else cv2.BORDER_CONSTANT
             drawn = cv2.warpPerspective(colour, whole, SIZE, flags=cv2.INTER_AREA, borderMode=border)
             if cover is None:
-                picture = drawn
+                picture[:] = drawn
                 continue
             mask = cv2.warpPerspective(cover, whole, SIZE, flags=cv2.INTER_LINEAR, borderMode=border)[:, :, None]
             picture += mask * (drawn - picture)

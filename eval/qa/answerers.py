@@ -64,6 +64,8 @@ class Instruments:
         try:
             if item.category == "camera" and item.options:
                 return Reply(_camera_choice(item), seconds=time.monotonic() - begun)
+            if item.is_ours and (said := self._by_form(item)):
+                return Reply(said, seconds=time.monotonic() - begun)
             if item.video not in self._known:
                 self._known.clear()  # a video's questions stand together
                 self._known[item.video] = Facts(item.video)
@@ -75,6 +77,14 @@ class Instruments:
         if item.scorer == "yes_no" and text:
             text = text.split()[0]
         return Reply(text, "" if text else found.reason, time.monotonic() - begun)
+
+    def _by_form(self, item: Item) -> str:
+        from motionlaw.eval.qa.measured import measured_answer, tracked_film
+
+        try:
+            return measured_answer(item, tracked_film(item.video))
+        except (UserError, ToolError):
+            return ""  # nothing was tracked: the more general way may still see something
 
     def close(self) -> None:
         """Forgets what is known."""

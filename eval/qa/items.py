@@ -29,6 +29,7 @@ class Item:
         pair: Items of one pair count only together; ``""`` for items that stand alone.
         tolerance: How far a number may be off, for the scorer ``words``.
         context: What the model is told besides, e.g. a length in the scene.
+        is_ours: Whether its wording is one of `motionlaw.data_builders.questions`.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Item:
     pair: str = ""
     tolerance: float | None = None
     context: str = ""
+    is_ours: bool = False
 
     @property
     def chance(self) -> float:

@@ -44,7 +44,8 @@ def made_items(name: str, count: int, folder: Path) -> list[Item]:
 def _world_item(row: Row, path: Path) -> Item:
     options = tuple(row["options"])
     scorer = "choice" if options else "words"
-    return Item(path.stem, path, row["question"], row["answer"], scorer, row["name"], options, row["rule"], row["set"])
+    return Item(path.stem, path, row["question"], row["answer"], scorer, row["name"], options, row["rule"], row["set"],
+                is_ours=True)  # fmt: skip
 
 
 def _camera_item(row: Row, path: Path, index: int) -> Item | None:
