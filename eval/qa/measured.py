@@ -65,19 +65,17 @@ def tracked_film(path: Path) -> Clip:
 
 
 def _asked(question: str, clip: Clip) -> _Asked | None:
+    """Finds the named things among the tracks: by colour, and those of no track's colour among what is left."""
     names = tuple(dict.fromkeys(_NAMED.findall(question)))
-    free = list(clip.tracks)
-    found = []
-    for name in names:
-        alike = [track for track in free if track.name.split()[0] == name.split()[0]]
-        if not alike and len(names) == len(clip.tracks) == 1:
-            alike = free
-        if not alike:
-            return None
-        best = max(alike, key=lambda track: int(np.sum(has_box(track))))
-        free.remove(best)
-        found.append(best)
-    return _Asked(question, names, tuple(found)) if names else None
+    free = sorted(clip.tracks, key=lambda track: -int(np.sum(has_box(track))))
+    found: dict[str, Track] = {}
+    for by_colour in (True, False):
+        for name in names:
+            alike = [track for track in free if track.name.split()[0] == name.split()[0] or not by_colour]
+            if name not in found and alike:
+                found[name] = alike[0]
+                free = [track for track in free if track is not alike[0]]
+    return _Asked(question, names, tuple(found[name] for name in names)) if names and len(found) == len(names) else None
 
 
 def _chosen(said: str, options: Sequence[str]) -> str:
@@ -160,7 +158,10 @@ def _scaled(measure: Callable[[Track], float | None], unit: str) -> Callable[[_A
         boxes = track.xyxy[has_box(track)]
         if width is None or value is None or not len(boxes):
             return ""
-        return f"{value * float(width[1]) / float(np.median(boxes[:, 2] - boxes[:, 0])):.3g} {unit}"
+        sides = np.median(boxes[:, 2:] - boxes[:, :2], axis=0)
+        # A shadow or a blur makes a ball's box longer one way.
+        side = float(sides.min() if asked.names[0].endswith("ball") else sides[0])
+        return f"{value * float(width[1]) / side:.3g} {unit}"
 
     return rule
 
