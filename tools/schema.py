@@ -56,7 +56,7 @@ def describe(function: Callable[..., Any], *, skip: int = 0) -> tuple[str, dict[
         {'seconds': {'type': 'number', 'description': 'How long, seconds.', 'default': 1.0}}
     """
     hints = typing.get_type_hints(function, include_extras=True)
-    about, described = _docstring(inspect.getdoc(function) or "")
+    about, described = split_docstring(inspect.getdoc(function) or "")
     properties, required = {}, []
     for parameter in list(inspect.signature(function).parameters.values())[skip:]:
         name = parameter.name
@@ -131,7 +131,7 @@ def clipped(text: object, length: int = 60) -> str:
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
-def _docstring(text: str) -> tuple[str, dict[str, str]]:
+def split_docstring(text: str) -> tuple[str, dict[str, str]]:
     """Splits a Google docstring into its description and its ``Args``."""
     about, _, rest = text.partition("\nArgs:\n")
     about = re.split(r"\n(?:Returns|Raises|Source|Example):", about)[0]

@@ -12,10 +12,9 @@ All stages read a YAML file with ``--config``; what stands on the command line w
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from motionlaw.tools.errors import UserError, missing_extra
+from motionlaw.tools.errors import missing_extra
 
 NEEDED = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
@@ -42,39 +41,19 @@ def train_command(stage: str, words: Sequence[str]) -> int:
     if stage == "sft":
         from motionlaw.training.sft import sft_command
 
-        return _without_traceback(sft_command, words)
+        return sft_command(words)
     if stage == "grpo":
         from motionlaw.training.grpo import grpo_command
 
-        return _without_traceback(grpo_command, words)
+        return grpo_command(words)
     if stage == "vision":
-        from motionlaw.training.vision import VisionSettings, vision_command
+        from motionlaw.training.vision import vision_command
 
-        return vision_command(_read(VisionSettings, words))
+        return vision_command(words)
     if stage == "measure":
-        from motionlaw.training.measure import MeasureSettings, measure_command
+        from motionlaw.training.measure import measure_command
 
-        return measure_command(_read(MeasureSettings, words))
-    from motionlaw.training.start import StartSettings, start_command
+        return measure_command(words)
+    from motionlaw.training.start import start_command
 
-    return start_command(_read(StartSettings, words))
-
-
-def _without_traceback(stage: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:
-    """Turns a wrong option of TRL's into a sentence."""
-    try:
-        return stage(words)
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename} cannot be read: {error.strerror}.") from None
-
-
-def _read(settings: type[Any], words: Sequence[str]) -> Any:
-    from trl import TrlParser
-
-    def read(given: Sequence[str]) -> int:
-        (found,) = TrlParser(settings).parse_args_and_config(list(given))
-        read.found = found  # type: ignore[attr-defined]
-        return 0
-
-    _without_traceback(read, words)
-    return read.found  # type: ignore[attr-defined]
+    return start_command(words)

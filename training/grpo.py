@@ -9,6 +9,7 @@ rehearsed on real rows first; a dead one stops the run. Reward names and weights
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ from motionlaw.training.dry_run import rehearse, require_live
 from motionlaw.training.estimate import tell_estimate
 from motionlaw.training.model import load_checkpoint
 from motionlaw.training.motion_rewards import MIRRORED, MOTION_REWARDS, all_tracks, equivariance_reward
+from motionlaw.training.options import read_options
 from motionlaw.training.rewards import LAW_REWARDS, LIMIT_S, MOST_ROWS
 from motionlaw.training.sft import finish, freeze_vision, newest_state, write_resolved
 
@@ -234,7 +236,7 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
     Raises:
         UserError: A reward cannot teach on these rows.
     """
-    rewards = [REWARDS[name] for name in settings.rewards]
+    rewards: list[Any] = [REWARDS[name] for name in settings.rewards]
     questions = list(tasks(settings))
     rehearsals = rehearse(rewards, questions[:REHEARSED])
     folder = Path(arguments.output_dir)
@@ -273,12 +275,12 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
 
 def grpo_command(words: Sequence[str]) -> int:
     """Reads options and practises; prints the mean rewards of the first and the last quarter as JSON."""
-    from trl import GRPOConfig, ModelConfig, TrlParser
+    from trl import GRPOConfig, ModelConfig
 
-    settings, arguments, model_arguments = TrlParser((GrpoSettings, GRPOConfig, ModelConfig)).parse_args_and_config(
-        list(words)
-    )
-    given = [each["reward"] for each in train_grpo(settings, arguments, model_arguments) if "reward" in each]
+    settings, arguments, model_arguments = read_options(words, GrpoSettings, GRPOConfig, ModelConfig)
+    with contextlib.redirect_stdout(sys.stderr):  # a trainer prints its progress
+        history = train_grpo(settings, arguments, model_arguments)
+    given = [each["reward"] for each in history if "reward" in each]
     quarter = max(1, len(given) // 4)
     first, last = float(np.mean(given[:quarter])), float(np.mean(given[-quarter:]))
     print(json.dumps({"first_reward": first, "last_reward": last, "output": arguments.output_dir}))

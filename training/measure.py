@@ -26,6 +26,7 @@ from motionlaw.training.conversations import Source
 from motionlaw.training.grpo import law_task, motion_task
 from motionlaw.training.model import load_checkpoint
 from motionlaw.training.motion_rewards import MOTION_REWARDS, equivariance_reward
+from motionlaw.training.options import read_options
 from motionlaw.training.rewards import LAW_REWARDS, asked, law_in
 
 
@@ -134,8 +135,9 @@ def summary(found: dict[str, list[float | None]]) -> dict[str, dict[str, float |
     return table
 
 
-def measure_command(settings: MeasureSettings) -> int:
-    """Measures, and prints the table as JSON."""
+def measure_command(words: Sequence[str]) -> int:
+    """Reads options and measures; prints the table as JSON."""
+    (settings,) = read_options(words, MeasureSettings)
     source = Source.read(settings.data)
     if source.task not in ("laws", "motion"):
         raise UserError(f"data must be laws=FOLDER or motion=FOLDER, got '{settings.data}'.")

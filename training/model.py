@@ -116,7 +116,7 @@ def make_model(size: Size, tokenizer: Any, *, seed: int = 0) -> Any:
     from transformers import Qwen3VLForConditionalGeneration
 
     torch.manual_seed(seed)
-    model = Qwen3VLForConditionalGeneration(make_config(size, tokenizer))
+    model: Any = Qwen3VLForConditionalGeneration(make_config(size, tokenizer))
     projection = model.model.visual.patch_embed.proj
     fan_in = projection.weight[0].numel()
     torch.nn.init.normal_(projection.weight, std=fan_in**-0.5)

@@ -8,6 +8,7 @@ TRL's ``SFTConfig`` and of its ``ModelConfig`` (LoRA among them); the command li
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from motionlaw.training.collate import Collator, fits
 from motionlaw.training.conversations import Conversation, Source, conversations
 from motionlaw.training.estimate import tell_estimate
 from motionlaw.training.model import load_checkpoint, save_checkpoint, save_processor
+from motionlaw.training.options import read_options
 
 
 @dataclass
@@ -152,11 +154,11 @@ def train_sft(settings: SftSettings, arguments: Any, model_arguments: Any) -> li
 
 def sft_command(words: Sequence[str]) -> int:
     """Reads options and tunes; prints the first and last loss as JSON."""
-    from trl import ModelConfig, SFTConfig, TrlParser
+    from trl import ModelConfig, SFTConfig
 
-    settings, arguments, model_arguments = TrlParser((SftSettings, SFTConfig, ModelConfig)).parse_args_and_config(
-        list(words)
-    )
-    losses = [each["loss"] for each in train_sft(settings, arguments, model_arguments) if "loss" in each]
+    settings, arguments, model_arguments = read_options(words, SftSettings, SFTConfig, ModelConfig)
+    with contextlib.redirect_stdout(sys.stderr):  # a trainer prints its progress
+        history = train_sft(settings, arguments, model_arguments)
+    losses = [each["loss"] for each in history if "loss" in each]
     print(json.dumps({"first_loss": losses[0], "last_loss": losses[-1], "output": arguments.output_dir}))
     return 0

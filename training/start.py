@@ -6,13 +6,14 @@ motionlaw train init --data msi1=laws mcot=chains --size 4m --output_dir start
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from motionlaw.tools.errors import UserError
 from motionlaw.training.conversations import Source, conversations
 from motionlaw.training.model import CONTEXT, SIZES, make_model, make_processor, save_checkpoint
+from motionlaw.training.options import read_options
 from motionlaw.training.tokenizer import train_tokenizer
 
 
@@ -56,8 +57,9 @@ def words_of(settings: StartSettings) -> Iterator[str]:
             yield json.dumps(list(talk.tools))
 
 
-def start_command(settings: StartSettings) -> int:
-    """Makes the checkpoint and says how many weights it has."""
+def start_command(words: Sequence[str]) -> int:
+    """Reads options and makes the checkpoint; prints how many weights it has as JSON."""
+    (settings,) = read_options(words, StartSettings)
     tokenizer = train_tokenizer(words_of(settings), vocab_size=settings.vocab_size, context=CONTEXT)
     model = make_model(SIZES[settings.size], tokenizer, seed=settings.seed)
     save_checkpoint(model, make_processor(tokenizer), Path(settings.output_dir))

@@ -12,7 +12,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 
 from motionlaw.tools.errors import UserError
 from motionlaw.training.model import load_checkpoint, save_checkpoint
+from motionlaw.training.options import read_options
 from motionlaw.training.vision_targets import FAMILIES, NUMBERS, Discs, PlotPairs, draw_discs, draw_plot_pairs
 
 # Tokens are averaged into so many rows and columns, whatever the picture's shape.
@@ -246,8 +247,9 @@ def _resumed(settings: VisionSettings, looker: Looker, optimizer: Any) -> int:
     return int(state["step"])
 
 
-def vision_command(settings: VisionSettings) -> int:
-    """Trains, and prints what the tower sees as JSON."""
+def vision_command(words: Sequence[str]) -> int:
+    """Reads options and trains; prints what the tower sees before and after as JSON."""
+    (settings,) = read_options(words, VisionSettings)
     started = time.perf_counter()
     before, after = train_vision(settings)
     numbers = {f"{when}_{name}": value for when, seen in (("before", before), ("after", after))

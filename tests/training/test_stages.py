@@ -94,6 +94,39 @@ def test_practice_raises_the_reward(laws, tuned, tmp_path):
     assert told["last_reward"] > told["first_reward"] + 0.05
 
 
+def test_calls_in_a_rollout_are_really_made(laws, start, tmp_path, monkeypatch):
+    """A model that was taught to call `fit` calls it while it practises, and the tool answers without failing."""
+    from transformers.utils import get_json_schema
+    from trl import GRPOConfig, ModelConfig
+
+    from motionlaw.training import conversations, grpo
+    from motionlaw.training.options import read_options
+
+    def calls(row, rows):
+        parts, images = conversations.law_question(row, rows=rows)
+        parts[-1]["text"] += grpo.WITH_TOOL
+        call = {"type": "function", "function": {"name": "fit", "arguments": {"formula": "-x - v"}}}
+        asked, said = {"role": "user", "content": parts}, {"role": "assistant", "content": [], "tool_calls": [call]}
+        return conversations.Conversation((asked, said), images, (get_json_schema(grpo.FitEnvironment().fit),))
+
+    monkeypatch.setitem(conversations.TASKS, "calls", calls)
+    taught = str(tmp_path / "taught")
+    train(
+        "sft", "--model_name_or_path", str(start), "--data", f"calls={laws}", "--output_dir", taught, "--max_steps",
+        "70", "--per_device_train_batch_size", "4", "--learning_rate", "5e-3", "--save_strategy", "no",
+        "--lr_scheduler_type", "constant", "--logging_steps", "5", *QUICK,
+    )  # fmt: skip
+    words = (
+        "--model_name_or_path", taught, "--data", f"laws={laws}", "--output_dir", str(tmp_path / "out"), "--rewards",
+        "structure_reward", "--tools", "true", "--max_steps", "1", "--per_device_train_batch_size", "4",
+        "--num_generations", "4", "--max_completion_length", "160", "--beta", "0.0", "--logging_steps", "1",
+        "--save_strategy", "no", "--temperature", "0.3", "--max_tool_calling_iterations", "1", *QUICK,
+    )  # fmt: skip
+    history = grpo.train_grpo(*read_options(words, grpo.GrpoSettings, GRPOConfig, ModelConfig))
+    assert float(history[0]["tools/call_frequency"]) > 0.5
+    assert float(history[0]["tools/failure_frequency"]) == 0.0
+
+
 def test_a_dead_reward_stops_practice_before_it_starts(laws, tuned, tmp_path, monkeypatch):
     """The rehearsal on real rows refuses it by name."""
     from motionlaw.tools.errors import UserError
