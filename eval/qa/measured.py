@@ -159,8 +159,8 @@ def _scaled(measure: Callable[[Track], float | None], unit: str) -> Callable[[_A
         if width is None or value is None or not len(boxes):
             return ""
         sides = np.median(boxes[:, 2:] - boxes[:, :2], axis=0)
-        # A shadow or a blur makes a ball's box longer one way.
-        side = float(sides.min() if asked.names[0].endswith("ball") else sides[0])
+        # A ball that moves by less than its size is seen as a crescent: its longer side is whole.
+        side = float(sides.max() if asked.names[0].endswith("ball") else sides[0])
         return f"{value * float(width[1]) / side:.3g} {unit}"
 
     return rule
