@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.scale import Scale, parse_scale
 from motionlaw.tools.summary import with_error
 from motionlaw.tools.video import probe, read_frames
+
+DEMO_QUESTION = "How long does one swing of the ball take?"
+"""What ``motionlaw demo`` asks about its film."""
 
 
 def ask_command(
@@ -84,6 +88,11 @@ def _answered_by(model: Model, video: str, question: str, options: Sequence[str]
         log.close()
         model.close()
         print(f"Log: {path}", file=sys.stderr)
+
+
+def ask_about_demo(film: Path) -> dict[str, Any]:
+    """Asks the demo's question about its film, by the instruments alone; returns the answer's JSON."""
+    return answer(Facts(film), DEMO_QUESTION).to_dict()
 
 
 def _lines(found: Answer) -> str:

@@ -63,13 +63,14 @@ def demo(
     out: Annotated[str, typer.Option(help="Folder for the video, the table and the report.")] = "motionlaw-demo",
     json: Json = False,
 ) -> None:
-    """Film a made pendulum, track it, find its law and g.
+    """Film a made pendulum, track it, find its law and g, and answer a question about it.
 
     Needs no network, weights or GPU. The film is rendered, so the true g is known and printed beside the one found.
     """
+    from motionlaw.agent.ask import ask_about_demo
     from motionlaw.tools.demo import demo_command
 
-    raise typer.Exit(demo_command(out, json=json))
+    raise typer.Exit(demo_command(out, ask=ask_about_demo, json=json))
 
 
 @app.command()

@@ -12,8 +12,10 @@ import json as json_text
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -100,11 +102,14 @@ def run_demo(out: str | Path, *, pendulum: Pendulum | None = None) -> DemoResult
     return DemoResult(discovery, g, pendulum.g_m_per_s2, video, report, filmed - start, watched - filmed)
 
 
-def demo_command(out: str = "motionlaw-demo", *, json: bool = False) -> int:
+def demo_command(
+    out: str = "motionlaw-demo", *, ask: Callable[[Path], dict[str, Any]] | None = None, json: bool = False
+) -> int:
     """Runs ``motionlaw demo`` and prints what it found.
 
     Args:
         out: The folder to write to.
+        ask: Asks a question about the film and returns the JSON of its answer.
         json: Print JSON instead of text.
 
     Returns:
@@ -113,12 +118,15 @@ def demo_command(out: str = "motionlaw-demo", *, json: bool = False) -> int:
     print("Filming a pendulum, then watching the film …", file=sys.stderr)
     result = run_demo(out)
     found = result.discovery.status != "refused" and result.g is not None
+    asked = ask(result.video) if ask is not None else None
     if json:
         demo = {"g": asdict(result.g) if result.g else None, "g_true_m_per_s2": result.g_true_m_per_s2}
         paths = {"video": str(result.video), "report": str(result.report)}
-        print(json_text.dumps(result.discovery.to_dict() | {"demo": demo | paths}, allow_nan=False))
+        print(json_text.dumps(result.discovery.to_dict() | {"demo": demo | paths | {"asked": asked}}, allow_nan=False))
     else:
         print(describe(result))
+        if asked is not None:
+            print(f"  asked: {asked['question']} {asked['answer'] or asked['reason']}")
     return 0 if found else 1
 
 
