@@ -1,11 +1,13 @@
 """Conversations as batches of tensors, with the loss on the assistant's words alone.
 
 Tools go into the chat template here (TRL's own collator leaves them out where there are pictures). Nothing is cut off:
-a cut would tear a picture from its tokens; conversations that are too long are left out before (`fits`).
+a cut would tear a picture from its tokens; conversations that are too long are left out before (`count_tokens`).
 """
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,9 +99,18 @@ class Collator:
             raise UserError(f"A conversation must have {said} answers, its text has {found}. Defuse marks in its data.")
 
 
-def fits(processor: Any, conversation: Conversation, most: int) -> bool:
-    """Whether a conversation has at most so many tokens, pictures counted at their largest."""
-    image = processor.image_processor
-    largest = image.size["longest_edge"] // (image.patch_size * image.merge_size) ** 2
+def count_tokens(processor: Any, conversation: Conversation) -> int:
+    """Tokens of a conversation, or a few more: pictures are counted whole, before their sides are rounded down."""
     words = processor.tokenizer(rendered(processor, conversation), add_special_tokens=False)["input_ids"]
-    return len(words) + (largest + 1) * len(conversation.images) <= most
+    pictures = sum(_tokens_of(processor.image_processor, data) for data in conversation.images)
+    return len(words) + pictures - len(conversation.images)
+
+
+def _tokens_of(processor: Any, data: bytes) -> int:
+    """Tokens of a picture by its size: one for each square of merged patches, within the processor's bounds."""
+    from PIL import Image as Picture
+
+    width, height = Picture.open(io.BytesIO(data)).size
+    side = processor.patch_size * processor.merge_size
+    least, most = (processor.size[name] // side**2 for name in ("shortest_edge", "longest_edge"))
+    return min(max(math.ceil(width / side) * math.ceil(height / side), least), most)

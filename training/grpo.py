@@ -31,7 +31,8 @@ from motionlaw.tools.equation import evaluate, format_expr, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.limits import call_limited
 from motionlaw.tools.tracks import mirrored
-from motionlaw.training.conversations import Source, law_answer, law_question, motion_question
+from motionlaw.training.collate import count_tokens
+from motionlaw.training.conversations import Conversation, Source, law_answer, law_question, motion_question
 from motionlaw.training.dry_run import rehearse, require_live
 from motionlaw.training.estimate import tell_estimate
 from motionlaw.training.model import load_checkpoint
@@ -262,7 +263,9 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
         peft_config=get_peft_config(model_arguments),
         environment_factory=FitEnvironment if settings.tools else None,
     )
-    tell_estimate(trainer.model, arguments, tokens=2 * arguments.max_completion_length, rows=len(questions))
+    first = Conversation(tuple(questions[0]["prompt"]), tuple(each["bytes"] for each in questions[0]["images"]))
+    tokens = count_tokens(processor, first) + arguments.max_completion_length
+    tell_estimate(trainer.model, arguments, tokens=tokens, rows=len(questions))
     write_resolved(arguments.output_dir, settings, arguments, model_arguments)
     state = newest_state(arguments.output_dir) if settings.resume else None
     if settings.resume and state is None:

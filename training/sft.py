@@ -18,7 +18,7 @@ from typing import Any
 
 import motionlaw
 from motionlaw.tools.errors import UserError
-from motionlaw.training.collate import Collator, fits
+from motionlaw.training.collate import Collator, count_tokens
 from motionlaw.training.conversations import Conversation, Source, conversations
 from motionlaw.training.estimate import tell_estimate
 from motionlaw.training.model import load_checkpoint, save_checkpoint, save_processor
@@ -61,7 +61,7 @@ def make_dataset(talks: Iterable[Conversation], processor: Any, *, longest: int)
     kept, count = [], 0
     for talk in talks:
         count += 1
-        if fits(processor, talk, longest):
+        if count_tokens(processor, talk) <= longest:
             kept.append(talk.to_dict())
     print(f"{len(kept)} of {count} conversations have at most {longest} tokens.", file=sys.stderr)
     if not kept:

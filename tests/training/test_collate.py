@@ -97,6 +97,22 @@ def test_a_batch_gives_each_row_what_it_gets_alone(talks, processor):
         assert labels[labels != IGNORED].tolist() == alone[alone != IGNORED].tolist()
 
 
+def test_tokens_are_counted_before_a_batch_is_made(talks, processor):
+    """The count is that of the batch or a few more; with a processor that keeps pictures large it grows with them."""
+    from motionlaw.training.collate import Collator, count_tokens
+
+    for talk in talks.values():
+        true = Collator(processor)([talk.to_dict()])["input_ids"].shape[1]
+        assert true <= count_tokens(processor, talk) <= true + 10 * len(talk.images)
+    small = count_tokens(processor, talks["msi1"])
+    bounds = processor.image_processor.size["longest_edge"]
+    try:
+        processor.image_processor.size["longest_edge"] = 4096**2
+        assert small < count_tokens(processor, talks["msi1"]) < small + 4000
+    finally:
+        processor.image_processor.size["longest_edge"] = bounds
+
+
 def test_marks_in_the_data_are_refused(talks, processor):
     """A user's text that plays the assistant is not learned from: it is an error."""
     from dataclasses import replace
