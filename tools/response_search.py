@@ -27,6 +27,8 @@ from motionlaw.tools.smoothing import smooth_curves
 
 # Rows of all runs that are looked at; means stand for neighbours.
 MOST_ROWS = 800
+# Runs that are left with fewer rows by that take no part.
+FEWEST_CELLS = 8
 # Cells are no longer than this share of a characteristic time.
 CELLS = 0.25
 # Dearest terms, in nats, largest choices, and choices that become rivals: the best of all, and of each size.
@@ -55,9 +57,13 @@ def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> li
     is_searched = all(is_clean(run) for run in evidence.runs)  # in the accelerations
     if model.order != 2 or len(model.coordinates) != 1 or is_settled or is_searched or evidence.is_short:
         return []
+    step = max(1, int(np.ceil(evidence.rows / MOST_ROWS)))
+    long_enough = [run for run in evidence.runs if run.rows_fitted // step >= FEWEST_CELLS]
+    if not long_enough:
+        return []
     velocity = sympy.Symbol(model.state[1])
     first_order = Model(1, model.state, (velocity, *model.equations), model.parameters, model.values)
-    flow = _flow(evidence, model.state)
+    flow = _flow(long_enough, model.state, step, evidence.time_scale_s)
     fit = fit_flow(flow, first_order, deadline=deadline)
     if fit.has_settled and fit.chi2 < NEAR * sum(len(each) for each in flow.position):
         flow, first_order = fit.flow, fit.model
@@ -85,10 +91,9 @@ def _champions(choices: Sequence[Choice]) -> list[Choice]:
     return sorted(kept.values(), key=lambda choice: choice.score)
 
 
-def _flow(evidence: Evidence, state: Sequence[str]) -> Flow:
+def _flow(runs: Sequence[Run], state: Sequence[str], step: int, time_scale_s: float) -> Flow:
     """The measured positions, velocities unmeasured, with smooth paths."""
-    step = max(1, int(np.ceil(evidence.rows / MOST_ROWS)))
-    parts = [_thinned(run, step, evidence.time_scale_s) for run in evidence.runs]
+    parts = [_thinned(run, step, time_scale_s) for run in runs]
     spread = np.std(np.concatenate([np.column_stack([p, v]) for _, p, v, _ in parts]), axis=0)
     return Flow(
         tuple(state),

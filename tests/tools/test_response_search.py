@@ -42,3 +42,15 @@ def test_a_plain_law_that_leaves_noise_is_not_searched_further():
     evidence = gather_evidence([_noisy(lambda x, v, t: -2 * x - 0.1 * v)])
     leader = _leader(evidence, "-2*x - 0.1*v")
     assert response_rivals(replace(leader, cost=2.0), evidence, deadline=np.inf) == []
+
+
+def test_a_stretch_of_few_rows_takes_no_part():
+    """Rows are thinned; a run that has nearly none left neither stops the search nor bends it."""
+    noisy = _noisy(lambda x, v, t: -1.5 * x**3 - 0.3 * v + 0.9 * np.sin(t))
+    evidence = gather_evidence([noisy])
+    (run,) = evidence.runs
+    both = replace(evidence, runs=(run, replace(run, rows_fitted=2)))
+    leader = _leader(evidence, "-0.1*x - 1.4*x^3 - 0.3*v + 0.02*v^3 + 0.9*sin(t)")
+    rivals = response_rivals(replace(leader, cost=9.0), both, deadline=np.inf)
+    assert "x**3" in canonical_terms(rivals[0].model.expressions()["v"])
+    assert response_rivals(replace(leader, cost=9.0), replace(both, runs=both.runs[1:]), deadline=np.inf) == []
