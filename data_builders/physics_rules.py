@@ -161,8 +161,9 @@ def _contact(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | N
     touch = facts.contact_s(clip, named(clip, one), named(clip, other))
     if touch is None or touch < 4 / clip.fps:
         return None
-    start = int(rng.integers(0, max(int(touch * clip.fps) - 4, 1)))
-    stop = min(len(clip.timestamps), int(touch * clip.fps) + int(rng.integers(5, 25)))
+    at = int(np.searchsorted(clip.timestamps, touch))
+    start = int(rng.integers(0, max(at - 4, 1)))
+    stop = min(len(clip.timestamps), at + int(rng.integers(5, 25)))
 
     def measure(cut: Clip) -> float | None:
         return (touch - start / clip.fps) * clip.fps / cut.fps
