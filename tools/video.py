@@ -90,7 +90,7 @@ class PlanarFrame:
 
     def to_rgb(self) -> np.ndarray:
         """Returns the frame in colour, not yet turned upright, shape (H, W, 3), uint8."""
-        return self.source.to_ndarray(format="rgb24")
+        return self.source.to_ndarray(format="rgb24", threads=1)
 
 
 class Video:
@@ -249,7 +249,8 @@ def read_frames(
     with Video(path) as video:
         box = checked_crop(crop, video.info)
         for index, timestamp, frame in video.frames(start_s, end_s):
-            image = np.rot90(frame.to_ndarray(format="rgb24"), k=video.info.rotation // 90)
+            # One thread: with several, the last corner of a picture was once not the same as the time before.
+            image = np.rot90(frame.to_ndarray(format="rgb24", threads=1), k=video.info.rotation // 90)
             if box is not None:
                 image = image[box[1] : box[3], box[0] : box[2]]
             image = np.ascontiguousarray(image)
