@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from films import moving_discs
-from runs import spring
+from springs import spring
 
 from motionlaw.agent.session import Session
 from motionlaw.tools.workspace import FoundLaw, Workspace

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from chat_server import chat_server
-from runs import spring, write_springs
+from springs import spring, write_springs
 
 import motionlaw
 from motionlaw.agent.hypothesise import ServerProposer
