@@ -173,15 +173,14 @@ def _kept_on_error(folder: Path, spare: Path) -> Iterator[None]:
     """Removes a half-written file, and turns a full disk or a forbidden folder into one sentence."""
     try:
         yield
-    except BaseException as error:
+    except OSError as error:
+        raise UserError(
+            f"Cannot write into {str(folder)!r}: {error.strerror or error}. What was done is kept; make room and "
+            "go on with --resume."
+        ) from None
+    finally:  # a whole file has its own name by now
         with suppress(OSError):
             spare.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise UserError(
-                f"Cannot write into {str(folder)!r}: {error.strerror or error}. What was done is kept; make room and "
-                "go on with --resume."
-            ) from None
-        raise
 
 
 def _finals(part: Path) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import Any
 
 from motionlaw.tools.batch.tasks import Task
 from motionlaw.tools.batch.work import Job, Row, do_task, failed
@@ -53,17 +52,19 @@ def work_locally(
         Tasks as they are done. Closing the generator ends the processes.
     """
     queue = _Queue(tasks)
-    ended = call_all(((work, (job, task)) for task in queue), seconds=seconds_of(job), workers=workers)
-    try:
-        for index, outcome in ended:
-            task, trial = queue.given.pop(index)
-            if outcome.status == "killed" and trial < TRIALS:
-                queue.again.append((task, trial + 1))
-                continue
-            yield task, row_of(outcome), outcome.status != "killed"
-        yield from _leftover(queue, job, workers, work)
-    finally:
-        ended.close()
+    while True:
+        ended = call_all(((work, (job, task)) for task in queue), seconds=seconds_of(job), workers=workers)
+        try:
+            for index, outcome in ended:
+                task, trial = queue.given.pop(index)
+                if outcome.status == "killed" and trial < TRIALS:
+                    queue.again.append((task, trial + 1))
+                    continue
+                yield task, row_of(outcome), outcome.status != "killed"
+        finally:
+            ended.close()
+        if not queue.again:  # else what was ended from outside after all others had been begun
+            return
 
 
 class _Queue:
@@ -73,26 +74,13 @@ class _Queue:
         self.tasks = iter(tasks)
         self.again: deque[tuple[Task, int]] = deque()
         self.given: dict[int, tuple[Task, int]] = {}
-        self.count = 0
 
     def __iter__(self) -> Iterator[Task]:
+        count = 0
         while True:
             task, trial = self.again.popleft() if self.again else (next(self.tasks, None), 1)
             if task is None:
                 return
-            self.given[self.count] = (task, trial)
-            self.count += 1
+            self.given[count] = (task, trial)
+            count += 1
             yield task
-
-
-def _leftover(queue: _Queue, job: Job, workers: int, work: Callable[[Job, Task], Row]) -> Iterator[Done]:
-    """What was ended from outside after all others had been begun."""
-    while queue.again:
-        left, queue.again = list(queue.again), deque()
-        calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [(work, (job, task)) for task, _ in left]
-        for index, outcome in call_all(calls, seconds=seconds_of(job), workers=workers):
-            task, trial = left[index]
-            if outcome.status == "killed" and trial < TRIALS:
-                queue.again.append((task, trial + 1))
-                continue
-            yield task, row_of(outcome), outcome.status != "killed"
