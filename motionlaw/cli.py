@@ -6,17 +6,14 @@ Results go to stdout, progress to stderr; exit 0 is done, 1 ran but found nothin
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
 
 import motionlaw
+from motionlaw.ending import hear_interrupts, run
 from motionlaw.tools.errors import UserError
-
-STOPPED = 130  # what shells expect of a program ended by Ctrl-C
 
 app = typer.Typer(
     name="motionlaw",
@@ -465,33 +462,5 @@ def train(
 
 def main() -> None:
     """Runs the command; the sentence of a `UserError` is all that a user sees of it."""
+    hear_interrupts()
     sys.exit(run(app))
-
-
-def run(command: Callable[[], object]) -> int:
-    """Calls a command and turns the ways it can end into an exit status.
-
-    Args:
-        command: A callable that ends by returning, by ``SystemExit``, or by an error.
-
-    Returns:
-        0 done, 1 nothing found, 2 bad input, 130 stopped. Other errors are bugs and pass through.
-    """
-    try:
-        command()
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"motionlaw: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("motionlaw: stopped.", file=sys.stderr)
-        return STOPPED
-    except BrokenPipeError:
-        # the reader has gone (e.g. head): close quietly, also when Python flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except SystemExit as end:
-        if end.code == STOPPED:  # typer turns Ctrl-C into this, without a word
-            print("motionlaw: stopped.", file=sys.stderr)
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0

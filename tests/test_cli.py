@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
 from commands import interruptible
 
-from motionlaw.cli import run
+from motionlaw.ending import run
 from motionlaw.tools.errors import UserError
 
 
@@ -74,6 +75,35 @@ def test_ctrl_c_stops_with_130(tmp_path):
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 130
     assert "motionlaw: stopped." in said and "Traceback" not in said
+
+
+HARD_PLACES = {
+    "a callback of a weak reference": """
+class Thing:
+    pass
+thing = Thing()
+kept = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
+del thing
+""",
+    "a text that is run": "exec('signal.raise_signal(signal.SIGINT)')",
+}
+
+
+@pytest.mark.parametrize("place", HARD_PLACES)
+def test_ctrl_c_is_heard_where_python_drops_it(place):
+    """Where Python forgets an interrupt, or ends by the signal itself, the command stops with 130 as elsewhere."""
+    code = f"""
+import signal, sys, time, weakref
+from motionlaw.ending import hear_interrupts, run
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def command():
+{textwrap.indent(HARD_PLACES[place], "    ")}
+    time.sleep(60)
+hear_interrupts()
+sys.exit(run(command))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (130, "motionlaw: stopped.\n")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes are closed otherwise elsewhere")

@@ -13,7 +13,7 @@ PACKAGES = ("tools", "agent", "data_builders", "eval", "training")
 
 def module_names():
     """Yields every module by its import name, without importing more than packages."""
-    yield from ("motionlaw", "motionlaw.cli")
+    yield from ("motionlaw", "motionlaw.cli", "motionlaw.ending")
     for folder in PACKAGES:
         package = importlib.import_module(f"motionlaw.{folder}")
         yield from (info.name for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))

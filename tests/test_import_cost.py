@@ -25,7 +25,8 @@ HEAVY = {
 }
 CODE = """
 import sys
-from motionlaw.cli import app, run
+from motionlaw.cli import app
+from motionlaw.ending import run
 sys.argv = ["motionlaw", {arguments}]
 status = run(app)
 print(status, *sorted({heavy} & set(sys.modules)), file=sys.stderr)
