@@ -18,25 +18,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.resources import files
 
-import numpy as np
 import sympy
 
+from motionlaw.agent.law_question import BRIEF, accelerations, question
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import Model, Reply, Sampling, choose_model
-from motionlaw.agent.pictures import encode
 from motionlaw.tools.dynamics import velocity_names
-from motionlaw.tools.equation import Equation, format_expr, parse_equation
+from motionlaw.tools.equation import Equation, format_expr, parse, parse_equation
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frames import choose_coordinates
 from motionlaw.tools.hypotheses import Proposal, Proposals
 from motionlaw.tools.inputs import Inputs
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.sensor import is_sensor
-from motionlaw.tools.trajectory import Trajectory
 
-ROWS, FEWEST_ROWS = 24, 8
+FEWEST_ROWS = 8
 TEMPERATURE = 0.8
 MOST_TOKENS = 800
 # Letters for constants that a formula may have; more are no formula but a wish.
@@ -56,7 +53,7 @@ def proposer(text: str, *, samples: int, prior: float, seed: int, timeout_s: flo
     """
     if samples < 1 or not prior >= 0:
         raise UserError(f"samples must be at least 1 and prior at least 0, got {samples} and {prior}.")
-    model = choose_model(text)
+    model = choose_model(text, talks=False)
     if model is None:
         raise UserError("No model was named that could propose laws.")
     return partial(propose_laws, model=model, samples=samples, prior=prior, seed=seed, timeout_s=timeout_s)
@@ -82,7 +79,7 @@ class ServerProposer:
 
     def __call__(self, inputs: Inputs) -> Proposals:
         """Asks, see `propose_laws`."""
-        model = choose_model(self.url)
+        model = choose_model(self.url, talks=False)
         assert model is not None
         try:
             return propose_laws(
@@ -130,7 +127,12 @@ def propose_laws(
             continue
         runs = choose_coordinates(list(group))[0].trajectories
         about = group[0].name if inputs.is_scene else ""
-        asked = question(runs)
+        names = runs[0].coordinates
+        if model.form == BRIEF and len(names) > 1:
+            reason = f"not asked: it knows motions of one coordinate, not of {', '.join(names)}."
+            unread.append(Hypothesis(model.name, reason, {}, False))
+            continue
+        asked = question(runs, form=model.form)
         deadline = time.monotonic() + left_s
         seeds = range(seed, seed + samples)
         with ThreadPoolExecutor(max_workers=max(1, min(model.parallel, samples))) as pool:
@@ -144,8 +146,9 @@ def propose_laws(
             source, said = f"{model.name} {number}", ""
             try:
                 said = _said(reply)
-                law, text, chain = read_law(said, runs[0].coordinates)
-                read.append(Proposal(law, source, text, chain, runs[0].coordinates, about))
+                law, text, chain = read_law(said, ("x",) if model.form == BRIEF else names)
+                law = {rate: renamed(formula, {"x": names[0]}) for rate, formula in law.items()}
+                read.append(Proposal(law, source, text, chain, names, about))
             except UserError as error:
                 unread.append(Hypothesis(source, f"not used: {error}", {}, False, said))
         proposals += _with_prior(model, asked, read, prior) if prior else read
@@ -167,53 +170,6 @@ def _said(reply: Reply | UserError) -> str:
     if isinstance(reply, UserError):
         raise reply
     return reply.message.text
-
-
-def question(runs: Sequence[Trajectory]) -> list[Message]:
-    """Returns what a model is asked about runs: the pictures, the rows and the form of the answer."""
-    from motionlaw.tools.instruments.seeing import picture_of
-    from motionlaw.tools.motion import smooth
-    from motionlaw.tools.plot import phase_portrait, trajectory
-
-    run = max(runs, key=lambda each: len(each.t))
-    motion = smooth(run.t, run.position)
-    seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
-    columns = np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])
-    text = question_text(run.coordinates, run.units, columns[seen])
-    pictures = [
-        encode(picture_of(phase_portrait(runs, width_in=4.5))),
-        encode(picture_of(trajectory(run, width_in=4.5))),
-    ]
-    return [Message.user(*pictures, text)]
-
-
-def question_text(coordinates: Sequence[str], units: Sequence[str], columns: np.ndarray, *, most: int = ROWS) -> str:
-    """Words the question about a law, the same for a model that is asked and one that is trained.
-
-    Args:
-        coordinates: Their names.
-        units: One a coordinate.
-        columns: Rows of t, coordinates, velocities, accelerations, shape (T, 1 + 3 D); some are shown, evenly.
-        most: How many.
-    """
-    rates, targets = velocity_names(coordinates), _accelerations(coordinates)
-    chosen = columns[np.linspace(0, len(columns) - 1, min(most, len(columns))).astype(int)]
-    rows = ["t," + ",".join([*coordinates, *rates, *targets])]
-    rows += [",".join(f"{value:.4g}" for value in row) for row in chosen]
-    equations = "; ".join(f"{target} = ..." for target in targets)
-    example = "\n".join(
-        f"{target} = -9.8*sin({name}) - 0.1*{rate}"
-        for target, name, rate in zip(targets, coordinates, rates, strict=True)
-    )
-    template = files("motionlaw.agent").joinpath("prompts/hypothesise.md").read_text("utf-8")
-    return template.format(
-        coordinates=", ".join(f"{name} ({unit or 'no unit'})" for name, unit in zip(coordinates, units, strict=True)),
-        velocities=", ".join(rates),
-        rows="\n".join(rows),
-        wanted=f"as {equations}" + (", one equation a line" if len(coordinates) > 1 else ""),
-        names=", ".join([*coordinates, *rates, "t"]),
-        example=example,
-    )
 
 
 def read_law(text: str, coordinates: Sequence[str]) -> tuple[dict[str, str], str, str]:
@@ -249,6 +205,17 @@ def read_law(text: str, coordinates: Sequence[str]) -> tuple[dict[str, str], str
     return law, "\n".join(lines), chain
 
 
+def renamed(formula: str, names: dict[str, str]) -> str:
+    """A formula with other names for its variables.
+
+    Example:
+        >>> renamed("-2*x - 0.1*v", {"x": "theta"})
+        '-2*theta - 0.1*v'
+    """
+    symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items() if old != new}
+    return format_expr(parse(formula).xreplace(symbols)) if symbols else formula
+
+
 def _one_answer(text: str) -> tuple[str, str]:
     """The part of an answer that holds the law, and what comes before it."""
     answers = list(_ANSWER.finditer(text))
@@ -278,15 +245,11 @@ def _lines(body: str) -> list[str]:
     return re.split(r"\n|;|\\\\", inner.strip().removeprefix("$$").removesuffix("$$"))
 
 
-def _accelerations(coordinates: Sequence[str]) -> list[str]:
-    return ["a"] if len(coordinates) == 1 else [f"a_{name}" for name in coordinates]
-
-
 def _target(equation: Equation, coordinates: Sequence[str]) -> str:
     """The velocity that an equation is about, however its left-hand side is written."""
     rates = velocity_names(coordinates)
     known: dict[tuple[str, int], str] = {}
-    for coordinate, rate, acceleration in zip(coordinates, rates, _accelerations(coordinates), strict=True):
+    for coordinate, rate, acceleration in zip(coordinates, rates, accelerations(coordinates), strict=True):
         for written in ((coordinate, 2), (rate, 1), (acceleration, 0), (f"a_{coordinate}", 0), (f"v_{coordinate}", 1)):
             known[written] = rate
     if len(coordinates) == 1:

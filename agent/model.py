@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -68,10 +69,14 @@ class Reply:
 
 
 class Model(Protocol):
-    """Anything that answers messages; ``parallel`` is how many requests it takes at once."""
+    """Anything that answers messages; ``parallel`` is how many requests it takes at once.
+
+    ``form`` is how it wants to be asked for a law (`motionlaw.agent.law_question.FORMS`).
+    """
 
     name: str
     parallel: int
+    form: str
 
     def reply(
         self,
@@ -104,31 +109,38 @@ class Model(Protocol):
         """Lets go of connections and memory."""
 
 
-def choose_model(text: str) -> Model | None:
+def choose_model(text: str, *, talks: bool = True) -> Model | None:
     """Returns the model that ``--model`` names; ``None`` for ``none``.
 
     Args:
         text: ``none``, ``embedded``, a server's address such as ``http://localhost:8000/v1`` (with ``#name`` where it
             serves several models), or the folder of a checkpoint.
+        talks: Whether it must answer questions; a small model that was trained to propose laws alone cannot.
 
     Raises:
-        UserError: The text names nothing that can answer.
+        UserError: The text names nothing that can answer, or a model that cannot do what is wanted.
     """
     if text == "none":
         return None
-    if text == "embedded":
+    model = _named_model(text)
+    if talks and model.form == "brief":
         raise UserError(
-            "This version ships no checkpoint of its own yet. Name a server (--model http://localhost:8000/v1), the "
-            "folder of a checkpoint, or none."
+            f"The model {model.name} only proposes laws (motionlaw discover --model {text}); for questions name a "
+            "server (--model http://localhost:8000/v1), the folder of a larger checkpoint, or none."
         )
+    return model
+
+
+def _named_model(text: str) -> Model:
     if text.startswith(("http://", "https://")):
         from motionlaw.agent.models.openai_server import OpenAIServer
 
         return OpenAIServer(text)
-    if Path(text).is_dir():
+    folder = str(files("motionlaw.agent").joinpath("embedded")) if text == "embedded" else text
+    if Path(folder).is_dir():
         from motionlaw.agent.models.in_process import InProcessModel
 
-        return InProcessModel(text)
+        return InProcessModel(folder)
     raise UserError(
         f"model must be none, embedded, a server's address (http://localhost:8000/v1) or the folder of a checkpoint, "
         f"got {text!r}."

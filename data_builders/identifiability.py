@@ -109,3 +109,72 @@ def _columns(
         if not any(column is each or np.allclose(column, each) for each in own):
             others.append(column)
     return own, others
+
+
+def are_identifiable(laws: Sequence[Sequence[Term]], t: np.ndarray, x: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """`is_identifiable` for many motions at once, by their Gram matrices; differs from it at the very thresholds alone.
+
+    Args:
+        laws: N laws.
+        t: Seconds, shape (T,).
+        x: Positions, shape (N, T), without NaN.
+        v: Velocities, shape (N, T).
+
+    Returns:
+        Shape (N,), bool.
+    """
+    columns, own, others = _gram_columns(laws, t, x, v)
+    a = np.array([np.sum([term.values(x[n], v[n], t) for term in law], axis=0) for n, law in enumerate(laws)])
+    everything = np.concatenate([columns, a[:, None]], axis=1)
+    everything /= np.maximum(np.sqrt(np.mean(everything**2, axis=2, keepdims=True)), 1e-300)
+    gram = everything @ everything.transpose(0, 2, 1) / x.shape[1]
+    found = np.ones(len(laws), bool)
+    for k in range(columns.shape[1]):
+        rows = np.flatnonzero(own[:, k] & found)
+        if len(rows):
+            rest = own[rows]
+            rest[:, k] = False
+            found[rows] = _shows(gram[rows], rest, others[rows])
+    return found
+
+
+def _shows(gram: np.ndarray, rest: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Whether the last column of each Gram matrix is missed by ``rest``, also with one or two of ``others``."""
+    both = rest[:, :, None] & rest[:, None, :]
+    inner = np.where(both, gram[:, :-1, :-1], 0.0) + np.eye(rest.shape[1]) * ~rest[:, None, :]
+    outer = np.where(rest[:, :, None], gram[:, :-1], 0.0)
+    left = gram - outer.transpose(0, 2, 1) @ np.linalg.solve(inner, outer)
+    total, square = left[:, -1, -1], np.diagonal(left[:, :-1, :-1], axis1=1, axis2=2)
+    is_free = others & (square > 1e-12)
+    size = np.sqrt(np.where(is_free, square, 1.0))
+    along = np.where(is_free, left[:, :-1, -1] / size, 0.0)
+    once = total - np.max(along**2, axis=1)
+    cosine = left[:, :-1, :-1] / (size[:, :, None] * size[:, None, :])
+    off = 1 - np.where(is_free[:, :, None] & is_free[:, None, :], cosine, 1.0) ** 2
+    pair = along[:, :, None] ** 2 + along[:, None, :] ** 2 - 2 * cosine * along[:, :, None] * along[:, None, :]
+    twice = total - np.max(np.where(off > 1e-9, pair / np.maximum(off, 1e-9), 0.0), axis=(1, 2))
+    least = (LEAST_EFFECT**2, LEAST_SWAPPED**2, LEAST_SWAPPED_TWICE**2)
+    return (total >= least[0]) & (once >= least[1]) & (np.minimum(once, twice) >= least[2])
+
+
+def _gram_columns(
+    laws: Sequence[Sequence[Term]], t: np.ndarray, x: np.ndarray, v: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All kinds of columns, shape (N, 13, T); which are the law's own, and which others may stand in, (N, 13)."""
+    places = {
+        "spring": [0], "damping": [1], "cubic spring": [2], "cubic damping": [3], "quadratic spring": [4],
+        "x cos x": [5], "quadratic drag": [6], "constant force": [7], "self-excitation": [1, 8],
+        "sine force": [9], "cosine force": [12],
+    }  # fmt: skip
+    own, waves = np.zeros((len(laws), 13), bool), np.zeros((len(laws), 2))
+    others = np.ones_like(own)
+    for n, law in enumerate(laws):
+        for term in law:
+            own[n, places[term.family.name]] = True
+            if term.family.name in ("sine force", "cosine force"):
+                waves[n, int(term.family.name == "cosine force")] = term.numbers[1]
+    others[:, 9:] = np.repeat(waves > 0, 2, axis=1)
+    phase = waves[:, :, None] * t
+    known = (x, v, x**3, v**3, x**2, x * np.cos(x), np.abs(v) * v, np.ones_like(x), x**2 * v)
+    driven = (np.sin(phase[:, 0]), np.cos(phase[:, 0]), np.sin(phase[:, 1]), np.cos(phase[:, 1]))
+    return np.stack([*known, *driven], axis=1), own, others & ~own

@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from motionlaw.data_builders.builder import Builder, Row, image_field
 from motionlaw.data_builders.ccot import chain, chain_text, term_text
-from motionlaw.data_builders.curve_plots import FRAMES, PALETTES, SIZES, draw_plot, draw_style, encode_png
 from motionlaw.data_builders.identifiability import LEAST_EFFECT, LEAST_SWAPPED, LEAST_SWAPPED_TWICE
 from motionlaw.data_builders.physsymbol import (
     ABOVE,
@@ -42,6 +41,7 @@ from motionlaw.data_builders.physsymbol import (
     X,
     draw_oscillator,
 )  # fmt: skip
+from motionlaw.tools.curve_plots import FRAMES, PALETTES, SIZES, draw_plot, draw_style, encode_png
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.printing import format_expr
 
@@ -97,16 +97,7 @@ class _Maker:
         # The clean motion must not change with how it is shown.
         rng = np.random.default_rng([seed, index, 1])
         seen = {"t": drawn.t} | {name: self._measured(getattr(drawn, name), rng) for name in "xva"}
-        sentences = chain(drawn)
-        row: Row = {
-            "name": drawn.name,
-            "question": QUESTION,
-            "ccot": chain_text(sentences, drawn.formula),
-            "law": drawn.formula,
-            "terms": _terms(drawn),
-            "is_outside": is_outside,
-            "observations": json.dumps([each.to_dict() for each in sentences]),
-        }
+        row = told_row(drawn, is_outside=is_outside)
         return [row | seen | {name: self._drawn(name, seen, rng) for name in self.pictures}]
 
     def _measured(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -120,6 +111,20 @@ class _Maker:
     def describe(self) -> str:
         """The card's text."""
         return "\n".join([*_distributions(self), "", *_family_table(GRAMMARS[self.grammar])])
+
+
+def told_row(drawn: Oscillator, *, is_outside: bool = False) -> Row:
+    """The words of a row: the question, the chain of thought and the law."""
+    sentences = chain(drawn)
+    return {
+        "name": drawn.name,
+        "question": QUESTION,
+        "ccot": chain_text(sentences, drawn.formula),
+        "law": drawn.formula,
+        "terms": _terms(drawn),
+        "is_outside": is_outside,
+        "observations": json.dumps([each.to_dict() for each in sentences]),
+    }
 
 
 def builder(

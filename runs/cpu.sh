@@ -1,13 +1,14 @@
 #!/bin/sh
 # All stages on a CPU: data, a model to start from, vision, SFT in two phases, GRPO, and what each stage brought.
 #     runs/cpu.sh [FOLDER]               toy size, minutes
-#     SIZE=4m VOCAB=4096 LAWS=20000 VISION=8000 SFT=6000 GRPO=400 TEST=200 runs/cpu.sh full     hours
+#     SIZE=3m LAWS=4000 VISION=5500 SFT=2600 BATCH=32 GRPO=150 TEST=200 runs/cpu.sh full     two hours of one core
+# The model is asked briefly (docs/models.md); what it learns from is drawn as it is needed, what measures it is built.
 # A stage that is there is not done again, and one that was stopped goes on from its newest state.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=${1:-cpu-run}
-SIZE=${SIZE:-toy} VOCAB=${VOCAB:-1024} LAWS=${LAWS:-64} VISION=${VISION:-60} SFT=${SFT:-40} GRPO=${GRPO:-4}
-TEST=${TEST:-8} SPLIT=${SPLIT:-test_structure} TOKENS=${TOKENS:-512}
+SIZE=${SIZE:-toy} LAWS=${LAWS:-64} VISION=${VISION:-60} SFT=${SFT:-40} BATCH=${BATCH:-8} GRPO=${GRPO:-4}
+TEST=${TEST:-8} SPLIT=${SPLIT:-test_structure} TOKENS=${TOKENS:-128}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} OMP_WAIT_POLICY=PASSIVE HF_HUB_OFFLINE=1
 run="${MOTIONLAW:-$here/.venv/bin/motionlaw}"
 configs=$here/training/configs
@@ -28,16 +29,19 @@ told() {
 mkdir -p "$out"
 [ -f "$out/laws/manifest.json" ] || "$run" build physsymbol --n "$LAWS" --seed 0 --out "$out/laws" \
   $([ -d "$out/laws" ] && echo --resume || true)
-is_done start || told start init --data "msi1=$out/laws" "msi2=$out/laws" --size "$SIZE" --vocab_size "$VOCAB" \
-  --output_dir "$out/start"
-is_done seeing || told seeing vision --checkpoint "$out/start" --output_dir "$out/seeing" --steps "$VISION" \
+is_done start || told start init --data msi1=fresh:800:77 msi2=fresh:300:78 --size "$SIZE" --vocab_size 900 \
+  --form brief --output_dir "$out/start"
+is_done seeing || told seeing vision --checkpoint "$out/start" --output_dir "$out/seeing" --steps "$VISION" --seed 1 \
   $([ -f "$out/seeing/vision_state.pt" ] && echo --resume true || true)
+half=$((SFT * BATCH / 2))
 is_done tuned1 || told tuned1 sft --config "$configs/cpu-tiny.yaml" --model_name_or_path "$out/seeing" \
-  --data "msi1=$out/laws" --output_dir "$out/tuned1" --max_steps "$SFT" $(again tuned1)
+  --data "msi1=fresh:$((SFT * BATCH)):2" --output_dir "$out/tuned1" --max_steps "$SFT" \
+  --per_device_train_batch_size "$BATCH" $(again tuned1)
 is_done tuned2 || told tuned2 sft --config "$configs/cpu-tiny.yaml" --model_name_or_path "$out/tuned1" \
-  --data "msi2=$out/laws" "msi1=$out/laws" --output_dir "$out/tuned2" --max_steps "$SFT" $(again tuned2)
+  --data "msi1=fresh:$half:3" "msi2=fresh:$half:4" --output_dir "$out/tuned2" --max_steps "$SFT" \
+  --per_device_train_batch_size "$BATCH" $(again tuned2)
 is_done practised || told practised grpo --config "$configs/cpu-tiny-grpo.yaml" --model_name_or_path "$out/tuned2" \
-  --data "laws=$out/laws" --output_dir "$out/practised" --max_steps "$GRPO" $(again practised)
+  --data "laws=fresh:$((GRPO * 8)):5" --output_dir "$out/practised" --max_steps "$GRPO" $(again practised)
 # What each stage brought: base, vision, SFT, GRPO, on laws whose families never met in training.
 for stage in start seeing tuned1 tuned2 practised; do
   [ -f "$out/measured-$stage.json" ] || told "measured-$stage" measure --checkpoint "$out/$stage" \

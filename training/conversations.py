@@ -8,6 +8,7 @@ with their times and a question → motion chain), ``traces`` (calls of instrume
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from motionlaw.agent.hypothesise import question_text
+from motionlaw.agent.law_question import BRIEF, FULL, ROWS, brief_question, question_text
 from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.models.wire import to_wire
 from motionlaw.agent.pictures import video_frames
@@ -25,6 +26,8 @@ from motionlaw.tools.errors import UserError
 # Pictures of a law's question, as `hypothesise` shows them.
 PICTURES = ("phase_portrait", "trajectory")
 FRAMES = 8
+# A source that is not on disk: oscillators drawn as they are needed, written TASK=fresh:COUNT:SEED.
+FRESH = "fresh"
 CHAIN_GIVEN = "What the pictures show was said already:\n{chain}\nGive the law that follows, and nothing else."
 Part = dict[str, Any]
 
@@ -52,8 +55,11 @@ class Conversation:
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> Conversation:
-        """Reads `to_dict`."""
+        """Reads `to_dict`; a row of `fresh_rows` is made now."""
         rest = json.loads(row["conversation"])
+        if FRESH in rest:
+            task, seed, number, form = rest[FRESH]
+            return TASKS[task](_drawn_row(seed, number), Asking(form))
         return cls(tuple(rest["messages"]), tuple(row["images"]), tuple(rest["tools"]), tuple(rest["left_out"]))
 
     @property
@@ -63,39 +69,79 @@ class Conversation:
         return self.messages[:first]
 
 
-def law_question(row: dict[str, Any], *, rows: int) -> tuple[list[Part], tuple[bytes, ...]]:
+@dataclass(frozen=True)
+class Asking:
+    """How questions about laws are asked; see `motionlaw.agent.law_question`.
+
+    Args:
+        form: ``"full"`` or ``"brief"``.
+        rows: How many rows of a motion the full form tells.
+    """
+
+    form: str = FULL
+    rows: int = ROWS
+
+
+def law_question(row: dict[str, Any], asking: Asking) -> tuple[list[Part], tuple[bytes, ...]]:
     """The parts of the question about a law, and its pictures.
 
     Args:
         row: A row of the data set `physsymbol`.
-        rows: How many of its rows are told.
+        asking: The form.
+
+    Raises:
+        UserError: The form wants pictures that the row does not have.
     """
     columns = np.column_stack([row[name] for name in "txva"])
+    if asking.form == BRIEF:
+        picture, text = brief_question(columns)
+        return [{"type": "image"}, {"type": "text", "text": text}], (picture.data,)
+    if PICTURES[0] not in row:
+        raise UserError(f"Oscillators of {FRESH}: have no plots; a model of the full form needs data from a folder.")
     parts: list[Part] = [{"type": "image"} for _ in PICTURES]
-    parts.append({"type": "text", "text": question_text(("x",), ("m",), columns, most=rows)})
+    parts.append({"type": "text", "text": question_text(("x",), ("m",), columns, most=asking.rows)})
     return parts, tuple(row[name]["bytes"] for name in PICTURES)
 
 
-def reasoning(row: dict[str, Any]) -> str:
-    """The chain of thought without its last line, the law."""
-    return str(row["ccot"]).rsplit("\nTogether:", 1)[0]
+def reasoning(row: dict[str, Any], form: str = FULL) -> str:
+    """The chain of thought without its last line, the law.
+
+    In the brief form each observation is its kind, without numbers, and the terms are named before the law is written.
+    """
+    if form == FULL:
+        return str(row["ccot"]).rsplit("\nTogether:", 1)[0]
+    kinds = [each["kind"] for each in json.loads(row["observations"])]
+    seen = "; ".join(kind for kind in kinds if not kind.startswith("term "))
+    return f"{seen}.\nTerms: {', '.join(skeletons(row['law']))}."
 
 
-def law_answer(row: dict[str, Any]) -> str:
+def skeletons(law: str) -> list[str]:
+    """The terms of a printed law without their numbers, in its order.
+
+    Example:
+        >>> skeletons("-0.1*x**2 + 1.05*cos(0.704*t) - v*x**2 - 0.3")
+        ['x**2', 'cos(w*t)', 'v*x**2', '1']
+    """
+    terms = re.split(r" [+-] ", law.removeprefix("-"))
+    found = [re.sub(r"^[0-9.]+(?:e-?[0-9]+)?(?:\*|$)", "", term) for term in terms]
+    return [re.sub(r"\([0-9.]+\*t\)", "(w*t)", term) or "1" for term in found]
+
+
+def law_answer(row: dict[str, Any], form: str = FULL) -> str:
     """The reasoning, and the law as the one answer."""
-    return f"{reasoning(row)}\n<answer>a = {row['law']}</answer>"
+    return f"{reasoning(row, form)}\n<answer>a = {row['law']}</answer>"
 
 
-def msi1(row: dict[str, Any], rows: int) -> Conversation:
+def msi1(row: dict[str, Any], asking: Asking) -> Conversation:
     """Motion structure induction, first phase: reasoning and law from pictures and rows."""
-    parts, images = law_question(row, rows=rows)
-    return Conversation((_says("user", parts), _says("assistant", law_answer(row))), images)
+    parts, images = law_question(row, asking)
+    return Conversation((_says("user", parts), _says("assistant", law_answer(row, asking.form))), images)
 
 
-def msi2(row: dict[str, Any], rows: int) -> Conversation:
+def msi2(row: dict[str, Any], asking: Asking) -> Conversation:
     """Second phase: the law, given the reasoning."""
-    parts, images = law_question(row, rows=rows)
-    parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row))})
+    parts, images = law_question(row, asking)
+    parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row, asking.form))})
     return Conversation((_says("user", parts), _says("assistant", f"<answer>a = {row['law']}</answer>")), images)
 
 
@@ -116,13 +162,13 @@ def motion_question(row: dict[str, Any], *, frames: int = FRAMES) -> tuple[list[
     return [_without_picture(part, images) for part in sent["content"]], tuple(images)
 
 
-def mcot(row: dict[str, Any], _: int) -> Conversation:
+def mcot(row: dict[str, Any], _: Asking) -> Conversation:
     """A motion chain from frames."""
     parts, images = motion_question(row)
     return Conversation((_says("user", parts), _says("assistant", row["chain"])), images)
 
 
-def traces(row: dict[str, Any], _: int) -> Conversation:
+def traces(row: dict[str, Any], _: Asking) -> Conversation:
     """A conversation in which instruments are called; calls that are wrong on purpose are not learned."""
     messages = []
     for message in row["messages"]:
@@ -151,7 +197,7 @@ def _without_picture(part: Part, images: list[bytes]) -> Part:
     return {"type": "image"}
 
 
-TASKS: dict[str, Callable[[dict[str, Any], int], Conversation]] = {
+TASKS: dict[str, Callable[[dict[str, Any], Asking], Conversation]] = {
     "msi1": msi1, "msi2": msi2, "mcot": mcot, "traces": traces,
 }  # fmt: skip
 
@@ -180,12 +226,33 @@ class Source:
             raise UserError(f"data must be TASK=FOLDER, e.g. msi1=laws, got '{text}'.")
         return cls(task, folder)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether its rows are drawn as they are needed, and lie in no folder."""
+        return self.folder.startswith(f"{FRESH}:")
+
+    @property
+    def fresh(self) -> tuple[int, int]:
+        """How many oscillators, and their seed.
+
+        Raises:
+            UserError: They are written in another form.
+        """
+        words = self.folder.split(":")[1:]
+        if len(words) != 2 or not all(word.isdigit() for word in words):
+            raise UserError(f"Fresh oscillators are {FRESH}:COUNT:SEED, e.g. {FRESH}:9000:1, got '{self.folder}'.")
+        return int(words[0]), int(words[1])
+
     def rows(self, split: str, *, most: int | None = None) -> Iterator[dict[str, Any]]:
         """Reads the rows of a split from a folder of ``motionlaw build``.
 
         Raises:
             UserError: There is no such split.
         """
+        if self.is_fresh:
+            count, seed = self.fresh
+            yield from (_drawn_row(seed, number) for number in range(count if most is None else min(count, most)))
+            return
         import pyarrow.parquet as pq
 
         files = sorted(Path(self.folder).rglob(f"{split}-*.parquet"))
@@ -201,15 +268,37 @@ class Source:
                     yield row
 
 
+def _drawn_row(seed: int, number: int) -> dict[str, Any]:
+    """A row as `physsymbol` has them, without plots, of a law whose families may meet in training."""
+    from motionlaw.data_builders.oscillator_blocks import show
+    from motionlaw.data_builders.physsymbol_rows import told_row
+
+    shown = show(seed, number)
+    return told_row(shown.drawn) | dict(zip("txva", shown.columns.T, strict=True))
+
+
+def fresh_rows(source: Source, asking: Asking, *, most: int | None = None) -> list[dict[str, Any]]:
+    """Rows for a trainer that only say which oscillators to draw; the conversations are made when they are batched.
+
+    Raises:
+        UserError: There is no such task.
+    """
+    if source.task not in TASKS:
+        raise UserError(f"No task '{source.task}'. Tasks: {', '.join(TASKS)}.")
+    count, seed = source.fresh
+    names = [[source.task, seed, number, asking.form] for number in range(count if most is None else min(count, most))]
+    return [{"images": [], "conversation": json.dumps({FRESH: name})} for name in names]
+
+
 def conversations(
-    sources: Sequence[Source], split: str, *, rows: int, most: int | None = None
+    sources: Sequence[Source], split: str, asking: Asking, *, most: int | None = None
 ) -> Iterator[Conversation]:
     """The conversations of several data sets, one after the other.
 
     Args:
         sources: The data sets.
         split: E.g. ``"train"``.
-        rows: Rows of a motion that a question about its law tells.
+        asking: How questions about laws are asked.
         most: Of each data set.
 
     Raises:
@@ -219,4 +308,4 @@ def conversations(
         if source.task not in TASKS:
             raise UserError(f"No task '{source.task}'. Tasks: {', '.join(TASKS)}.")
         for row in source.rows(split, most=most):
-            yield TASKS[source.task](row, rows)
+            yield TASKS[source.task](row, asking)

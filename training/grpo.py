@@ -32,14 +32,13 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.limits import call_limited
 from motionlaw.tools.tracks import mirrored
 from motionlaw.training.collate import count_tokens
-from motionlaw.training.conversations import Conversation, Source, law_answer, law_question, motion_question
+from motionlaw.training.conversations import Asking, Conversation, Source, law_answer, law_question, motion_question
 from motionlaw.training.dry_run import rehearse, require_live
-from motionlaw.training.estimate import tell_estimate
-from motionlaw.training.model import load_checkpoint
+from motionlaw.training.model import form_of, load_checkpoint
 from motionlaw.training.motion_rewards import MIRRORED, MOTION_REWARDS, all_tracks, equivariance_reward
 from motionlaw.training.options import read_options
 from motionlaw.training.rewards import LAW_REWARDS, LIMIT_S, MOST_ROWS
-from motionlaw.training.sft import finish, freeze_vision, newest_state, write_resolved
+from motionlaw.training.trainer import freeze_vision, run_trainer
 
 REWARDS = {reward.__name__: reward for reward in (*LAW_REWARDS, *MOTION_REWARDS)}
 # Rows that the rehearsal of the rewards sees.
@@ -54,7 +53,7 @@ class GrpoSettings:
     Args:
         data: A data set, ``laws=FOLDER`` (of physsymbol) or ``motion=FOLDER`` (of mcot).
         rewards: Names of rewards; their weights are TRL's ``reward_weights``, in this order.
-        rows: Rows of a motion that a question about its law tells.
+        rows: Rows of a motion that a question of the full form tells.
         most: Questions; all if not given.
         tools: Whether the policy may call ``fit`` before it answers (laws only).
         freeze_vision: Whether the vision tower stays as it is.
@@ -77,15 +76,15 @@ class GrpoSettings:
             raise UserError(f"No reward '{unknown[0]}'. Rewards: {', '.join(REWARDS)}.")
 
 
-def law_task(row: dict[str, Any], *, rows: int, has_tools: bool = False) -> dict[str, Any]:
+def law_task(row: dict[str, Any], asking: Asking, *, has_tools: bool = False) -> dict[str, Any]:
     """A question about a law with the columns that its rewards take."""
-    parts, images = law_question(row, rows=rows)
+    parts, images = law_question(row, asking)
     parts[-1]["text"] += WITH_TOOL if has_tools else ""
     step = max(1, -(-len(row["t"]) // MOST_ROWS))
     return {
         "prompt": [{"role": "user", "content": parts}],
         "images": [{"bytes": data, "path": None} for data in images],
-        "reference": law_answer(row),
+        "reference": law_answer(row, asking.form),
         "law": row["law"],
         **{name: list(row[name][::step]) for name in "txva"},
     }
@@ -123,8 +122,8 @@ def mirrored_task(task: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def tasks(settings: GrpoSettings) -> Iterator[dict[str, Any]]:
-    """The questions of the settings' data set.
+def tasks(settings: GrpoSettings, form: str) -> Iterator[dict[str, Any]]:
+    """The questions of the settings' data set; those about laws in a form.
 
     Raises:
         UserError: There is no such kind of data.
@@ -134,7 +133,7 @@ def tasks(settings: GrpoSettings) -> Iterator[dict[str, Any]]:
         raise UserError(f"data must be laws=FOLDER or motion=FOLDER, got '{settings.data}'.")
     for row in source.rows("train", most=settings.most):
         if source.task == "laws":
-            yield law_task(row, rows=settings.rows, has_tools=settings.tools)
+            yield law_task(row, Asking(form, settings.rows), has_tools=settings.tools)
         elif equivariance_reward.__name__ not in settings.rewards:
             yield motion_task(row)
         elif not row["options"]:
@@ -237,8 +236,9 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
     Raises:
         UserError: A reward cannot teach on these rows.
     """
+    model, processor = load_checkpoint(model_arguments.model_name_or_path, dtype=model_arguments.dtype or "float32")
     rewards: list[Any] = [REWARDS[name] for name in settings.rewards]
-    questions = list(tasks(settings))
+    questions = list(tasks(settings, form_of(model)))
     rehearsals = rehearse(rewards, questions[:REHEARSED])
     folder = Path(arguments.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -246,7 +246,6 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
     (folder / "dry_run.json").write_text(told + "\n", encoding="utf-8")
     print(told, file=sys.stderr)
     require_live(rehearsals)
-    model, processor = load_checkpoint(model_arguments.model_name_or_path, dtype=model_arguments.dtype or "float32")
     from trl import GRPOTrainer, get_peft_config
 
     if settings.freeze_vision:
@@ -265,15 +264,7 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
     )
     first = Conversation(tuple(questions[0]["prompt"]), tuple(each["bytes"] for each in questions[0]["images"]))
     tokens = count_tokens(processor, first) + arguments.max_completion_length
-    tell_estimate(trainer.model, arguments, tokens=tokens, rows=len(questions))
-    write_resolved(arguments.output_dir, settings, arguments, model_arguments)
-    state = newest_state(arguments.output_dir) if settings.resume else None
-    if settings.resume and state is None:
-        raise UserError(f"{arguments.output_dir} holds no state to resume. Leave --resume out.")
-    trainer.train(resume_from_checkpoint=state)
-    finish(trainer, processor, arguments.output_dir)
-    history: list[dict[str, Any]] = trainer.state.log_history
-    return history
+    return run_trainer(trainer, processor, settings, model_arguments, tokens=tokens, rows=len(questions))
 
 
 def grpo_command(words: Sequence[str]) -> int:

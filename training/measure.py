@@ -22,9 +22,9 @@ from motionlaw.agent.pictures import decode
 from motionlaw.eval.scorers import score_law
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
-from motionlaw.training.conversations import Source
+from motionlaw.training.conversations import Asking, Source
 from motionlaw.training.grpo import law_task, motion_task
-from motionlaw.training.model import load_checkpoint
+from motionlaw.training.model import form_of, load_checkpoint
 from motionlaw.training.motion_rewards import MOTION_REWARDS, equivariance_reward
 from motionlaw.training.options import read_options
 from motionlaw.training.rewards import LAW_REWARDS, asked, law_in
@@ -39,7 +39,7 @@ class MeasureSettings:
         data: ``laws=FOLDER`` or ``motion=FOLDER``.
         split: Which rows.
         most: How many.
-        rows: Rows of a motion that a question about its law tells.
+        rows: Rows of a motion that a question of the full form tells.
         batch: Answers at a time.
         max_tokens: Longest answer.
         out: Where the answers are written, one JSON a line.
@@ -143,8 +143,9 @@ def measure_command(words: Sequence[str]) -> int:
         raise UserError(f"data must be laws=FOLDER or motion=FOLDER, got '{settings.data}'.")
     rows = list(source.rows(settings.split, most=settings.most))
     is_law = source.task == "laws"
-    questions = [law_task(row, rows=settings.rows) if is_law else motion_task(row) for row in rows]
     model, processor = load_checkpoint(settings.checkpoint)
+    asking = Asking(form_of(model), settings.rows)
+    questions = [law_task(row, asking) if is_law else motion_task(row) for row in rows]
     said = answers(model, processor, questions, batch=settings.batch, most=settings.max_tokens)
     table = {"model": summary(graded(questions, said))}
     table["reference"] = summary(graded(questions, [each["reference"] for each in questions]))

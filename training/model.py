@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from motionlaw.agent.law_question import FULL
 from motionlaw.tools.errors import UserError
 
-# A picture is made no larger than this square, and has one token for each 16 pixels square.
+# A picture is made no larger than this square, and has one token for each 16 pixels square. Patches of 16 pixels were
+# tried on twice as large panels: the same tower then learned next to nothing in the same time.
 PATCH, MERGE, SIDE_PX = 8, 2, 112
 CONTEXT = 4096
 
@@ -40,6 +42,7 @@ class Size:
 
 SIZES = {
     "toy": Size(64, 2, 1, 64, 2),
+    "3m": Size(192, 4, 3, 96, 4),
     "4m": Size(192, 5, 3, 128, 4),
     "10m": Size(320, 6, 5, 192, 5),
     "18m": Size(352, 8, 5, 224, 6),
@@ -110,16 +113,34 @@ def make_processor(tokenizer: Any) -> Any:
     )
 
 
-def make_model(size: Size, tokenizer: Any, *, seed: int = 0) -> Any:
-    """A model with random weights; the patch embedding starts by its fan-in, or the tower would see next to nothing."""
+def form_of(model: Any) -> str:
+    """How a model is asked about laws, see `motionlaw.agent.law_question`."""
+    return str(getattr(model.config, "question_form", FULL))
+
+
+def make_model(size: Size, tokenizer: Any, *, form: str = FULL, seed: int = 0) -> Any:
+    """A model with random weights.
+
+    The library's spread of 0.02 is meant for wide layers; narrow ones would hardly pass anything on. So every layer
+    starts by its fan-in, those that end a block the weaker the more blocks there are, and the tokens that the tower
+    hands to deeper layers of the language model start from zero.
+    """
     import torch
     from transformers import Qwen3VLForConditionalGeneration
 
     torch.manual_seed(seed)
     model: Any = Qwen3VLForConditionalGeneration(make_config(size, tokenizer))
-    projection = model.model.visual.patch_embed.proj
-    fan_in = projection.weight[0].numel()
-    torch.nn.init.normal_(projection.weight, std=fan_in**-0.5)
+    model.config.question_form = form
+    for name, layer in model.named_modules():
+        if isinstance(layer, (torch.nn.Linear, torch.nn.Conv3d)) and layer is not model.lm_head:
+            ends = name.endswith(("attn.proj", "linear_fc2", "o_proj", "down_proj")) and "merger" not in name
+            depth = size.vision_layers if ".visual." in name else size.layers
+            weaker = (2 * depth) ** -0.5 if ends else 1.0
+            torch.nn.init.normal_(layer.weight, std=weaker * layer.weight[0].numel() ** -0.5)
+    for merger in model.model.visual.deepstack_merger_list:
+        torch.nn.init.zeros_(merger.linear_fc2.weight)
+    torch.nn.init.normal_(model.model.visual.pos_embed.weight, std=0.3)
+    torch.nn.init.normal_(model.model.language_model.embed_tokens.weight, std=0.05)
     model.generation_config.eos_token_id = model.config.text_config.eos_token_id
     model.generation_config.pad_token_id = model.config.text_config.pad_token_id
     return model

@@ -11,18 +11,19 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import motionlaw
+import numpy as np
+
 from motionlaw.tools.errors import UserError
 from motionlaw.training.collate import Collator, count_tokens
-from motionlaw.training.conversations import Conversation, Source, conversations
-from motionlaw.training.estimate import tell_estimate
-from motionlaw.training.model import load_checkpoint, save_checkpoint, save_processor
+from motionlaw.training.conversations import Asking, Source, conversations, fresh_rows
+from motionlaw.training.model import form_of, load_checkpoint
+from motionlaw.training.optimizers import make_optimizers, together
 from motionlaw.training.options import read_options
+from motionlaw.training.trainer import freeze_vision, run_trainer
 
 
 @dataclass
@@ -31,10 +32,11 @@ class SftSettings:
 
     Args:
         data: Data sets, ``TASK=FOLDER``; tasks are msi1, msi2, mcot, traces.
-        rows: Rows of a motion that a question about its law tells.
+        rows: Rows of a motion that a question of the full form tells.
         most: Conversations of each data set; all if not given.
         longest: Tokens of a conversation; longer ones are left out.
         freeze_vision: Whether the vision tower stays as it is.
+        muon: Whether matrices are trained by Muon, for small models from scratch.
         resume: Go on from the newest state in ``output_dir``.
     """
 
@@ -43,6 +45,7 @@ class SftSettings:
     most: int | None = None
     longest: int = 4096
     freeze_vision: bool = False
+    muon: bool = False
     resume: bool = False
 
     def __post_init__(self) -> None:
@@ -50,8 +53,13 @@ class SftSettings:
             raise UserError("Tuning needs data, e.g. --data msi1=laws.")
 
 
-def make_dataset(talks: Iterable[Conversation], processor: Any, *, longest: int) -> Any:
+def make_dataset(
+    sources: Sequence[Source], processor: Any, asking: Asking, *, most: int | None, longest: int, seed: int
+) -> Any:
     """A `datasets.Dataset` of conversations that are not too long; how many were is said on stderr.
+
+    They come in the order in which they are learned: rows of folders at random, fresh oscillators by their numbers
+    (they are drawn in blocks), and both evenly mixed.
 
     Raises:
         UserError: None is left.
@@ -59,20 +67,19 @@ def make_dataset(talks: Iterable[Conversation], processor: Any, *, longest: int)
     from datasets import Dataset
 
     kept, count = [], 0
-    for talk in talks:
+    for talk in conversations([each for each in sources if not each.is_fresh], "train", asking, most=most):
         count += 1
         if count_tokens(processor, talk) <= longest:
             kept.append(talk.to_dict())
     print(f"{len(kept)} of {count} conversations have at most {longest} tokens.", file=sys.stderr)
+    places = np.random.default_rng(seed).random(len(kept)).tolist()
+    for source in sources:
+        rows = fresh_rows(source, asking, most=most) if source.is_fresh else []
+        kept += rows
+        places += np.linspace(0, 1, len(rows), endpoint=False).tolist()
     if not kept:
         raise UserError(f"No conversation has at most {longest} tokens, of {count}. Raise --longest.")
-    return Dataset.from_list(kept)
-
-
-def freeze_vision(model: Any) -> None:
-    """Keeps the vision tower as it is."""
-    for weight in model.model.visual.parameters():
-        weight.requires_grad_(False)
+    return Dataset.from_list([kept[k] for k in np.argsort(places, kind="stable")])
 
 
 def trainer_arguments(arguments: Any) -> Any:
@@ -80,37 +87,8 @@ def trainer_arguments(arguments: Any) -> Any:
     arguments.remove_unused_columns = False
     arguments.packing = False
     arguments.max_length = None
+    arguments.train_sampling_strategy = "sequential"  # the data set is in order already
     return arguments
-
-
-def write_resolved(folder: str | Path, *settings: Any) -> None:
-    """Writes the options as they were used, with the version, beside the output."""
-    path = Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    every: dict[str, Any] = {"version": motionlaw.__version__}
-    for each in settings:
-        every[type(each).__name__] = each.to_dict() if hasattr(each, "to_dict") else asdict(each)
-    (path / "resolved.json").write_text(json.dumps(every, indent=1, default=str) + "\n", encoding="utf-8")
-
-
-def newest_state(folder: str) -> str | None:
-    """The newest state that a trainer left in a folder."""
-    states = [path for path in Path(folder).glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return str(max(states, key=lambda path: int(path.name.split("-")[1]))) if states else None
-
-
-def finish(trainer: Any, processor: Any, folder: str) -> None:
-    """Saves the model, LoRA merged into it, as a checkpoint of its own."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    is_first = trainer.accelerator.is_main_process
-    if hasattr(model, "merge_and_unload"):
-        # An adapter beside merged weights would be laid over them again when the folder is loaded.
-        if is_first:
-            save_checkpoint(model.merge_and_unload(), processor, Path(folder))
-        return
-    trainer.save_model(folder)  # gathers weights that lie on several devices
-    if is_first:
-        save_processor(processor, Path(folder))
 
 
 def train_sft(settings: SftSettings, arguments: Any, model_arguments: Any) -> list[dict[str, Any]]:
@@ -130,9 +108,12 @@ def train_sft(settings: SftSettings, arguments: Any, model_arguments: Any) -> li
     if settings.freeze_vision:
         freeze_vision(model)
     sources = [Source.read(text) for text in settings.data]
-    talks = conversations(sources, "train", rows=settings.rows, most=settings.most)
-    data = make_dataset(talks, processor, longest=settings.longest).shuffle(seed=arguments.seed)
+    asking = Asking(form_of(model), settings.rows)
+    data = make_dataset(
+        sources, processor, asking, most=settings.most, longest=settings.longest, seed=arguments.seed
+    )
     arguments = trainer_arguments(arguments)
+    optimizer = together(make_optimizers([model], arguments.learning_rate)) if settings.muon else None
     trainer = SFTTrainer(
         model=model,
         args=arguments,
@@ -140,16 +121,9 @@ def train_sft(settings: SftSettings, arguments: Any, model_arguments: Any) -> li
         processing_class=processor,
         data_collator=Collator(processor),
         peft_config=get_peft_config(model_arguments),
+        optimizers=(optimizer, None),
     )
-    tell_estimate(trainer.model, arguments, tokens=settings.longest, rows=len(data))
-    write_resolved(arguments.output_dir, settings, arguments, model_arguments)
-    state = newest_state(arguments.output_dir) if settings.resume else None
-    if settings.resume and state is None:
-        raise UserError(f"{arguments.output_dir} holds no state to resume. Leave --resume out.")
-    trainer.train(resume_from_checkpoint=state)
-    finish(trainer, processor, arguments.output_dir)
-    history: list[dict[str, Any]] = trainer.state.log_history
-    return history
+    return run_trainer(trainer, processor, settings, model_arguments, tokens=settings.longest, rows=len(data))
 
 
 def sft_command(words: Sequence[str]) -> int:

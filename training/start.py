@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from motionlaw.agent.law_question import FORMS
 from motionlaw.tools.errors import UserError
-from motionlaw.training.conversations import Source, conversations
+from motionlaw.training.conversations import Asking, Source, conversations
 from motionlaw.training.model import CONTEXT, SIZES, make_model, make_processor, save_checkpoint
 from motionlaw.training.options import read_options
 from motionlaw.training.tokenizer import train_tokenizer
@@ -26,7 +27,8 @@ class StartSettings:
         data: Data sets whose words the tokenizer learns, ``TASK=FOLDER``.
         size: One of toy, 4m, 10m, 18m.
         vocab_size: Tokens.
-        rows: Rows of a motion that a question about its law tells.
+        form: How the model will be asked about laws, full or brief; it is kept with the model.
+        rows: Rows of a motion that a question of the full form tells.
         most: Conversations of each data set for the tokenizer.
         seed: Of the weights.
     """
@@ -35,6 +37,7 @@ class StartSettings:
     data: list[str] = field(default_factory=list)
     size: str = "4m"
     vocab_size: int = 4096
+    form: str = "full"
     rows: int = 24
     most: int = 1000
     seed: int = 0
@@ -42,6 +45,8 @@ class StartSettings:
     def __post_init__(self) -> None:
         if self.size not in SIZES:
             raise UserError(f"size must be one of {', '.join(SIZES)}, got '{self.size}'.")
+        if self.form not in FORMS:
+            raise UserError(f"form must be {' or '.join(FORMS)}, got '{self.form}'.")
         if not self.data:
             raise UserError("A tokenizer needs data, e.g. --data msi1=laws.")
 
@@ -49,8 +54,9 @@ class StartSettings:
 def words_of(settings: StartSettings) -> Iterator[str]:
     """All words of the conversations, and of their tools."""
     sources = [Source.read(text) for text in settings.data]
-    for talk in conversations(sources, "train", rows=settings.rows, most=settings.most):
+    for talk in conversations(sources, "train", Asking(settings.form, settings.rows), most=settings.most):
         for message in talk.messages:
+            yield f"{message['role']}\n"
             yield "\n".join(part.get("text") or "" for part in message["content"])
             yield from (json.dumps(call) for call in message.get("tool_calls", ()))
         if talk.tools:
@@ -61,7 +67,7 @@ def start_command(words: Sequence[str]) -> int:
     """Reads options and makes the checkpoint; prints how many weights it has as JSON."""
     (settings,) = read_options(words, StartSettings)
     tokenizer = train_tokenizer(words_of(settings), vocab_size=settings.vocab_size, context=CONTEXT)
-    model = make_model(SIZES[settings.size], tokenizer, seed=settings.seed)
+    model = make_model(SIZES[settings.size], tokenizer, form=settings.form, seed=settings.seed)
     save_checkpoint(model, make_processor(tokenizer), Path(settings.output_dir))
     count = sum(weight.numel() for weight in model.parameters())
     print(json.dumps({"weights": count, "tokens": len(tokenizer), "output": settings.output_dir}))

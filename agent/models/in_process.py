@@ -59,6 +59,7 @@ class InProcessModel:
             raise UserError(f"{path} cannot be loaded as a vision-language model ({reason[:200]}).") from None
         self._model: Any = model.to(_device()).eval()
         self.name = path.resolve().name
+        self.form = str(getattr(self._model.config, "question_form", "full"))
         self._lock = threading.Lock()
         self._context = int(self._model.config.get_text_config().max_position_embeddings)
         self._is_qwen3 = str(self._model.config.model_type).startswith("qwen3_vl")

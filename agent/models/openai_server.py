@@ -32,6 +32,7 @@ class OpenAIServer:
     """
 
     parallel = 8
+    form = "full"
 
     def __init__(self, url: str, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
         address, _, wanted = url.partition("#")

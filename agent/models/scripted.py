@@ -24,6 +24,7 @@ class ScriptedModel:
         seconds_per_word: How slowly it streams.
         asked: The conversations it was given, for the tests to look at.
         parallel: It has one voice.
+        form: How it wants to be asked for a law.
 
     Example:
         >>> ScriptedModel(["It moves."]).reply([Message.user("Does it move?")]).message.text
@@ -36,6 +37,7 @@ class ScriptedModel:
     seconds_per_word: float = 0.0
     asked: list[tuple[Message, ...]] = field(default_factory=list)
     parallel: int = 1
+    form: str = "full"
 
     def reply(
         self,

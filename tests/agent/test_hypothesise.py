@@ -9,7 +9,8 @@ import pytest
 from chat_server import chat_server
 from typer.testing import CliRunner
 
-from motionlaw.agent.hypothesise import propose_laws, question, read_law
+from motionlaw.agent.hypothesise import propose_laws, read_law
+from motionlaw.agent.law_question import question
 from motionlaw.agent.messages import Image
 from motionlaw.agent.models.scripted import ScriptedModel
 from motionlaw.agent.pictures import decode
@@ -103,6 +104,29 @@ def test_the_model_is_shown_the_motion():
     t, x, v, a = np.array(rows).T
     assert np.all(np.diff(t) > 0)
     np.testing.assert_allclose(a[2:-2], (-4 * x - 0.2 * v)[2:-2], atol=0.05)
+
+
+def test_a_small_model_is_asked_briefly():
+    """One picture of four panels and how far each quantity goes; its x is the coordinate, whatever that is called."""
+    run = swing().trajectories[0]
+    angle = Inputs((Trajectory("run", run.t, ("theta",), run.position, units=("",)),), False, True, ())
+    model = ScriptedModel([answer("a = -3*x - 0.1*v")], form="brief")
+    proposals = propose_laws(angle, model, samples=1)
+    (message,) = model.asked[0]
+    (picture,) = [part for part in message.content if isinstance(part, Image)]
+    assert decode(picture).shape == (64, 64, 3)
+    reach = "; ".join(rf"{name} \S+ to \S+" for name in "xva")
+    assert re.fullmatch(rf"Motion of x\. {reach}; 12 s\. Find a = f\(x, v, t\)\.", message.text)
+    (proposal,) = proposals.laws
+    assert proposal.law == {"v": "-3*theta - 0.1*v"} and proposal.coordinates == ("theta",)
+
+
+def test_a_small_model_is_not_asked_what_it_does_not_know():
+    """It was trained on one coordinate; of two it says so, and the search goes on alone."""
+    t = np.linspace(0, 6, 200)
+    plane = Trajectory("run", t, ("x", "y"), np.column_stack([np.cos(2 * t), np.sin(3 * t)]), units=("m", "m"))
+    proposals = propose_laws(Inputs((plane,), False, True, ()), ScriptedModel([], form="brief"), samples=2)
+    assert proposals.laws == () and "one coordinate" in proposals.unread[0].text
 
 
 def sampled(*laws, inputs=None, prior=0.0, **told):

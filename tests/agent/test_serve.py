@@ -31,7 +31,7 @@ HOST = {"base_url": "http://localhost"}
 class Echo:
     """A model that says which file it was shown and what it was asked, whoever asks."""
 
-    name, parallel = "echo", 64
+    name, parallel, form = "echo", 64, "full"
 
     def reply(self, messages, *, tools=(), sampling=None, on_text=None):
         asked = [message.text for message in messages if message.role == "user"]

@@ -12,13 +12,14 @@ def talks():
     from motionlaw.data_builders.chain_rows import builder as chains
     from motionlaw.data_builders.physsymbol_rows import builder as laws
     from motionlaw.data_builders.traces import builder as calls
-    from motionlaw.training.conversations import TASKS
+    from motionlaw.training.conversations import TASKS, Asking
 
-    row = laws().make(0, 0)[0]
-    made = {name: TASKS[name](row, 6) for name in ("msi1", "msi2")}
-    made["mcot"] = TASKS["mcot"](chains().make(0, 1)[0], 6)
+    row, asking = laws().make(0, 0)[0], Asking(rows=6)
+    made = {name: TASKS[name](row, asking) for name in ("msi1", "msi2")}
+    made["brief"] = TASKS["msi1"](row, Asking("brief"))
+    made["mcot"] = TASKS["mcot"](chains().make(0, 1)[0], asking)
     rows = [each for index in (3, 7) for each in calls().make(0, index)]
-    made["traces"] = TASKS["traces"](max(rows, key=lambda each: len(each["mistakes"])), 6)
+    made["traces"] = TASKS["traces"](max(rows, key=lambda each: len(each["mistakes"])), asking)
     return made
 
 
@@ -45,12 +46,24 @@ def learned(processor, talk):
     return batch, processor.tokenizer.decode(labels[labels != IGNORED])
 
 
-@pytest.mark.parametrize("task", ["msi1", "msi2", "mcot"])
+@pytest.mark.parametrize("task", ["msi1", "msi2", "brief", "mcot"])
 def test_the_prompt_is_not_trained_on(talks, processor, task):
     """The loss is on the answer and its end token, to the letter, and on nothing else."""
     talk = talks[task]
     _, said = learned(processor, talk)
     assert said == talk.messages[-1]["content"][0]["text"] + "<|im_end|>"
+
+
+def test_a_brief_conversation_names_its_terms_and_is_short(talks, processor):
+    """Terms come before the law, without numbers; all of it costs less than 300 tokens, picture included."""
+    from motionlaw.training.collate import count_tokens
+
+    said = talks["brief"].messages[-1]["content"][0]["text"]
+    terms = said.split("Terms: ")[1].split(".\n<answer>")[0].split(", ")
+    law = said.split("<answer>a = ")[1].removesuffix("</answer>")
+    assert len(terms) == len(law.replace(" - ", " + ").split(" + "))
+    assert not any(mark.isdigit() for mark in " ".join(terms).replace("**2", "").replace("**3", "").replace("1", ""))
+    assert count_tokens(processor, talks["brief"]) < 300 < count_tokens(processor, talks["msi1"])
 
 
 def test_calls_are_learned_and_wrong_ones_left_out(talks, processor):

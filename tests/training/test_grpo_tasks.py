@@ -7,6 +7,7 @@ from motionlaw.agent.messages import Image
 from motionlaw.agent.pictures import decode
 from motionlaw.data_builders.chain_rows import builder as chains
 from motionlaw.data_builders.physsymbol_rows import builder as laws
+from motionlaw.training.conversations import Asking
 from motionlaw.training.dry_run import rehearse, require_live
 from motionlaw.training.grpo import FitEnvironment, law_task, mirrored_task, motion_task
 from motionlaw.training.motion_rewards import equivariance_reward, trajectory_reward
@@ -27,17 +28,18 @@ def test_a_mirrored_twin_is_a_true_question():
     assert all(task["reference"] == task["chain"] for task in pairs)
 
 
-def test_the_rewards_of_laws_are_alive_on_the_columns_of_tasks():
-    """The dry run passes on questions as practice gets them."""
+@pytest.mark.parametrize("asking", [Asking(rows=8), Asking("brief")], ids=["full", "brief"])
+def test_the_rewards_of_laws_are_alive_on_the_columns_of_tasks(asking):
+    """The dry run passes on questions as practice gets them, in both forms."""
     rows = [laws().make(0, index)[0] for index in range(4)]
-    require_live(rehearse(LAW_REWARDS, [law_task(row, rows=8) for row in rows]))
+    require_live(rehearse(LAW_REWARDS, [law_task(row, asking) for row in rows]))
 
 
 def test_a_policy_can_fit_its_ansatz_and_see_what_is_left():
     """The true structure leaves nothing, a part of it leaves more, and nonsense comes back as a sentence."""
     row = laws().make(0, 0)[0]
     environment = FitEnvironment()
-    environment.reset(**law_task(row, rows=8, has_tools=True))
+    environment.reset(**law_task(row, Asking(rows=8), has_tools=True))
     left = [float(environment.fit(law).split("leaves ")[1].split(" of")[0]) for law in (row["law"], "-x")]
     assert left[0] < 1e-9 < left[1]
     for text in ("", "import os", "q*x", "9**9**9**9", "x" * 5000):

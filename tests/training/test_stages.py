@@ -46,6 +46,47 @@ def test_looking_is_learned(start, tmp_path):
     assert told["after_loss"] < told["before_loss"]
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A toy model that is asked briefly."""
+    folder = tmp_path_factory.mktemp("models") / "small"
+    words = ("--data", "msi1=fresh:200:1", "--size", "toy", "--vocab_size", "560", "--form", "brief")
+    train("init", *words, "--output_dir", str(folder))
+    return folder
+
+
+def test_brief_tuning_on_fresh_oscillators(small, tmp_path):
+    """Oscillators are drawn as they are needed; Muon brings the loss down, stops, and goes on where it stopped."""
+    options = [
+        "--model_name_or_path", str(small), "--data", "msi1=fresh:400:1", "msi2=fresh:200:2", "--muon", "true",
+        "--output_dir", str(tmp_path), "--max_steps", "16", "--per_device_train_batch_size", "8", "--logging_steps",
+        "4", "--save_steps", "12", "--learning_rate", "2e-3", *QUICK,
+    ]  # fmt: skip
+    told = train("sft", *options)
+    assert told["last_loss"] < 0.67 * told["first_loss"]
+    options[options.index("--max_steps") + 1] = "18"
+    train("sft", *options, "--resume", "true")
+    state = json.loads((tmp_path / "checkpoint-18" / "trainer_state.json").read_text())
+    assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [4, 8, 12, 16]
+
+
+def test_many_pictures_at_once_give_the_tokens_of_each_alone(small):
+    """The quick way through the tower has the same values as transformers' own."""
+    import numpy as np
+    import torch
+
+    from motionlaw.training.model import load_checkpoint
+    from motionlaw.training.tower import patches_of, picture_tokens
+    from motionlaw.training.vision_targets import draw_discs, draw_oscillator_panels
+
+    model, processor = load_checkpoint(str(small))
+    for images in (draw_oscillator_panels(1, 0, 2).images, draw_discs(np.random.default_rng(0), 2).images):
+        quick = picture_tokens(model.model.visual, patches_of(images, processor.image_processor))
+        given = processor.image_processor(images=list(images), return_tensors="pt")
+        slow = model.get_image_features(given["pixel_values"], given["image_grid_thw"]).pooler_output
+        assert torch.allclose(quick, torch.stack(list(slow)), atol=1e-4)
+
+
 def test_tuning_lowers_its_loss(tuned):
     """From random weights the loss on the answers falls by a third at least."""
     _, told, _ = tuned
@@ -102,8 +143,8 @@ def test_calls_in_a_rollout_are_really_made(laws, start, tmp_path, monkeypatch):
     from motionlaw.training import conversations, grpo
     from motionlaw.training.options import read_options
 
-    def calls(row, rows):
-        parts, images = conversations.law_question(row, rows=rows)
+    def calls(row, asking):
+        parts, images = conversations.law_question(row, asking)
         parts[-1]["text"] += grpo.WITH_TOOL
         call = {"type": "function", "function": {"name": "fit", "arguments": {"formula": "-x - v"}}}
         asked, said = {"role": "user", "content": parts}, {"role": "assistant", "content": [], "tool_calls": [call]}

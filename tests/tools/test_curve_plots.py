@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from motionlaw.data_builders.curve_plots import (
+from motionlaw.tools.curve_plots import (
     FRAMES,
     PALETTES,
     SIZES,

@@ -1,7 +1,8 @@
 """Plots of curves, drawn straight into pixels: a phase portrait or x(t) in a few milliseconds, in several styles.
 
 A plot has a frame, ticks with numbers, a grid, names of the axes, and one curve with its start marked. Colours, line
-width, size and the like are drawn from a seed (`draw_style`). Figures for people to read are `motionlaw.tools.plot`'s.
+width, size and the like are drawn from a seed (`draw_style`). The data set `physsymbol` shows them and a model that is
+asked sees them; figures for people to read are `motionlaw.tools.plot`'s.
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class Style:
     has_start: bool
     is_filled_by_motion: bool
     font_px: int
+
+
+# How plots look that a model is asked about; it was trained on all styles.
+PLAIN = Style(448, 336, "plain", "box", True, 2, False, True, True, 14)
 
 
 def draw_style(rng: np.random.Generator) -> Style:

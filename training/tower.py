@@ -1,0 +1,75 @@
+"""A vision tower of Qwen3-VL on many pictures of one size at once: the same weights and values, several times as fast.
+
+transformers takes pictures of any sizes and attends within each in turn; where all are alike, and each is one frame
+that fills both of a patch's two places in time, they are one batch. Training from scratch on a CPU needs that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def picture_tokens(visual: Any, pixels: Any) -> Any:
+    """The merged tokens of pictures.
+
+    Args:
+        visual: The tower, ``Qwen3VLVisionModel``.
+        pixels: From `patches_of`, shape (N, patches, values).
+
+    Returns:
+        Shape (N, tokens, width of the language model).
+    """
+    import torch
+    from torch.nn.functional import linear, scaled_dot_product_attention
+    from transformers.models.qwen3_vl import modeling_qwen3_vl as source
+
+    count, length, _ = pixels.shape
+    side, merge = round(length**0.5), visual.spatial_merge_size
+    grid = torch.tensor([[1, side, side]])
+    cos, sin = visual.rotary_pos_emb(pixels, source.get_vision_position_ids(grid, merge))
+    places, shares = source.get_vision_interpolation_indices_and_weights(
+        grid,
+        num_grid_per_side=visual.num_grid_per_side,
+        mode=visual.interpolation_mode,
+        align_corners=visual.interpolation_align_corners,
+        spatial_merge_size=merge,
+    )
+
+    def turned(each: Any) -> Any:
+        half = each.shape[-1] // 2
+        return each * cos + torch.cat((-each[..., half:], each[..., :half]), dim=-1) * sin
+
+    projection = visual.patch_embed.proj
+    hidden = linear(pixels, projection.weight.sum(dim=2).flatten(1), projection.bias)
+    hidden = hidden + (visual.pos_embed(places) * shares[:, :, None]).sum(1)
+    for block in visual.blocks:
+        heads = block.attn.num_heads
+        made = block.attn.qkv(block.norm1(hidden)).view(count, length, 3, heads, -1)
+        query, key, value = made.permute(2, 0, 3, 1, 4)
+        seen = scaled_dot_product_attention(turned(query), turned(key), value)
+        hidden = hidden + block.attn.proj(seen.transpose(1, 2).reshape(count, length, -1))
+        hidden = hidden + block.mlp(block.norm2(hidden))
+    return visual.merger(hidden.reshape(count * length, -1)).view(count, length // merge**2, -1)
+
+
+def patches_of(images: np.ndarray, processor: Any) -> Any:
+    """Pictures as patches in the order and scale of the image processor.
+
+    Args:
+        images: Shape (N, H, H, 3), uint8, H a multiple of a merged patch.
+        processor: The image processor, for its patch size, mean and spread.
+
+    Returns:
+        A tensor of shape (N, patches, 3 × patch²).
+    """
+    import torch
+
+    count, side = images.shape[:2]
+    patch, merge = processor.patch_size, processor.merge_size
+    cells = side // (patch * merge)
+    scaled = torch.from_numpy(images).float() / 255
+    scaled = (scaled - torch.tensor(processor.image_mean)) / torch.tensor(processor.image_std)
+    cut = scaled.permute(0, 3, 1, 2).reshape(count, 3, cells, merge, patch, cells, merge, patch)
+    return cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, (cells * merge) ** 2, 3 * patch**2)
