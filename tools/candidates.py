@@ -229,4 +229,6 @@ def _distinct(terms: Candidates) -> np.ndarray:
         if not is_twin:
             kept.append(index)
             previous = index
+        elif terms.costs[index] < terms.costs[kept[-1]]:  # rounding can put the dearer one first
+            kept[-1] = index
     return np.sort(np.array(kept, dtype=int))

@@ -30,6 +30,8 @@ NOISE_FLOOR_OF_VIDEO = 1e-2
 # Share of that below which a change is no event: a picture at rest creeps a little while its coding settles.
 STILL_SHARE = 0.03
 FEWEST_ROWS = 4
+# Accelerations with less noise than this share of their spread were computed.
+COMPUTED = 1e-5
 # Below this many rows the terms of a first-order law are chosen on all of them.
 FEW_ROWS_OF_FLOW = 100
 # Rows used for fitting trajectories, over all runs; longer data are thinned evenly, but not below so many rows
@@ -156,6 +158,14 @@ def _seen(trajectory: Trajectory) -> Trajectory:
     return trajectory.rows(np.flatnonzero(np.isfinite(trajectory.position).all(axis=1)))
 
 
+def is_computed(trajectory: Trajectory) -> bool:
+    """Whether a file's own accelerations are too exact to be measured: no hand moved what was computed."""
+    given = trajectory.acceleration
+    if given is None or len(given) <= FEWEST_ROWS + 2 or not np.isfinite(given).all():
+        return False
+    return bool(np.all(noise_std(trajectory.t, given) < COMPUTED * np.std(given, axis=0)))
+
+
 def _thinned(runs: list[Run]) -> tuple[list[Run], int]:
     """Keeps one row in so many that fits stay quick, but always enough rows in a characteristic time."""
     total = sum(len(run.trajectory.t) for run in runs)
@@ -264,6 +274,8 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
         spread = float(np.max(np.std(trajectory.position, axis=0)))
         still = np.maximum(noise, noise_floor * STILL_SHARE * spread)
         happened = find_events(trajectory.t, trajectory.position, noise_std=still)
+        if is_computed(trajectory):
+            happened = tuple(event for event in happened if not event.detail.startswith("held"))
         stretches = find_regimes(trajectory.t, trajectory.position, noise_std=still, events=happened)
         events += happened
         for stretch in stretches:
@@ -279,7 +291,10 @@ def gather_evidence(trajectories: Sequence[Trajectory], *, noise_floor: float = 
             if len(t):
                 regimes.append(Regime(float(t[0]), float(t[-1]), stretch.kind, {}))
     whole = [_run(stretch, noise, noise_floor) for stretch, noise in stretches_of_motion]
-    cut = [after_handling(run.states, run.acceleration, run.acceleration_stderr) for run in whole]
+    cut = [
+        0 if is_computed(run.trajectory) else after_handling(run.states, run.acceleration, run.acceleration_stderr)
+        for run in whole
+    ]
     for run, start in zip(whole, cut, strict=True):
         if start:
             released = float(run.trajectory.t[start])

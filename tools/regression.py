@@ -339,9 +339,12 @@ class _Search:
         return found
 
     def _is_exact(self, found: set[Choice]) -> bool:
-        """Whether a choice gives the target to rounding, so that dearer ones need not be sought."""
+        """Whether a choice gives the target to rounding, so that dearer ones need not be sought.
+
+        A sum of several plain terms can imitate a dearer one to eleven digits, but not to all sixteen.
+        """
         best = self.judge.likeliest(found, Noise())[0]
-        return self.judge.judged(best, Noise()).misfit < NOISE_FREE
+        return self.judge.judged(best, Noise()).misfit < EXACT
 
     def _screened(self, weights: np.ndarray) -> np.ndarray:
         """The pool of candidates that any good choice may hold."""

@@ -25,7 +25,9 @@ FREE = (9, 25, 100)
 # Rows that are looked at; rounds in which terms and frequencies are found in turn.
 ROWS, ROUNDS = 500, 2
 # Frequencies are scanned in steps of this share of a turn over the span, up to so many; the best so many are followed.
-STEP, SCANNED, FOLLOWED = 1 / 8, 400, (3, 3)
+STEP, SCANNED, FOLLOWED = 1 / 8, 400, 3
+# Slow waves, which plain terms nearly make, leave narrow peaks: up to so many turns, steps are so many times finer.
+SLOW, FINER_IF_SLOW = 3.0, 8
 # Between two steps a peak is looked for at these shares of a step.
 FINER = np.linspace(-1, 1, 17)
 # A fitted frequency lies within so many steps of the scanned one.
@@ -85,12 +87,10 @@ def _trials(
     """Fitted frequencies, one or two, and the squares that they leave of the rest; the given ones first."""
     if first:
         yield _fitted(first, plain, rest, t)
-    for start in _likely(plain, rest, t, FOLLOWED[0]):
-        one, left = _fitted((start,), plain, rest, t)
-        yield one, left
-        with_wave = _basis(np.vstack([plain.T, *_waves(one, t)]))
-        for second in _likely(with_wave, rest - with_wave @ (with_wave.T @ rest), t, FOLLOWED[1]):
-            yield _fitted((*one, second), plain, rest, t)
+    for start in _likely(plain, rest, t):
+        yield _fitted((start,), plain, rest, t)
+    for pair in _likely_pairs(plain, rest, t):
+        yield _fitted(pair, plain, rest, t)
 
 
 def driven(
@@ -166,17 +166,71 @@ def _waves(frequencies: Sequence[float] | np.ndarray, t: np.ndarray) -> np.ndarr
     return np.concatenate([np.sin(phases), np.cos(phases)])
 
 
-def _likely(basis: np.ndarray, rest: np.ndarray, t: np.ndarray, count: int) -> list[float]:
-    """Frequencies at which one wave takes the most off the rest, highest peaks first."""
+def _scanned(t: np.ndarray) -> np.ndarray:
+    """The frequencies that are looked at first, ascending."""
     step = 2 * np.pi * STEP / float(np.ptp(t))
-    scanned = step * np.arange(1, SCANNED + 1)
+    slow = np.arange(1.0, SLOW / STEP, 1 / FINER_IF_SLOW)
+    return step * np.concatenate([slow, np.arange(SLOW / STEP, SCANNED + 1)])
+
+
+def _finer(frequency: float, basis: np.ndarray, rest: np.ndarray, t: np.ndarray) -> float:
+    """The best frequency within a step of one that was scanned."""
+    fine = frequency + 2 * np.pi * STEP / float(np.ptp(t)) * FINER
+    return float(fine[np.argmax(_gains(fine, basis, rest, t))])
+
+
+def _likely(basis: np.ndarray, rest: np.ndarray, t: np.ndarray) -> list[float]:
+    """Frequencies at which one wave takes the most off the rest, highest peaks first."""
+    scanned = _scanned(t)
     gains = _gains(scanned, basis, rest, t)
     edged = np.concatenate([[-1.0], gains, [-1.0]])
     peaks = np.flatnonzero((gains >= edged[:-2]) & (gains > edged[2:]) & (gains > 0))
+    return [_finer(scanned[k], basis, rest, t) for k in peaks[np.argsort(-gains[peaks], kind="stable")][:FOLLOWED]]
+
+
+def _likely_pairs(basis: np.ndarray, rest: np.ndarray, t: np.ndarray) -> list[tuple[float, float]]:
+    """Pairs of frequencies at which two waves take the most off the rest, highest peaks first.
+
+    The best one of two waves is often no part of the best pair: all pairs are scanned.
+    """
+    scanned = _scanned(t)
+    waves = _waves(scanned, t)
+    waves -= (waves @ basis) @ basis.T
+    gains = _pair_gains(waves, rest)
+    edged = np.pad(gains, 1, constant_values=-1.0)
+    inner = slice(1, -1)
+    is_peak = gains > 0
+    for down, right in product((slice(0, -2), inner, slice(2, None)), repeat=2):
+        is_peak &= gains >= edged[down, right]
+    first, second = np.nonzero(np.triu(is_peak, 1))
+    best = np.argsort(-gains[first, second], kind="stable")[:FOLLOWED]
     found = []
-    for peak in scanned[peaks[np.argsort(-gains[peaks], kind="stable")][:count]]:
-        fine = peak + step * FINER
-        found.append(float(fine[np.argmax(_gains(fine, basis, rest, t))]))
+    for a, b in zip(scanned[first[best]].tolist(), scanned[second[best]].tolist(), strict=True):
+        for _ in range(2):
+            beside = _basis(np.vstack([basis.T, _waves([b], t)]))
+            a, b = b, _finer(a, beside, rest - beside @ (beside.T @ rest), t)
+        found.append((a, b))
+    return found
+
+
+def _pair_gains(waves: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """The square that two waves take off the rest, by their numbers, shape (W, W); the waves lie outside the basis."""
+    count, limit = len(waves) // 2, ALIKE * waves.shape[1] ** 2
+    gram, moment = waves @ waves.T, waves @ rest
+    sine, cosine = slice(0, count), slice(count, None)
+    found = np.zeros((count, count))
+    for k in range(count):
+        own = [k, count + k]
+        if np.linalg.det(gram[np.ix_(own, own)]) <= limit:
+            continue
+        root = np.linalg.inv(np.linalg.cholesky(gram[np.ix_(own, own)]))
+        along, taken = root @ gram[own], root @ moment[own]
+        left = moment - taken @ along
+        square = np.diag(gram) - np.sum(along**2, axis=0)
+        across = np.diag(gram, count) - np.sum(along[:, sine] * along[:, cosine], axis=0)
+        found[k] = float(taken @ taken) + _taken(
+            square[sine], square[cosine], across, left[sine], left[cosine], limit
+        )
     return found
 
 
@@ -186,10 +240,16 @@ def _gains(frequencies: np.ndarray, basis: np.ndarray, rest: np.ndarray, t: np.n
     waves -= (waves @ basis) @ basis.T
     sine, cosine = waves[: len(frequencies)], waves[len(frequencies) :]
     ss, cc, sc = (np.einsum("fn,fn->f", a, b) for a, b in ((sine, sine), (cosine, cosine), (sine, cosine)))
-    s, c = sine @ rest, cosine @ rest
+    return _taken(ss, cc, sc, sine @ rest, cosine @ rest, ALIKE * len(t) ** 2)
+
+
+def _taken(
+    ss: np.ndarray, cc: np.ndarray, sc: np.ndarray, s: np.ndarray, c: np.ndarray, limit: float
+) -> np.ndarray:
+    """What sines and cosines take off a rest, from their products with themselves, each other, and the rest."""
     room = ss * cc - sc**2
     taken = (cc * s**2 - 2 * sc * s * c + ss * c**2) / np.maximum(room, 1e-300)
-    return np.where(room > ALIKE * len(t) ** 2, taken, 0.0)
+    return np.where(room > limit, taken, 0.0)
 
 
 def _fitted(

@@ -6,7 +6,7 @@ import sympy
 from scipy.integrate import solve_ivp
 
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
-from motionlaw.tools.equation import canonical_terms, parse
+from motionlaw.tools.equation import canonical_terms, compile_rhs, parse
 from motionlaw.tools.observe import gather_evidence
 from motionlaw.tools.rate_search import rate_rivals
 from motionlaw.tools.trajectory import Trajectory
@@ -81,3 +81,29 @@ def test_another_family_of_curves_is_not_taken_for_the_true_one():
     law = sympy.lambdify(sympy.symbols("x v"), parse(found.law["v"]), "numpy")
     assert "tanh" in found.law["v"] and found.law["v"].count("*x") == 1
     np.testing.assert_allclose(law(x, v), expected, atol=1e-3)
+
+
+def test_a_sum_that_imitates_the_law_to_eleven_digits_does_not_end_the_search():
+    """Near-harmonic motion under x cos x: seven plain terms leave 1e-22 of the square, the law leaves rounding."""
+    run = _computed("-0.32*x^2 - 1.97*x*cos(x)", (0.35, 0.1))
+    rivals, is_exact = rate_rivals(gather_evidence([run]), deadline=np.inf)
+    equation = rivals[0].model.equations[0]
+    assert is_exact and set(canonical_terms(equation.subs({"c_1": 1, "c_2": 1}))) == {"x**2", "x*cos(x)"}
+
+
+def test_no_hand_is_suspected_in_computed_motion():
+    """A slow drive that brings a body nearly to a stop: the rows are not cut, as a film's would be."""
+    run = _computed("-1.37*x*cos(x) + 0.923*v - 0.277*v^3 - 0.923*x^2*v + 1.74*cos(2.94*t) + 1.4", (-0.266, -0.071))
+    assert [len(each.trajectory.t) for each in gather_evidence([run]).runs] == [len(T)]
+    filmed = Trajectory("run", T, ("x",), run.position)
+    assert [len(each.trajectory.t) for each in gather_evidence([filmed]).runs] != [len(T)]
+
+
+def _computed(law, start):
+    """The run of a law from a first state, with its velocities and accelerations."""
+    force = compile_rhs([parse(law)], ["x", "v", "t"])
+    x, v = solve_ivp(
+        lambda t, s: [s[1], force(np.array([s[0], s[1], t]))[0]], (0, 20), start, "DOP853", T, rtol=1e-12, atol=1e-13
+    ).y
+    a = force(np.array([x, v, T]))[0]
+    return Trajectory("run", T, ("x",), x[:, None], velocity=v[:, None], acceleration=a[:, None])

@@ -51,6 +51,8 @@ def test_noise_is_no_smooth_target():
         "-1.37*x*cos(x) + 0.923*v - 0.277*v^3 - 0.923*x^2*v + 1.74*cos(2.94*t) + 1.4",
         "-1.85*x - 0.138*v^3 + 1.44*cos(2.12*t) + 0.348*sin(0.811*t) - 1.31",
         "-1.07*x - 0.311*v + 0.835*cos(0.584*t) - 0.802",
+        "-0.4*x^3 - 1.2*x*cos(x) + 1.4*cos(2.3*t) + sin(2.55*t)",  # less than a turn apart: one peak in the scan
+        "-0.14*v - 0.2*x^2*v + 0.7*cos(2*t) + 1.8*sin(0.55*t) + 0.2",  # the best single wave is neither of the two
     ],
 )
 def test_a_driven_law_is_found_exactly(law):
