@@ -29,6 +29,8 @@ START = (-1.5, 1.5)
 # Bounds of a motion: how far it may go, how widely it must move, and the share of that which must be left in the second
 # half of the time.
 MOST_REACH, LEAST_SPREAD, LEAST_LATE = 10.0, 0.05, 0.02
+# Each term must show in so much of the time: who seeks a law keeps the rest to test it on.
+SHOWN = 0.8
 # Out of distribution, each number is drawn between a half and one times the low end of its range, or between one and
 # one and a half times the high end.
 BELOW, ABOVE = (0.5, 1.0), (1.0, 1.5)
@@ -184,7 +186,8 @@ def draw_oscillator(
         terms = tuple(families[k].draw(rng, is_outside=is_outside) for k in sorted(chosen))
         start = rng.uniform(*START, size=2)
         x, v = play_terms(terms, t, start)
-        if is_informative(x) and is_identifiable(terms, t, x, v):
+        seen = slice(0, round(SHOWN * len(t)))
+        if is_informative(x) and is_identifiable(terms, t[seen], x[seen], v[seen]):
             break
     if process_noise:
         size = process_noise * float(np.std(_force(terms, t, x, v)))

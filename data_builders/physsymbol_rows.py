@@ -31,6 +31,7 @@ from motionlaw.data_builders.physsymbol import (
     LEAST_SPREAD,
     MOST_REACH,
     MOST_TERMS,
+    SHOWN,
     START,
     T_END_S,
     WIDE,
@@ -192,10 +193,11 @@ def _distributions(maker: _Maker) -> list[str]:
         f"- **First state**: x in m and v in m/s, uniform in {START[0]:g} to {START[1]:g}.",
         f"- **Times**: 0 to {T_END_S:g} s in steps of {DT_S:g} s; relative error of the integration 1e-11 a step.",
         f"- **Kept** if |x| stays below {MOST_REACH:g} m, the spread of x is at least {LEAST_SPREAD:g} m and in the "
-        f"second half at least {100 * LEAST_LATE:g} % of that, and every term shows: the acceleration, fitted again "
-        f"without it, is missed by at least {100 * LEAST_EFFECT:g} % of its rms, with any other family in its place by "
-        f"{100 * LEAST_SWAPPED:g} %, with any two by {100 * LEAST_SWAPPED_TWICE:g} %. Else all but the number of "
-        "terms is drawn again, so families and numbers of kept laws are not quite uniform.",
+        f"second half at least {100 * LEAST_LATE:g} % of that, and every term shows in the first {100 * SHOWN:g} % of "
+        f"the rows: the acceleration, fitted again without it, is missed by at least {100 * LEAST_EFFECT:g} % of its "
+        f"rms, with any other family in its place by {100 * LEAST_SWAPPED:g} %, with any two by "
+        f"{100 * LEAST_SWAPPED_TWICE:g} %. Else all but the number of terms is drawn again, so families and numbers "
+        "of kept laws are not quite uniform.",
         f"- **Process noise**: a random push of one step's length at a time, {maker.process_noise:g} of the force's "
         "rms; `a` is the acceleration by the law, without the pushes.",
         f"- **Measurement noise** on x, v and a: {maker.measurement_noise:g} of the spread of each; in rows and "
