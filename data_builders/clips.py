@@ -38,6 +38,7 @@ class Cut:
         is_doubled: Whether it is played there and back: the kept frames, then the same in the other order.
         is_mirrored: Whether left and right are swapped.
         speed: By what the frame rate is multiplied.
+        twin: What is different in the twin scene that it is cut from, in words; ``""`` if it is cut from the scene.
     """
 
     start: int
@@ -46,6 +47,7 @@ class Cut:
     is_doubled: bool = False
     is_mirrored: bool = False
     speed: float = 1.0
+    twin: str = ""
 
     @property
     def rows(self) -> np.ndarray:
@@ -60,7 +62,7 @@ class Cut:
         out = [f"frames {self.start} to {self.stop - 1}"]
         out += ["reversed"] * self.is_reversed + ["there and back"] * self.is_doubled
         out += ["mirrored"] * self.is_mirrored + [f"{self.speed:.4g} times as fast"] * (self.speed != 1.0)
-        return ", ".join(out)
+        return ", ".join(out + [self.twin] * bool(self.twin))
 
 
 @dataclass(frozen=True)

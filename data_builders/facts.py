@@ -82,14 +82,36 @@ def way(track: Track, axis: int = 0) -> str | None:
     return found[0] if found and len(found) == 1 else None
 
 
-def corner(track: Track) -> str | None:
-    """Says towards which corner of the picture an object moves all the time: upper left, ..., lower right."""
-    across, up = way(track, 0), way(track, 1)
-    if across is None or up is None:
+def corners(track: Track) -> tuple[str, ...] | None:
+    """Says towards which corner of the picture an object moves, upper left, ..., lower right: one, or two in turn."""
+    across, up = ways(track, 0), ways(track, 1)
+    if across is None or up is None or len(across) != len(up):
         return None
-    values = seen_path(track)[1]
-    steep = abs(values[-1] - values[0])
-    return f"{'upper' if up == 'up' else 'lower'} {across}" if 0.45 < steep[1] / steep[0] < 2.2 else None
+    wide, high = np.ptp(seen_path(track)[1], axis=0)
+    if not 0.45 < high / wide < 2.2:
+        return None
+    return tuple(f"{'upper' if v == 'up' else 'lower'} {h}" for h, v in zip(across, up, strict=True))
+
+
+def corner(track: Track) -> str | None:
+    """Says towards which corner of the picture an object moves all the time."""
+    found = corners(track)
+    return found[0] if found and len(found) == 1 else None
+
+
+SECTORS = ("to the right", "up and to the right", "up", "up and to the left",
+           "to the left", "down and to the left", "down", "down and to the right")  # fmt: skip
+
+
+def net_way(track: Track) -> tuple[float, str] | None:
+    """How far an object gets from its first place to its last, in box diagonals, and in which of eight directions."""
+    if not is_seen(track):
+        return None
+    path = seen_path(track)[1]
+    across, up = path[-1] - path[0]
+    far = float(np.hypot(across, up)) / diagonal(track)
+    sector = round(float(np.arctan2(up, across)) / (np.pi / 4)) % 8
+    return (far, SECTORS[sector]) if far > 0.2 else None
 
 
 def speed_changes(track: Track) -> tuple[str, ...] | None:
@@ -173,6 +195,56 @@ def swing_changes(track: Track) -> tuple[str, ...] | None:
     return None
 
 
+def turning_energies(clip: Clip, track: Track) -> tuple[np.ndarray, np.ndarray] | None:
+    """Measures the energy of a made pendulum, spring or bouncing ball where it turns back: all is potential there.
+
+    Returns:
+        Seconds of the film and joules for each kilogram, shapes (K,), between the extremes' neighbouring rows by a
+        parabola; ``None`` where it is out of sight, turns less than twice, or its world has no such energy.
+    """
+    if clip.scene is None or not is_seen(track):
+        return None
+    known = {each.name: each.value for each in clip.scene.parameters}
+    x, y = clip.scene.scale.to_coordinates(track.position).T
+    if clip.scene.world == "pendulum":
+        q = np.arctan2(x, -y)
+        energy = lambda q: known["gravity"] * known["length"] * (1 - np.cos(q))  # noqa: E731
+    elif clip.scene.world == "spring":
+        q = x if np.ptp(x) > np.ptp(y) else y
+        energy = lambda q: 0.5 * known["angular frequency"] ** 2 * q**2  # noqa: E731
+    elif clip.scene.world == "bouncing":
+        q = y
+        energy = lambda q: known["gravity"] * (q - known["radius"])  # noqa: E731
+    else:
+        return None
+    turns = turning_points(q)
+    if clip.scene.world == "bouncing":
+        turns = turns[q[turns] > q[turns - 1]]  # the tops
+    if len(turns) < 2 or np.ptp(q) == 0:
+        return None
+    before, here, after = q[turns - 1], q[turns], q[turns + 1]
+    curve = before - 2 * here + after
+    if np.any(curve == 0):
+        return None
+    return track.timestamps[turns], energy(here - (after - before) ** 2 / (8 * curve))
+
+
+def energy_change(clip: Clip, track: Track) -> float | None:
+    """The share of its energy that a body of a made scene gains (or loses, below 0) from its first turn to its last.
+
+    Returns:
+        0 where it stays within two hundredths; ``None`` where it is not known or does not go one way.
+    """
+    found = turning_energies(clip, track)
+    if found is None:
+        return None
+    energy = found[1]
+    if np.ptp(energy) < 0.02 * np.max(energy):
+        return 0.0
+    steps = np.diff(energy)
+    return float(energy[-1] / energy[0] - 1) if np.all(steps > 0) or np.all(steps < 0) else None
+
+
 def period_s(track: Track) -> float | None:
     """Period of an oscillation that turns back at even intervals, three times or more, in seconds."""
     if not is_seen(track):
@@ -204,19 +276,6 @@ def acceleration(track: Track) -> float | None:
     if bend < 4.0 or rest > 0.03 * bend + 0.02:
         return None
     return 2.0 * float(np.linalg.norm(fit[1])) / float(np.ptp(t)) ** 2
-
-
-MASS_IS_SIZE = frozenset(("collision", "coupled_springs", "pulley", "double_pendulum"))
-"""Worlds in which the larger body is the heavier one."""
-
-
-def heavier_one(clip: Clip, one: Track, other: Track) -> str | None:
-    """Names the heavier of two bodies of a made scene, if the masses differ clearly and the sizes do not tell it."""
-    if clip.scene is None or clip.scene.world in MASS_IS_SIZE:
-        return None
-    masses = {body.name: body.mass_kg for body in clip.scene.bodies}
-    ratio = masses[one.name] / masses[other.name]
-    return one.name if ratio > CLEAR_RATIO else other.name if ratio < 1 / CLEAR_RATIO else None
 
 
 def contact_s(clip: Clip, one: Track, other: Track) -> float | None:

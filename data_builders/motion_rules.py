@@ -10,7 +10,6 @@ from __future__ import annotations
 from motionlaw.data_builders import facts
 from motionlaw.data_builders.clips import LONGEST, Clip, Cut
 from motionlaw.data_builders.rules import (
-    CORNERS,
     SHORTEST,
     TRIES,
     Names,
@@ -20,40 +19,58 @@ from motionlaw.data_builders.rules import (
     Window,
     ask_order,
     hides_its_way,
-    mirrors_and_reverses,
+    later_half,
     named,
     slowed,
 )
 from motionlaw.tools.tracks import rows_of
 
+OPPOSITE = {
+    "upper left": "lower right", "lower right": "upper left", "upper right": "lower left", "lower left": "upper right",
+    "left": "right", "right": "left", "up": "down", "down": "up", "faster": "slower", "slower": "faster",
+}  # fmt: skip
 
-def _corner(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
+
+def _corner(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """Two corners on the line on which it moves: a slope or a path that one sees tells that line."""
     (name,) = names
+    corner = facts.corner(named(clip.edited(later_half(window)), name))
+    if corner is None:
+        return None
+    pair = tuple(sorted((corner, OPPOSITE[corner])))
     asked = ("Towards which corner of the picture does the {} move?", "Which corner does the {} head for?")
-    answers = tuple(f"the {corner} corner" for corner in CORNERS)
 
-    def read(cut: Clip) -> str | None:
-        corner = facts.corner(named(cut, name)) if hides_its_way(cut, name, is_mirrored=True) else None
-        return corner and f"the {corner} corner"
+    def words(cut: Clip) -> tuple[str, ...] | None:
+        return facts.corners(named(cut, name)) if hides_its_way(cut, name) else None
 
-    return Proposal(str(rng.choice(asked)).format(name), answers, mirrors_and_reverses(clip, window), read, names)
+    question = str(rng.choice(asked)).format(name)
+    make = ask_order(question, (pair[0], pair[1]), "the {} corner", "first the {} corner, then the {} corner", words)
+    return make(clip, window, names, rng)
 
 
-def _way_and_speed(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
+def _way_and_speed(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """Two ways with their speeds, as a force in one direction makes them: where a thing is can tell the force."""
     (name,) = names
-    asked = ("Which way does the {} move, and how does its speed change?", "How does the {} move?")
-    answers = tuple(f"to the {way}, getting {speed}" for way in ("left", "right") for speed in ("faster", "slower"))
+    axis = int(rng.integers(2))
 
-    def read(cut: Clip) -> str | None:
-        if not hides_its_way(cut, name, is_mirrored=True):
+    def words(cut: Clip) -> tuple[str, ...] | None:
+        ways, speeds = facts.ways(named(cut, name), axis), facts.speed_changes(named(cut, name))
+        if not ways or not speeds or len(ways) != len(speeds) or not hides_its_way(cut, name):
             return None
-        way, speed = facts.way(named(cut, name)), facts.speed_changes(named(cut, name))
-        return f"to the {way}, getting {speed[0]}" if way and speed and len(speed) == 1 else None
+        return tuple(f"{way}, getting {speed}" for way, speed in zip(ways, speeds, strict=True))
 
-    return Proposal(str(rng.choice(asked)).format(name), answers, mirrors_and_reverses(clip, window), read, names)
+    track = named(clip.edited(later_half(window)), name)
+    way, speed = facts.way(track, axis), facts.speed_changes(track)
+    if way is None or speed is None or len(speed) != 1:
+        return None
+    pair = sorted(((way, speed[0]), (OPPOSITE[way], OPPOSITE[speed[0]])))
+    one, other = (f"{way}, getting {speed}" for way, speed in pair)
+    asked = ("Which way does the {} move, and how does its speed change?", "How does the {} move?")
+    make = ask_order(str(rng.choice(asked)).format(name), (one, other), "{}", "first {}, then {}", words)
+    return make(clip, window, names, rng)
 
 
-def _order_of_ways(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
+def _order_of_ways(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
     (name,) = names
     axis = int(rng.integers(2))
     pair, question = (
@@ -64,22 +81,21 @@ def _order_of_ways(clip: Clip, names: Names, window: Window, rng: Rng) -> Propos
     def words(cut: Clip) -> tuple[str, ...] | None:
         return facts.ways(named(cut, name), axis) if hides_its_way(cut, name) else None
 
-    return ask_order(question, pair, "only {}", "first {}, then {}", words)(clip, window, names)
+    return ask_order(question, pair, "only {}", "first {}, then {}", words)(clip, window, names, rng)
 
 
-def _order_of_speeds(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
+def _order_of_speeds(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
     (name,) = names
     question = f"How does the speed of the {name} change?"
 
     def words(cut: Clip) -> tuple[str, ...] | None:
         return facts.speed_changes(named(cut, name)) if hides_its_way(cut, name) else None
 
-    return ask_order(question, ("faster", "slower"), "it only gets {}", "it first gets {}, then {}", words)(
-        clip, window, names
-    )
+    make = ask_order(question, ("faster", "slower"), "it only gets {}", "it first gets {}, then {}", words)
+    return make(clip, window, names, rng)
 
 
-def _order_of_distances(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
+def _order_of_distances(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
     one, other = names
     question = f"How does the distance between the {one} and the {other} change?"
 
@@ -87,22 +103,24 @@ def _order_of_distances(clip: Clip, names: Names, window: Window, rng: Rng) -> P
         found = facts.distance_changes(named(cut, one), named(cut, other))
         return found and tuple("shrinks" if word == "closer" else "grows" for word in found)
 
-    return ask_order(question, ("shrinks", "grows"), "it only {}", "it first {}, then {}", words)(clip, window, names)
+    make = ask_order(question, ("shrinks", "grows"), "it only {}", "it first {}, then {}", words)
+    return make(clip, window, names, rng)
 
 
 def _turns(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
-    """Counts turns in four windows of the film that hold four consecutive numbers of them."""
+    """Counts turns in four windows that begin, end or have their middle together: four numbers in a row."""
     (name,) = names
     track = named(clip, name)
     length = min(len(track.timestamps), LONGEST)
-    stops = range(SHORTEST, length + 1, 3)
+    shared = int(rng.integers(3))
     found: dict[int, list[Cut]] = {}
-    for start in sorted({int(value) for value in rng.integers(0, max(length // 2, 1), 6)}):
-        for stop in stops:
-            if stop - start >= SHORTEST:
-                count = facts.turns(rows_of(track, slice(start, stop)))
-                if count is not None:
-                    found.setdefault(count, []).append(Cut(start, stop))
+    at = int(rng.integers(0, length))
+    for size in range(SHORTEST, length + 1, 2):
+        start = (at, at - size + 1, at - size // 2)[shared]
+        if start >= 0 and start + size <= length:
+            count = facts.turns(rows_of(track, slice(start, start + size)))
+            if count is not None:
+                found.setdefault(count, []).append(Cut(start, start + size))
     firsts = [low for low in found if all(low + k in found for k in range(4))]
     if not firsts:
         return None
@@ -145,7 +163,8 @@ def _who_moves(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal |
     )
 
 
-def _faster(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
+def _faster(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """Needs one window in which the one is faster and one in which the other is; played backwards, they do the rest."""
     one, other = names
     answers = tuple(f"the {name}, and they {do}" for name in names for do in ("come closer", "move apart"))
 
@@ -156,18 +175,34 @@ def _faster(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal:
             return None
         return f"the {fast}, and they {'come closer' if change[0] == 'closer' else 'move apart'}"
 
+    start, stop = window
+    cuts: list[Cut] = []
+    for name in names:
+        for _ in range(TRIES):
+            at = int(rng.integers(0, max(min(len(clip.timestamps), LONGEST) - (stop - start), 1)))
+            word = read(clip.edited(Cut(at, at + stop - start)))
+            if word is not None and word.startswith(f"the {name},"):
+                pace = slowed(clip, window)
+                cuts += [Cut(at, at + stop - start, is_reversed, speed=pace) for is_reversed in (False, True)]
+                break
+        else:
+            return None
     question = f"Which is faster, the {one} or the {other}, and do they come closer or move apart?"
-    cuts = tuple(Cut(*window, is_reversed, speed=slowed(clip, window)) for is_reversed in (False, True))
-    return Proposal(question, answers, cuts, read, names)
+    return Proposal(question, answers, tuple(cuts), read, names)
 
 
 MOTION_RULES = (
-    Rule("corner", "location-related motion", "towards which corner it moves", _corner, weight=8, tries=60),
-    Rule("way and speed", "motion recognition", "left or right, faster or slower", _way_and_speed, weight=6, tries=60),
-    Rule("speed", "motion recognition", "faster, slower, or one after the other", _order_of_speeds, weight=2, tries=60),
-    Rule("order of ways", "action order", "left, right, up, down, or one after the other", _order_of_ways, tries=40),
-    Rule("order of distances", "action order", "closer, apart, or both in turn", _order_of_distances, True, weight=3),
-    Rule("turns", "repetition count", "how often it turns back", _turns, weight=3, tries=1),
+    Rule("corner", "location-related motion", "towards which corner it moves, or first one, then the other",
+         _corner, weight=8, tries=60, is_wide=True),
+    Rule("way and speed", "motion recognition", "which way and how the speed changes, or both ways in turn",
+         _way_and_speed, weight=6, tries=60, is_wide=True),
+    Rule("speed", "motion recognition", "faster, slower, or one after the other",
+         _order_of_speeds, weight=2, tries=60, is_wide=True),
+    Rule("order of ways", "action order", "left, right, up, down, or one after the other",
+         _order_of_ways, tries=40, is_wide=True),
+    Rule("order of distances", "action order", "closer, apart, or both in turn",
+         _order_of_distances, True, weight=3, is_wide=True),
+    Rule("turns", "repetition count", "how often it turns back", _turns, weight=3, tries=4),
     Rule("who moves", "motion-related objects", "which of two moves to a side", _who_moves, True, weight=40, tries=4),
-    Rule("who is faster", "motion-related objects", "which of two is faster", _faster, True, weight=8, tries=40),
-)
+    Rule("who is faster", "motion-related objects", "which of two is faster", _faster, True, weight=30, tries=10),
+)  # fmt: skip

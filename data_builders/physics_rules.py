@@ -7,88 +7,227 @@ known number (9.81 m/s²) is no more likely than another.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
 from motionlaw.data_builders import facts
-from motionlaw.data_builders.clips import LONGEST, Clip, Cut
+from motionlaw.data_builders.clips import LONGEST, Clip, Cut, scene_clip
 from motionlaw.data_builders.rules import (
-    CORNERS,
+    SHORTEST,
+    TRIES,
     Names,
     Proposal,
     Rng,
     Rule,
     Window,
     ask_order,
-    mirrors_and_reverses,
+    hides_its_way,
     named,
     slowed,
 )
+from motionlaw.data_builders.worlds import make_twin
 from motionlaw.tools.trajectory import Track
 
 
+def twin_of(clip: Clip, **changed: float) -> Clip | None:
+    """The clip of a scene that begins alike and goes on with other numbers; ``_`` stands for a blank in their names."""
+    if clip.scene is None:
+        return None
+    twin = make_twin(clip.scene, {name.replace("_", " "): value for name, value in changed.items()})
+    return twin and scene_clip(twin)
+
+
+def _parameter(clip: Clip, name: str) -> float:
+    assert clip.scene is not None
+    return next(each.value for each in clip.scene.parameters if each.name == name)
+
+
 def _heavier(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """Two carts that collide, their masses exchanged, their masses alike, and the film that ends before they touch.
+
+    All four films begin with the same frame.
+    """
     one, other = names
+    if clip.scene is None or clip.scene.world != "carts":  # elsewhere the larger body is the heavier one
+        return None
     touch = facts.contact_s(clip, named(clip, one), named(clip, other))
-    heavy = facts.heavier_one(clip, named(clip, one), named(clip, other))
-    if touch is None or heavy is None:
+    masses = _parameter(clip, "mass 1"), _parameter(clip, "mass 2")
+    if touch is None or max(masses) < facts.CLEAR_RATIO * min(masses):
         return None
-    at = int(np.searchsorted(clip.timestamps, touch)) + 1
-    ends = [at + ahead for ahead in (24, 18, 12, 9, 7) if at + ahead <= len(clip.timestamps)]
-    stop = next((end for end in ends if facts.way(named(clip.edited(Cut(at, end)), heavy))), None)
-    if at < 4 or stop is None:
+    mean = float(f"{np.sqrt(masses[0] * masses[1]):.4g}")
+    exchanged = twin_of(clip, mass_1=masses[1], mass_2=masses[0])
+    alike = twin_of(clip, mass_1=mean, mass_2=mean)
+    at = int(np.searchsorted(clip.timestamps, touch))
+    length = 2 * (at // 2)
+    if exchanged is None or alike is None or at < 2 * SHORTEST or at + length // 2 > len(clip.timestamps):
         return None
-    answers = tuple(f"the {name}, to the {side}" for name in names for side in ("left", "right"))
+    # The film without the touch lasts as long as the others.
+    middle = (at - length // 2, at + length // 2)
+    answers = (f"the {one}", f"the {other}", "they weigh the same", "it does not show: they do not touch")
+    twins = {"masses exchanged": exchanged, "masses alike": alike}
 
     def read(cut: Clip) -> str | None:
-        after = Cut(at, stop, is_mirrored=bool(cut.cut and cut.cut.is_mirrored))
-        way = facts.way(named(clip.edited(after), heavy))
-        return way and f"the {heavy}, to the {way}"
+        done = cut.cut
+        if done is None or cut.scene is None or not all(facts.is_seen(named(cut, name)) for name in names):
+            return None
+        if done.stop <= at:
+            return answers[3]
+        kilograms = {body.name: body.mass_kg for body in cut.scene.bodies}
+        ratio = kilograms[one] / kilograms[other]
+        return answers[2] if ratio == 1 else answers[0] if ratio > 1 else answers[1]
 
-    question = f"Which is heavier, the {one} or the {other}, and which way does it move after they touch?"
-    cuts = tuple(Cut(max(0, at - 15), stop, is_mirrored=m) for m in (False, True))
-    return Proposal(question, answers, cuts, read, names)
+    pace = slowed(clip, (0, length))
+    cuts = (
+        Cut(*middle, speed=pace), Cut(*middle, speed=pace, twin="masses exchanged"),
+        Cut(*middle, speed=pace, twin="masses alike"), Cut(at - length, at, speed=pace),
+    )  # fmt: skip
+    return Proposal(f"Which is heavier, the {one} or the {other}?", answers, cuts, read, names, twins=twins)
 
 
-def _swing(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+def _energies(clip: Clip, name: str) -> Callable[[Clip], str]:
+    """Says the energies that were measured on a cut."""
+
+    def say(cut: Clip) -> str:
+        found = facts.turning_energies(cut, named(cut, name))
+        assert found is not None  # its answer was read from them
+        return "; ".join(f"{energy:.3g} J/kg at {t:.3g} s" for t, energy in zip(*found, strict=True))
+
+    return say
+
+
+def _losing(clip: Clip, lost: float) -> Clip | None:
+    """The twin of a single swinging or bouncing body that loses about so large a share of its energy over the film."""
+    if clip.scene is None:
+        return None
+    span = float(clip.timestamps[-1])
+    if clip.scene.world == "pendulum":
+        return twin_of(clip, damping=float(f"{-np.log(1 - lost) / span:.4g}"))
+    if clip.scene.world == "spring":
+        return twin_of(clip, damping=float(f"{-np.log(1 - lost) / span * _parameter(clip, 'mass'):.4g}"))
+    if clip.scene.world == "bouncing":
+        # A ball that loses nothing is at its top every so many seconds.
+        fall = np.sqrt(2 * _parameter(clip, "height") / _parameter(clip, "gravity"))
+        return twin_of(clip, restitution=float(f"{(1 - lost) ** (fall / span):.4g}"))
+    return None
+
+
+def _whole(clip: Clip, rng: Rng) -> Window:
+    """Most of a film, for a window would hold too few swings; from any phase, for films often start at an extreme."""
+    length = min(len(clip.timestamps), LONGEST)
+    return int(rng.integers(0, length // 4 + 1)), length - int(rng.integers(0, length // 4 + 1))
+
+
+def _energy(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """A film, and how it would be without loss, with a little and with much; or swings that change, in real videos."""
     (name,) = names
     if len(clip.tracks) != 1:  # two bodies hand energy to each other
         return None
     question = f"What happens to the mechanical energy of the {name}?"
+    if clip.scene is None:
+        return _swings(clip, names, question, rng)
+    twins = {"without loss": _losing(clip, 0.0), "with a little loss": _losing(clip, float(rng.uniform(0.3, 0.5))),
+             "with much loss": _losing(clip, float(rng.uniform(0.75, 0.9)))}  # fmt: skip
+    known = {words: twin for words, twin in twins.items() if twin is not None}
+    if len(known) < len(twins):
+        return None
+    answers = ("it stays the same", "it falls by less than half", "it falls by more than half", "it rises")
+
+    def read(cut: Clip) -> str | None:
+        change = facts.energy_change(cut, named(cut, name))
+        if change is None or 0 < abs(change) < 0.12 or abs(change + 0.5) < 0.06:
+            return None
+        return answers[0] if change == 0 else answers[3] if change > 0 else answers[1 if change > -0.5 else 2]
+
+    backwards = str(rng.choice(["with a little loss", "with much loss"]))
+    cuts = (*(Cut(*_whole(clip, rng), twin=words) for words in known),
+            Cut(*_whole(clip, rng), is_reversed=True, twin=backwards))  # fmt: skip
+    return Proposal(question, answers, cuts, read, names, twins=known, evidence=_energies(clip, name))
+
+
+def _swings(clip: Clip, names: Names, question: str, rng: Rng) -> Proposal | None:
+    """Whether swings get wider or narrower, or both in turn."""
 
     def words(cut: Clip) -> tuple[str, ...] | None:
-        found = facts.swing_changes(named(cut, name))
+        found = facts.swing_changes(named(cut, names[0]))
         return found and tuple("gained" if word == "wider" else "lost" for word in found)
 
-    # Most of the film, for a window would hold too few swings; from any phase, for films often start at an extreme.
-    length = min(len(clip.timestamps), LONGEST)
-    whole = (int(rng.integers(0, length // 4 + 1)), length - int(rng.integers(0, length // 4 + 1)))
     make = ask_order(question, ("lost", "gained"), "it is only {}", "it is first {}, then {}", words)
-    return make(clip, whole, names)
+    return make(clip, _whole(clip, rng), names, rng)
+
+
+def _conserved(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """A film that loses energy and its twin that does not, each with two numbers of turns."""
+    (name,) = names
+    keeps, loses = _losing(clip, 0.0), _losing(clip, float(rng.uniform(0.4, 0.8)))
+    if len(clip.tracks) != 1 or keeps is None or loses is None:
+        return None
+    twins = {"without loss": keeps, "with loss": loses}
+    found: dict[str, dict[int, Cut]] = {words: {} for words in twins}
+    for words, twin in twins.items():
+        for _ in range(TRIES):
+            cut = Cut(*_whole(clip, rng), is_reversed=bool(rng.integers(2)), twin=words)
+            energies = facts.turning_energies(twin, named(twin.edited(cut), name))
+            if energies is not None:
+                found[words].setdefault(len(energies[0]), cut)
+    both = sorted(set(found["without loss"]) & set(found["with loss"]))
+    if len(both) < 2:
+        return None
+    start = int(rng.integers(0, len(both) - 1))
+    counts = both[start], both[start + 1]
+    answers = tuple(f"{yes}; {count} times" for yes in ("yes", "no") for count in counts)
+
+    def read(cut: Clip) -> str | None:
+        change, energies = facts.energy_change(cut, named(cut, name)), facts.turning_energies(cut, named(cut, name))
+        if change is None or energies is None or len(energies[0]) not in counts or 0 < abs(change) < 0.12:
+            return None
+        return f"{'no' if change else 'yes'}; {len(energies[0])} times"
+
+    counted = "is it at a highest point" if clip.scene and clip.scene.world == "bouncing" else "does it turn back"
+    question = f"Does the {name} conserve its mechanical energy, and how many times {counted}?"
+    cuts = tuple(found[words][count] for words in twins for count in counts)
+    return Proposal(question, answers, cuts, read, names, twins=twins, evidence=_energies(clip, name))
+
+
+QUICK = 1.6  # a film that runs so many times as fast goes so much further in the same time
 
 
 def _next(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """Films that end (or begin) with the same frame and go on one way or the other, slowly or quickly."""
     (name,) = names
-    start, stop = window
-    ahead = max(6, round(0.3 * clip.fps))
-    if start < ahead or stop + ahead > min(len(clip.timestamps), LONGEST):
-        return None
-    answers = tuple(f"towards the {corner} corner" for corner in CORNERS)
+    pace = slowed(clip, window)
+    at, size = window[0], window[1] - window[0] - 1
+    ahead = max(5, round(0.4 * clip.fps * pace))
+    is_first = bool(rng.integers(2))
 
-    def read(cut: Clip) -> str | None:
+    def cuts_at(speed: float) -> tuple[Cut, Cut]:
+        way = round(size * speed)
+        before, after = (at - way, at + 1), (at, at + way + 1)
+        forwards, backwards = (after, before) if is_first else (before, after)
+        return Cut(*forwards, speed=pace * speed), Cut(*backwards, is_reversed=True, speed=pace * speed)
+
+    def where(cut: Clip) -> str | None:
         done = cut.cut
         if done is None:
             return None
-        if done.is_reversed:
-            later = replace(done, start=done.start - ahead, stop=done.start + 1)
-        else:
-            later = replace(done, start=done.stop - 1, stop=done.stop + ahead)
-        corner = facts.corner(named(clip.edited(later), name))
-        return corner and f"towards the {corner} corner"
+        frames = round(ahead * done.speed / pace)
+        later = (done.start - frames, done.start + 1) if done.is_reversed else (done.stop - 1, done.stop + frames)
+        if later[0] < 0 or later[1] > min(len(clip.timestamps), LONGEST):
+            return None
+        track = named(clip.edited(Cut(*later, is_reversed=done.is_reversed)), name)
+        step = facts.net_way(track)
+        return step and f"{step[0]:.2g} of its diagonal {step[1]}"
 
-    question = f"Where does the {name} move in the {ahead / clip.fps:.2g} s after the film ends?"
-    return Proposal(question, answers, mirrors_and_reverses(clip, window), read, names)
+    cuts = (*cuts_at(1.0), *cuts_at(QUICK))
+    if min(cut.start for cut in cuts) < 0 or max(cut.stop for cut in cuts) > min(len(clip.timestamps), LONGEST):
+        return None
+    answers = tuple(answer for cut in cuts if (answer := where(clip.edited(cut))))
+    if len(set(answers)) < 4 or not all(hides_its_way(clip.edited(cut), name) for cut in cuts[:2]):
+        return None
+    lengths = [float(answer.split()[0]) for answer in answers]
+    if any(quick < 1.25 * slow for slow, quick in zip(lengths[:2], lengths[2:], strict=True)):
+        return None
+    question = f"Where does the {name} get to in the {ahead / clip.fps / pace:.2g} s after the film ends?"
+    return Proposal(question, answers, cuts, where, names)
 
 
 def _ladder(value: float, power: int, step: float, rng: Rng) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -173,11 +312,13 @@ def _contact(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | N
 
 
 PHYSICS_RULES = (
-    Rule("heavier", "physics", "which of two is heavier and where it goes", _heavier, True, True, weight=20, tries=4),
-    Rule("energy", "physics", "whether a swing loses or gains energy", _swing, weight=12, tries=8),
-    Rule("next", "physics", "where it moves after the film ends", _next, weight=8),
+    Rule("heavier", "physics", "which of two is heavier", _heavier, True, True, weight=20, tries=2),
+    Rule("energy", "physics", "whether mechanical energy stays, falls or rises", _energy, weight=8, tries=3),
+    Rule("conserves", "physics", "whether it conserves mechanical energy", _conserved, needs_scene=True, weight=8,
+         tries=2),
+    Rule("next", "physics", "where it gets to after the film ends", _next, weight=8, tries=40),
     Rule("mean speed", "physics", "metres per second along the path", _speed, needs_scene=True, weight=0.3),
     Rule("acceleration", "physics", "metres per second squared", _acceleration, needs_scene=True, weight=1.5),
     Rule("period", "physics", "seconds of a swing", _period, weight=3, tries=2),
     Rule("contact", "physics", "seconds to the first touch", _contact, True, True, weight=4, tries=4),
-)
+)  # fmt: skip

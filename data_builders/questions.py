@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
         pa.field("answer_text", pa.string()),
         pa.field("number", pa.float64()),
         pa.field("unit", pa.string()),
+        pa.field("evidence", pa.string()),
         pa.field("objects", pa.list_(pa.string())),
         pa.field("set", pa.string()),
         pa.field("cut", pa.string()),
@@ -89,15 +90,15 @@ def ask(rule: Rule, clip: Clip, rng: Rng) -> list[Item]:
     objects = list(permutations(names, 2)) if rule.is_for_two else [(name,) for name in names]
     if not objects:
         return []
-    for window in windows(clip, rng, rule.tries):
+    for window in windows(clip, rng, rule.tries, is_wide=rule.is_wide):
         proposal = rule.propose(clip, objects[int(rng.integers(len(objects)))], window, rng)
         if proposal is None:
             continue
         items: list[Item] = []
         for cut in proposal.cuts:
-            cut_clip = clip.edited(cut)
+            cut_clip = proposal.clip_of(cut, clip)
             word = proposal.read(cut_clip)
-            if word is None or any(item.answer == word for item in items):
+            if word not in proposal.answers or any(item.answer == word for item in items):
                 break
             items.append(Item(rule, proposal, cut_clip, word))
         if len(items) == len(proposal.cuts):
@@ -149,6 +150,7 @@ def item_row(item: Item, number: str, *, is_free: bool, seed: int) -> Row:
         "answer_text": item.answer,
         "number": None if unit is None else float(item.answer.split()[0]),
         "unit": unit,
+        "evidence": item.proposal.evidence(clip) if item.proposal.evidence else "",
         "objects": list(item.proposal.objects),
         "set": number,
         "cut": cut.words,

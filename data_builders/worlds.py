@@ -9,6 +9,8 @@ belongs to the split ``test_ood``. Leaves out mechanics (`mechanics`), camera an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from motionlaw.data_builders.mechanics import (
@@ -56,6 +58,32 @@ def make_scene(seed: int, index: int) -> Scene:
         >>> scene.world, len(scene.timestamps), scene.fps
         ('uniform_motion', 32, 10.0)
     """
+    scene = _made(seed, index, {})
+    assert scene is not None  # only a changed number can make a motion impossible
+    return scene
+
+
+def make_twin(scene: Scene, changed: Mapping[str, float]) -> Scene | None:
+    """Makes a scene again with some of its numbers changed: it looks the same at first, and goes on in another way.
+
+    Args:
+        scene: A made scene.
+        changed: Values of some of its world's numbers, by name.
+
+    Returns:
+        The twin, of the same name; ``None`` where the changed motion is impossible.
+
+    Example:
+        >>> one = make_scene(0, 5)
+        >>> other = make_twin(one, {"damping": 0.0})
+        >>> one.world, bool(np.allclose(one.tracks[0].position[0], other.tracks[0].position[0]))
+        ('pendulum', True)
+    """
+    _, seed, index = scene.name.rsplit("-", 2)
+    return _made(int(seed), int(index), changed)
+
+
+def _made(seed: int, index: int, changed: Mapping[str, float]) -> Scene | None:
     world = WORLDS[index % len(WORLDS)]
     rng = np.random.default_rng([seed, index])
     is_ood = rng.random() < OOD_SHARE
@@ -63,6 +91,12 @@ def make_scene(seed: int, index: int) -> Scene:
     split = "test_ood" if is_ood else split_of_group(name)
     while True:
         values = draw_values(world, rng, is_ood=is_ood)
+        state = rng.bit_generator.state
         motion = world.play(values, rng)
-        if motion is not None:
-            return stage(world, motion, values, rng, name=name, split=split)
+        if motion is None:
+            continue
+        if changed:
+            rng.bit_generator.state = state
+            values |= changed
+            motion = world.play(values, rng)
+        return motion and stage(world, motion, values, rng, name=name, split=split)
