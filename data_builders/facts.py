@@ -16,6 +16,7 @@ from motionlaw.tools.trajectory import Track
 
 CLEAR_WAY = 0.3  # box diagonals: a shorter way is not asked about
 CLEAR_RATIO = 1.4  # of two speeds or amplitudes that are called different
+ROUND = 0.5  # a path as wide as this share of its length goes round
 FEWEST = 6
 
 
@@ -143,11 +144,12 @@ def distance_changes(one: Track, other: Track) -> tuple[str, ...] | None:
 
 
 def mean_speed(track: Track) -> float | None:
-    """Mean speed along the path, pixels per second."""
+    """Mean speed along the path, pixels per second, if that is long enough to be measured in the film."""
     if not is_seen(track):
         return None
     t, path = seen_path(track)
-    return float(np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1)) / (t[-1] - t[0]))
+    length = float(np.sum(np.linalg.norm(np.diff(path, axis=0), axis=1)))
+    return length / float(t[-1] - t[0]) if length > CLEAR_WAY * diagonal(track) else None
 
 
 def faster_one(one: Track, other: Track) -> str | None:
@@ -166,12 +168,16 @@ def faster_one(one: Track, other: Track) -> str | None:
 
 
 def turns(track: Track) -> int | None:
-    """Counts how often an object turns back on its way, if the count does not hang on what counts as a turn."""
+    """Counts how often an object turns back on its way, if the count does not hang on what counts as a turn.
+
+    What goes round does not turn back: its path is nearly as wide as it is long.
+    """
     if not is_seen(track):
         return None
     _, path = seen_path(track)
     along = principal(path)
-    if np.ptp(along) < CLEAR_WAY * diagonal(track):
+    long, wide = np.linalg.svd(path - path.mean(axis=0), compute_uv=False)
+    if np.ptp(along) < CLEAR_WAY * diagonal(track) or wide > ROUND * long:
         return None
     few, many = (len(turning_points(along, least=share * float(np.ptp(along)))) for share in (0.25, 0.06))
     return few if few == many else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -36,9 +37,11 @@ LEVELS = 32
 
 
 @dataclass
-class _Chain:
+class Chain:
+    """Patches taken for one thing: the frame of each, and left, top, right, bottom, x, y, area."""
+
     rows: list[int] = field(default_factory=list)
-    patches: list[np.ndarray] = field(default_factory=list)  # left, top, right, bottom, x, y, area
+    patches: list[np.ndarray] = field(default_factory=list)
 
 
 def find_coloured(
@@ -68,7 +71,7 @@ def find_coloured(
 
     if colour not in COLOURS:
         raise ToolError(f"No colour '{colour[:40]}'. Colours: {', '.join(COLOURS)}.")
-    table = _table(colour)
+    table = colour_table(colour)
     times, numbers, found = [], [], []
     factor = 1.0
     for frame in read_frames(path, start_s=start_s, end_s=end_s):
@@ -77,10 +80,10 @@ def find_coloured(
         small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA) if factor > 1 else frame.image
         index = (small // (256 // LEVELS)).astype(int)
         mask = table[index[..., 0], index[..., 1], index[..., 2]]
-        found.append(_patches(mask))
+        found.append(patches_of(mask))
         times.append(frame.timestamp)
         numbers.append(frame.index)
-    chains = [chain for chain in _linked(found) if len(chain.rows) >= max(2.0, SEEN_SHARE * len(times))]
+    chains = [chain for chain in linked(found) if len(chain.rows) >= max(2.0, SEEN_SHARE * len(times))]
     if not chains:
         raise ToolError(f"Nothing {colour} is seen in a quarter of the frames.")
     chains.sort(key=lambda chain: -float(np.median([patch[6] for patch in chain.patches])) * len(chain.rows))
@@ -89,7 +92,8 @@ def find_coloured(
     )
 
 
-def _table(colour: str) -> np.ndarray:
+@lru_cache
+def colour_table(colour: str) -> np.ndarray:
     """Which coarse colours have this name, shape (LEVELS, LEVELS, LEVELS)."""
     middle = (np.arange(LEVELS) + 0.5) * (256 // LEVELS)
     least = 0.0 if colour in ("black", "white", "grey") else VIVID
@@ -102,7 +106,7 @@ def _table(colour: str) -> np.ndarray:
     return np.array(named, dtype=np.uint8).reshape(LEVELS, LEVELS, LEVELS)
 
 
-def _patches(mask: np.ndarray) -> np.ndarray:
+def patches_of(mask: np.ndarray) -> np.ndarray:
     """Patches of a mask that could be things, shape (N, 7)."""
     import cv2
 
@@ -116,9 +120,9 @@ def _patches(mask: np.ndarray) -> np.ndarray:
     return np.column_stack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:], centres[kept], stats[kept, cv2.CC_STAT_AREA]])
 
 
-def _linked(found: list[np.ndarray]) -> list[_Chain]:
+def linked(found: list[np.ndarray]) -> list[Chain]:
     """Joins patches of like size that are near each other from frame to frame."""
-    chains: list[_Chain] = []
+    chains: list[Chain] = []
     for row, patches in enumerate(found):
         free = list(range(len(patches)))
         for chain in sorted(chains, key=lambda chain: -chain.patches[-1][6]):
@@ -138,11 +142,11 @@ def _linked(found: list[np.ndarray]) -> list[_Chain]:
             if costs[best] < 1.2:
                 chain.rows.append(row)
                 chain.patches.append(patches[free.pop(best)])
-        chains += [_Chain([row], [patches[k]]) for k in free]
+        chains += [Chain([row], [patches[k]]) for k in free]
     return chains
 
 
-def _track(number: int, chain: _Chain, times: np.ndarray, frames: np.ndarray, factor: float) -> Track:
+def _track(number: int, chain: Chain, times: np.ndarray, frames: np.ndarray, factor: float) -> Track:
     position, xyxy, confidence = (
         np.full((len(times), 2), np.nan),
         np.full((len(times), 4), np.nan),

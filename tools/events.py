@@ -111,7 +111,7 @@ def _quiet_start(t: np.ndarray, x: np.ndarray, noise: np.ndarray) -> tuple[int, 
         if after.stop - after.start < 4:
             continue
         pace = smooth(t[after], x[after], noise_std=noise).acceleration
-        pull = float(np.median(np.linalg.norm(pace, axis=1))) + 1e-300
+        pull = float(np.median(np.linalg.norm(pace, axis=1))) + 1e-150  # its square must not be 0
         if kind == "held":  # twice the way through a turning point within the band, and half as much again
             linger = 6.0 * np.sqrt(4.0 * band / pull)
         else:

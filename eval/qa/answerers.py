@@ -15,6 +15,7 @@ from pathlib import Path
 from motionlaw.agent.messages import Message, Part, VideoFrames
 from motionlaw.agent.model import Model, Sampling
 from motionlaw.eval.qa.items import LETTERS, Item
+from motionlaw.eval.qa.things import Thing, named_things, viewed
 from motionlaw.tools.errors import ToolError, UserError
 
 VIEWS = ("video", "blind", "frame", "reversed")
@@ -52,19 +53,22 @@ class Instruments:
 
     name: str = "instruments"
     _known: dict[Path, object] = field(default_factory=dict)
+    _things: tuple[str, tuple[Thing, ...]] = ("", ())
 
     def answer(self, item: Item, view: str) -> Reply:
-        """Answers an item; only the whole video can be measured."""
+        """Answers an item; of other views than the video only questions of our own forms."""
         from motionlaw.agent.answer import answer
         from motionlaw.agent.facts import Facts
 
         begun = time.monotonic()
-        if view != "video":
-            return Reply("", f"The instruments need the video, not {view}.")
         try:
+            if view != "video":
+                said = self._by_form(item, view) if item.is_ours else ""
+                reason = "" if said else f"The instruments need the video, not {view}."
+                return Reply(said, reason, time.monotonic() - begun)
             if item.category == "camera" and item.options:
                 return Reply(_camera_choice(item), seconds=time.monotonic() - begun)
-            if item.is_ours and (said := self._by_form(item)):
+            if item.is_ours and (said := self._by_form(item, view)):
                 return Reply(said, seconds=time.monotonic() - begun)
             if item.video not in self._known:
                 self._known.clear()  # a video's questions stand together
@@ -78,13 +82,12 @@ class Instruments:
             text = text.split()[0]
         return Reply(text, "" if text else found.reason, time.monotonic() - begun)
 
-    def _by_form(self, item: Item) -> str:
-        from motionlaw.eval.qa.measured import measured_answer, tracked_film
+    def _by_form(self, item: Item, view: str) -> str:
+        from motionlaw.eval.qa.measured import measured_answer
 
-        try:
-            return measured_answer(item, tracked_film(item.video))
-        except (UserError, ToolError):
-            return ""  # nothing was tracked: the more general way may still see something
+        if self._things[0] != item.id:  # the views of an item stand together
+            self._things = (item.id, named_things(item.question, item.video))
+        return measured_answer(item, viewed(self._things[1], view))
 
     def close(self) -> None:
         """Forgets what is known."""

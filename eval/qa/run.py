@@ -43,7 +43,8 @@ class QASettings:
         data: The set's folder; the usual one for ``real-qa``.
         items: At most so many; how many are made of the own sets.
         frames: Most frames that a model is shown.
-        views: What it is shown, see `motionlaw.eval.qa.answerers`; the instruments see videos alone.
+        views: What it is shown, see `motionlaw.eval.qa.answerers`; the instruments see videos alone, but for
+            ``worlds-qa``.
     """
 
     name: str
@@ -61,7 +62,7 @@ class QASettings:
         wrong = [view for view in self.views if view not in VIEWS]
         if wrong or not self.views:
             raise UserError(f"views must be of {', '.join(VIEWS)}, got '{', '.join(wrong)}'.")
-        if self.model == "none":
+        if self.model == "none" and self.name != "worlds-qa":
             object.__setattr__(self, "views", ("video",))
 
 
