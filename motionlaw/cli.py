@@ -433,14 +433,19 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
     upload_mb: Annotated[int, typer.Option(help="Largest file that may be brought, MB.")] = 200,
     scale: Scale = None,
+    vllm: Annotated[
+        str | None,
+        typer.Option(help="The Python whose vLLM serves the folder; default: this one's, else none.", metavar="PYTHON"),
+    ] = None,
 ) -> None:
     """Serve the page: drop a video, see its tracks, ask, and watch the instruments work.
 
-    Also an OpenAI-compatible endpoint of the agent itself, /v1/chat/completions. Prints its address.
+    A checkpoint's folder is served by a vLLM of its own, which starts and ends with the page. There is also an
+    OpenAI-compatible endpoint of the agent itself, /v1/chat/completions. Prints its address.
     """
     from motionlaw.agent.serve.command import serve_command
 
-    raise typer.Exit(serve_command(model=model, host=host, port=port, upload_mb=upload_mb, scale=scale))
+    raise typer.Exit(serve_command(model=model, host=host, port=port, upload_mb=upload_mb, scale=scale, vllm=vllm))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

