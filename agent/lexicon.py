@@ -17,43 +17,65 @@ _REPEATED = (
     r"repetition)"
 )
 
+_CAMERA = r"\b(?:camera(?: ?(?:man|woman|person|operator))?|photographer|filmer)\b"
+_EACH_OTHER = r"(?:each other|one another)"
+_NOT_WE = r"(?! (?:to|than) (?!(?:the )?(?:camera|viewer|us|me)\b))"
+_NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
+_BODIES = r"(?!times\b|seconds?\b|metres?\b|meters?\b|pixels?\b)[a-z]+s?"
+_TO_AND_FRO = (
+    r"\b(?:up[- ]and[- ]down|down[- ]and[- ]up|left[- ]and[- ]right|right[- ]and[- ]left|left to right|"
+    r"(?:from )?side[- ]to[- ]side|sideways|vertical\w*|horizontal\w*)"
+)
+
 TOPICS: tuple[tuple[str, str], ...] = (
     ("law", r"\b(?:what|which)\b.*\b(?:law|equation|formula)\b|\b(?:law|equation) of motion\b|\bforce law\b"),
     (
         "unseen",
         r"\b(?:sound(?:s|ing)?|note|musical|hear|heard|plays?|says?|saying|why|weigh(?:s|ed)?|heavy|heavier|heaviest|"
         r"lighter|lightest|temperature|written|text|name|brand|who|draw|drew|drawn)\b|"
+        r"\bhow many \w+ (?:do|does|did) .*\b(?:have|has|wear|carry|hold)\b|"  # parts of a thing
         r"\bmass(?:es)? of\b|\bwhat (?:is|are) (?:the |its |their )?mass(?:es)?\b|\b(?:more|less|most|least) mass\b",
     ),
-    ("camera speed", r"\bcamera\b.*\b(?:speed|accelerat\w*|faster|slow\w*)\b"),
-    ("camera", r"(?<!towards the )(?<!toward the )(?<!from the )(?<!to the )\bcamera\b(?!'s (?:view|frame))"),
+    ("camera speed", rf"{_CAMERA}.*\b(?:speed|accelerat\w*|faster|slow\w*)\b"),
+    ("camera", rf"(?<!towards the )(?<!toward the )(?<!from the )(?<!to the ){_CAMERA}(?!'s (?:view|frame))"),
     (
         "approach",
-        r"\b(?:towards?|away from|closer to|nearer to) (?:each other|one another)\b|\b(?:closer together|apart)\b",
+        r"\b(?:towards?|away from|closer to|nearer to) (?:each other|one another)\b|\b(?:closer together|apart)\b|"
+        rf"\bapproach\w* {_EACH_OTHER}\b",
     ),
     (
         "stick",
         r"\bsticks? (?:together|to)\b|\bstuck\b|\bmove (?:on |off )?together\b|\b(?:stay|remain|travel)\w* "
-        r"together\b|\bjoin\w*\b|\bseparate\b",
+        r"together\b|\bjoin\w*\b|\bseparate\b|\b(?:merge|fuse|melt|combine|unite|coalesce)\w*\b|\bbecome one\b|"
+        rf"\b(?:bounc|rebound|recoil)\w*\b.*\b{_EACH_OTHER}\b",
+    ),
+    (
+        "period",
+        rf"\bhow many (?:{_REPEATED}s?|times)\b.*\b(?:per|a|each|every) (?:second|sec|minute)\b|"
+        r"\bhow often\b.*\b(?:per|a|each|every) (?:second|sec|minute)\b",
     ),
     (
         "count events",
         rf"\bhow many (?:times|{_REPEATED}s?|(?:\w+ ){{1,3}}{_REPEATED}s?)\b|\bnumber of (?:times|"
         rf"{_REPEATED}s)",
     ),
-    ("count", r"\bhow many\b|\bnumber of\b"),
+    (
+        "count",
+        rf"\bhow many\b|\bnumber of\b|^(?:please )?count\b|\b(?:more|fewer|less) than {_NUMBER} {_BODIES}\b|"
+        rf"\bthere (?:only |exactly |just )?{_NUMBER} (?:\w+ )?{_BODIES}\b",
+    ),
     (
         "period",
         rf"\bperiod\b|\bfrequency\b(?!.*\b(?:change|vary|varies)\b)|"
         rf"\bhow long (?:does|is|takes?) (?:it take (?:for|to) )?(?:one|each|a|an|every|per)\b.*\b{_LOOP}\b|"
-        rf"\bhow long\b.*\b(?:one|each|a single|every) (?:\w+ )?{_LOOP}\b",
+        rf"\bhow long\b.*\b(?:one|each|every|single|full|whole|complete) (?:\w+ )?{_LOOP}\b",
     ),
     ("return", r"\b(?:comes?|goes?|gets?|moves?) back\b(?! and forth)|\breturns?\b"),
     ("rate", r"\b(?:rate|frequency)\b.*\b(?:change|vary|varies)\b"),
     (
         "amplitude",
         r"\bamplitudes?\b|\bswings?\b.*\b(?:larger|smaller|grow|shrink|die|damp)\w*|\bdamp(?:ed|ing)\b|"
-        r"\bdie\w* (?:out|down|away)\b",
+        r"\b(?:die\w*|dying|fad\w+|peter\w*) (?:out|down|away|off)\b|\bdecay\w*\b|\bundamped\b",
     ),
     (
         "time",
@@ -74,8 +96,9 @@ TOPICS: tuple[tuple[str, str], ...] = (
         r"\b(?:larger|smaller|bigger|size)\b.*\b(?:image|picture|frame|view|screen|video)\b|"
         r"\b(?:get|gets|getting|become|becomes|appear|appears|look|looks|grow|grows)\b (?:\w+ )?(?:larger|"
         r"smaller|bigger)\b|"
-        r"\b(?:towards?|away from|closer to|nearer to|approach\w*|leav\w*|reced\w*)\b.*\b(?:camera|viewer|us)\b|"
-        r"\bcome\w* (?:closer|nearer)\b|\breced\w*\b|\bchange\w* (?:in )?size\b",
+        r"\b(?:towards?|away from|closer to|nearer to|approach\w*|leav\w*|reced\w*)\b.*\b(?:camera|viewer|us|me)\b|"
+        rf"\b(?:com(?:e|es|ing)|get(?:s|ting)?|mov(?:e|es|ing)) (?:closer|nearer)\b{_NOT_WE}|"
+        r"\breced\w*\b|\bchange\w* (?:in )?size\b",
     ),
     (
         "compare",
@@ -101,10 +124,18 @@ TOPICS: tuple[tuple[str, str], ...] = (
     ("speed", r"\bhow (?:fast|quickly|slowly)\b|\b(?:speed|velocity)\b"),
     ("distance", r"\bhow (?:far|high|much (?:higher|lower|closer))\b|\bdistance\b|\bdisplacement\b|\blength of\b"),
     (
+        "axis",
+        rf"{_TO_AND_FRO} or {_TO_AND_FRO}|"
+        r"^(?:do|does|did|is|are|was|were)\b.*\b(?:up[- ]and[- ]down|left[- ]and[- ]right|"
+        r"side[- ]to[- ]side|sideways|vertically|horizontally)\b",
+    ),
+    (
         "kind",
         r"\b(?:what|which) (?:kind|type|sort|form) of (?:\w+ )?(?:motion|movement|path|trajectory|curve)\b|"
-        r"\bshape\b|\bhow would you describe\b|\bwhat (?:motion|movement)\b|"
-        r"\b(?:path|trajectory)\b|\b(?:oscillat|swing|circl|orbit|vibrat|parabol|pendul|projectil)\w*\b|"
+        r"\bshape\b|\bhow would you describe\b|^how (?:do|does|did|is|are)\b.*\bmov(?:e|ing)$|"
+        r"\bwhat (?:motion|movement)\b|"
+        r"\b(?:path|trajectory)\b|\b(?:oscillat|swing|circl|circular|orbit|vibrat|parabol|pendul|"
+        r"projectil|periodic|irregular|erratic|random|chaotic|harmonic)\w*\b|"
         r"\bback and forth\b|\bfree fall\b|\bstraight\b|\bcurved?\b",
     ),
     (
@@ -133,7 +164,16 @@ TOPICS: tuple[tuple[str, str], ...] = (
         r"rises|rising|fall|falls|"
         r"falling|ascend\w*|descend\w*|sink\w*|climb\w*|drops?)\b",
     ),
-    ("moves", r"\b(?:mov\w+|motion|stationary|static|still|at rest|stops?|stand\w*)\b"),
+    (
+        "moves",  # only where nothing else is said of how it moves
+        r"\b(?:mov(?:e|es|ing|ed)|in motion|at rest|stationary|static|still|motionless|stops?|put|in place)"
+        r"(?: or (?:is it |does it |not )?"
+        r"(?:mov\w+|stationary|static|still|at rest|not|(?:stand|stay)\w*(?: still| put)?))?"
+        r"(?: (?:at all|around|about|anywhere|here|now|too|ever|"
+        r"(?:in|during|throughout|through) (?:the |this )?(?:whole )?"
+        r"(?:video|clip|film|scene|picture|image|frame|recording|shot)))*$|"
+        r"^(?:what|who|which \w+|(?:is|does) (?:any|some)thing)\b.*\bmov\w+|\b(?:any|no) (?:motion|movement)\b",
+    ),
 )
 """What a question may ask, with the pattern that tells; ``unseen`` is what no instrument here measures."""
 
@@ -162,7 +202,7 @@ OUTCOMES: dict[str, tuple[tuple[str, str], ...]] = {
         (
             "static",
             r"static|still|stationary|fixed|steady|not? mov\w+(?: at all)?|locked|at rest|on a tripod|"
-            r"motionless",
+            r"motionless|unmoving|(?:stays?|remains?) (?:put|in place|where it is)|holds? (?:still|steady)|mounted",
         ),
         ("moving", r"moving|moves?|in motion|hand-?held|not (?:static|still|fixed)|motion"),
         ("in", r"(?:zoom\w* )?in(?:wards?)?\b(?! the| which| what| any)"),
@@ -190,17 +230,25 @@ OUTCOMES: dict[str, tuple[tuple[str, str], ...]] = {
         ("none", r"not moving(?: at all)?|no motion"),
     ),
     "size": (
-        ("smaller", r"smaller|shrink\w*|decreas\w*|away(?: from (?:the )?(?:camera|viewer))?|reced\w*|farther|further"),
+        (
+            "smaller",
+            r"smaller|shrink\w*|decreas\w*|away(?: from (?:the )?(?:camera|viewer|us|me))?|reced\w*|farther|further|"
+            r"leav\w*",
+        ),
         (
             "larger",
             r"larger|bigger|grow\w*|increas\w*|(?:come\w* )?(?:closer|nearer)|towards? (?:the )?(?:camera|"
-            r"viewer)|approach\w*",
+            r"viewer|us|me)|approach\w*",
         ),
         ("same", r"(?:stay\w*|remain\w*)(?: the same| constant)?|(?:the )?same(?: size)?|constant|unchanged|neither"),
     ),
     "axis": (
-        ("vertical", r"vertical\w*|up[- ]and[- ]down|up[-/ ]down|y"),
-        ("horizontal", r"horizontal\w*|side(?:ways| to side)|left[-/ ]right|x"),
+        ("vertical", r"vertical\w*|(?:up[- ]and[- ]down|down[- ]and[- ]up)|up[-/ ]down|y"),
+        (
+            "horizontal",
+            r"horizontal\w*|(?:from )?side(?:ways|[- ]to[- ]side)|(?:left[- ]and[- ]right|right[- ]and[- ]left|"
+            r"left to right)|left[-/ ]right|x",
+        ),
         ("diagonal", r"diagonal\w*"),
     ),
     "rotation": (
@@ -211,17 +259,24 @@ OUTCOMES: dict[str, tuple[tuple[str, str], ...]] = {
     "kind": (
         ("pendulum", r"pendulum(?: oscillation| swing)?|swing\w*"),
         ("circular", r"circular|circle|round and round|rotation\w*|rotating|orbit\w*|revolv\w*"),
-        ("oscillation", r"oscillat\w*|periodic|harmonic|back[- ]and[- ]forth|vibrat\w*|to and fro|up[- ]and[- ]down"),
+        (
+            "oscillation",
+            r"oscillat\w*|periodic\w*|harmonic|back[- ]and[- ]forth|vibrat\w*|to and fro|up[- ]and[- ]down",
+        ),
         ("parabola", r"projectile(?: motion)?|parabol\w*|thrown|ballistic|curved|arc"),
         ("fall", r"free[- ]?fall\w*|falling|falls?"),
         ("accelerated", r"accelerat\w*"),
         ("straight", r"(?:uniform|constant[- ](?:speed|velocity)|straight(?:[- ]line)?|linear)(?: motion)?|line"),
         ("rest", r"rest|stationary|not moving(?: at all)?|still"),
-        ("irregular", r"irregular|random|erratic"),
+        ("irregular", r"irregular\w*|random\w*|erratic\w*|chaotic\w*"),
     ),
     "relative": (("left", _LEFT), ("right", _RIGHT), ("up", _UP + r"|over"), ("down", _DOWN)),
     "moves": (
-        ("still", r"stationary|static|still|at rest|motionless|not mov\w+(?: at all)?|stands? still|stop\w*"),
+        (
+            "still",
+            r"stationary|static|still|at rest|motionless|not mov\w+(?: at all)?|stands? still|stop\w*|"
+            r"(?:stays?|remains?) (?:put|in place|where it is)",
+        ),
         ("moving", r"mov\w+|in motion"),
     ),
 }

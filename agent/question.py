@@ -10,8 +10,14 @@ import re
 from dataclasses import dataclass
 
 from motionlaw.agent.lexicon import COLOURS, COUNTED, OUTCOMES, ROUND_THINGS, TOPICS, tokens_in
+from motionlaw.agent.spelling import spelt
 
 LONGEST = 1000
+_THING_NAMED_BY_MOTION = (
+    rf"\b((?:the|this|that|which)(?: (?:{'|'.join([*COLOURS, 'large', 'larger', 'big', 'bigger', 'small', 'smaller'])}|"
+    r"left|right|upper|lower|top|bottom))*) (?:circle|pendulum|projectile)(?! (?:motion|path))\b"
+)
+"""Things called by words that name a motion as well."""
 KIND_OF = {
     "camera": "camera",
     "camera speed": "trend",
@@ -58,11 +64,11 @@ PLACES = {
 NO_NOUN = frozenset(
     re.findall(
         r"\w+",
-        "a after air along amplitude an and are at axis background before began begin begins bigger camera "
+        "a after air along amplitude an and are at axis background before began begin beginning begins bigger camera "
         "ceiling collision collisions column did direction distance do does down during end ended ends entire "
-        "fast faster first floor frame frequency go goes going ground higher horizontal how image in is it "
+        "fast faster first floor frame frequency full go goes going ground higher horizontal how image in is it "
         "its larger last left line lower mainly motion move moved movement moves moving of on or oscillation "
-        "overall path pattern period picture rate right row same scene screen second seconds shape slow "
+        "overall path pattern per period picture rate right row same scene screen second seconds shape slow "
         "slower smaller speed start started starts swing table than the them there they time to track "
         "trajectory travel travels trend up velocity vertical video wall was water way were what when where "
         "which who whole",
@@ -148,7 +154,7 @@ class Question:
     @property
     def words(self) -> str:
         """The question in lower case, without marks."""
-        return _plain(self.text)
+        return spelt(_plain(self.text))
 
     def says(self, pattern: str) -> bool:
         """Whether a pattern occurs in its words."""
@@ -170,8 +176,9 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
         ''
     """
     text = text[:LONGEST]
-    words = re.sub(r"\bat first\b", "initially", _plain(text))  # not the first of several
-    topic = _topic(re.sub(PHASES["after"] + "|" + PHASES["before"], " ", words)) or _topic(words)
+    words = re.sub(r"\bat first\b", "initially", spelt(_plain(text)))  # not the first of several
+    asked = re.sub(_THING_NAMED_BY_MOTION, r"\1 thing", words)
+    topic = _topic(re.sub(PHASES["after"] + "|" + PHASES["before"], " ", asked)) or _topic(asked)
     kind = KIND_OF.get(topic, "")
     named = _alternatives(words, kind) if kind else ()
     given = tuple(_option(option, number) for number, option in enumerate(options))
@@ -249,7 +256,8 @@ def _alternatives(words: str, kind: str) -> tuple[tuple[str, str], ...]:
 
 def _surface(words: str) -> str:
     """The words for an outcome, without what only joins them to the sentence."""
-    return re.sub(r"^(?:to|in|into|towards?) (?:the |its )?(?!camera|viewer)|^the ", "", words.strip()).strip()
+    joining = r"^(?:to|in|into|towards?) (?:the |its )?(?!camera|viewer|us\b|me\b)|^the "
+    return re.sub(joining, "", words.strip()).strip()
 
 
 def _things(words: str, topic: str) -> tuple[Described, ...]:
@@ -267,6 +275,9 @@ def _things(words: str, topic: str) -> tuple[Described, ...]:
             if words[match.end() :].startswith((" of", " side", " hand", " then", " or")) and noun in PLACES:
                 continue
             marks, noun = [*marks, noun], "one"
+        is_way = re.search(r"\b(?:to|towards?|into|from) $", words[: match.start()]) is not None
+        if is_way and noun in ("one", "side", "edge", "end", "corner", "half") and set(marks) <= set(PLACES):
+            continue  # "to the left side" says where, not which
         marked = [mark for mark in marks if mark in COLOURS or mark in SIZES or mark in PLACES]
         if noun in NO_NOUN and all(mark in PLACES for mark in marked):
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from motionlaw.agent.contacts import bounce_times, contact_times, meeting, offsets
 from motionlaw.agent.facts import Facts, Thing
 from motionlaw.agent.finding import Finding, alike, extent, path_of, subject_of, subjects_of
-from motionlaw.agent.question import Question
+from motionlaw.agent.question import Question, number_in
 from motionlaw.agent.rules.pace import words_for
 from motionlaw.agent.rules.views import trend_of
 from motionlaw.tools.errors import ToolError
@@ -39,7 +39,15 @@ def count(question: Question, facts: Facts) -> Finding:
     trust = sure * (0.7 if others <= 0 else 0.6) * 0.95 ** max(len(things) - 2, 0)
     why = f"{len(things)} things of like size move"
     why += f"; {others} others, of another size or outline, were left out" if others > 0 else ""
-    return Finding(str(len(things)), why, trust, number=value, things=things, measurements=(value,))
+    holds = None
+    if question.is_yes_no:
+        asked = number_in(question.words) or 0.0
+        holds = (
+            len(things) > asked if question.says(r"\bmore than\b")
+            else len(things) < asked if question.says(r"\b(?:fewer|less) than\b")
+            else len(things) == asked
+        )  # fmt: skip
+    return Finding(str(len(things)), why, trust, number=value, holds=holds, things=things, measurements=(value,))
 
 
 def count_events(question: Question, facts: Facts) -> Finding:
@@ -160,7 +168,7 @@ def period(question: Question, facts: Facts) -> Finding:
     path = path_of(thing, question)
     found = facts.numbers("period", of=thing.handle)
     value, share = found["period"], found["share explained"].value
-    if question.says(r"\bfrequency\b|\bhertz\b|\bhz\b"):
+    if question.says(r"\bfrequency\b|\bhertz\b|\bhz\b|\b(?:per|a|each|every) (?:second|sec|minute)\b"):
         value = Quantity("frequency", 1 / value.value, (value.stderr or 0.0) / value.value**2, "Hz")
     from motionlaw.tools.summary import with_error
 
@@ -190,7 +198,9 @@ def amplitude(question: Question, facts: Facts) -> Finding:
     why = f"half swings go from {heights[0]:.0f} px to {heights[-1]:.0f} px, {100 * (np.exp(change) - 1):+.0f} % in all"
     words = {"same": "it stays the same", "increase": "it grows", "decrease": "it shrinks"}[token]
     trust = subject.sureness * thing.sureness * (0.5 + 0.5 * agree)
-    holds = token == "decrease" if question.is_yes_no and question.says(r"\bdamp\w*|\bdie") else None
+    holds = None
+    if question.is_yes_no and question.says(r"\b(?:un)?damp\w*|\bdie|\bdying|\bfad|\bpeter|\bdecay"):
+        holds = (token == "decrease") != question.says(r"\bundamped\b|\bnot\b")
     return Finding(
         words, why, trust, scores, (token,), holds=holds, things=(thing,), measurements=tuple(found.values())
     )
@@ -289,7 +299,7 @@ def stick(question: Question, facts: Facts) -> Finding:
     grown = float(np.median(gap[after][-3:]) - np.min(gap[after]))
     stays = grown < APART * met.size_px
     sure = float(np.clip(abs(grown - APART * met.size_px) / (APART * met.size_px), 0.3, 1.0))
-    holds = stays != question.says(r"\bseparate\b|\bapart\b")
+    holds = stays != question.says(r"\bseparate\b|\bapart\b|\b(?:bounc|rebound|recoil)\w*")
     why = f"their distance grows by {grown:.0f} px after {met.t:.2f} s, {grown / met.size_px:.2f} of their size"
     measured = (Quantity("growth of the distance after the contact", grown, None, "px"),)
     trust = subject.sureness * min(one.sureness, other.sureness) * sure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import numpy as np
 
@@ -149,6 +150,8 @@ def compare(question: Question, facts: Facts) -> Finding:
     sure = float(np.clip(gap / max(3.0 * error, 0.1 * max(abs(values[best]), abs(values[second]), 1e-9)), 0.0, 1.0))
     trust = subject.sureness * min(things[best].sureness, things[second].sureness) * (0.4 + 0.6 * sure)
     chosen = things[best]
+    if name.startswith("way ") and values[best] < 3.0 * errors[best]:
+        raise ToolError(f"None of them goes {name.removeprefix('way ')}.")
     listed = ", ".join(
         f"{one.looks} {value:.4g} ± {stderr:.2g}" for one, value, stderr in zip(things, values, errors, strict=True)
     )
@@ -202,6 +205,16 @@ def _amounts(
     least = question.says(
         r"\bslow\w*|\bleast\b|\bless\b|\bsmall\w*|\blow(?:er|est)\b|\bbottommost\b|\bleft(?:most)?\b|\bnear\w*|\bshort\w*"
     )
+    way = _way_asked(question)
+    if way is not None:
+        axis, sign, name = way
+        parts = [displacement(one) for one in paths]
+        return (
+            f"way {name}",
+            np.array([sign * float(net[axis]) for net, _ in parts]),
+            np.array([float(error[axis]) + 1 for _, error in parts]),
+            True,
+        )
     if question.says(r"\b(?:larger|smaller|bigger|largest|smallest|biggest)\b"):
         return (
             "size",
@@ -246,6 +259,35 @@ def _amounts(
     component = _component(question)
     pace = [_pace(one, component) for one in paths]
     return "speed", np.array([one[0] for one in pace]), np.array([one[1] for one in pace]), not least
+
+
+def _way_asked(question: Question) -> tuple[int, int, str] | None:
+    """The way that one of several things is told by: "which one goes up", "which comes from the left".
+
+    Returns:
+        The axis, 1 or -1, and its words; ``None`` where no way is asked for.
+    """
+    if question.says(r"\b(?:fast|slow|quick|soon|far|furth|high|low)\w*|\bspeed\b|\b(?:first|last|end)\w*"):
+        return None
+    come = re.search(rf"\bcom(?:e|es|ing) (?:in )?from (?:the |its )?({'|'.join(_FROM)})\b", question.words)
+    if come:
+        axis, sign = _FROM[come[1]]
+        return axis, sign, f"from {come[1]}"
+    go = re.search(
+        r"\b(?:mov|go|going|goes|travel|head|fl(?:y|ies)|roll|slid|run|driv|drift)\w* "
+        r"(?:to (?:the )?|towards? (?:the )?)?"
+        rf"({'|'.join(_TO)})\b",
+        question.words,
+    )
+    if go:
+        axis, sign = _TO[go[1]]
+        return axis, sign, go[1]
+    return None
+
+
+_TO = {"right": (0, 1), "rightwards": (0, 1), "left": (0, -1), "leftwards": (0, -1), "upwards": (1, 1), "up": (1, 1),
+       "downwards": (1, -1), "down": (1, -1)}  # fmt: skip
+_FROM = {"right": (0, -1), "left": (0, 1), "below": (1, 1), "bottom": (1, 1), "above": (1, -1), "top": (1, -1)}
 
 
 def _pace(path: Path2, component: int | None) -> tuple[float, float]:

@@ -21,6 +21,9 @@ STILL_SHARE = 0.15
 DIAGONAL = 0.8
 """Both directions are named where the smaller displacement is more than this share of the larger one."""
 
+SMALL_PART = 0.15
+"""A part of a way below this share of it does not count as going that way."""
+
 RETURNED = 0.4
 """A thing returns where its net displacement is less than this share of its reach."""
 
@@ -54,9 +57,27 @@ def direction(question: Question, facts: Facts) -> Finding:
         why = f"it turns back {len(legs) - 1} times and ends {np.hypot(*net):.0f} px from where it began"
         return Finding(words, why, 0.8 * trust, scores, legs, things=(thing,), measurements=measured)
     words = _way(net)
+    holds, trust = _goes_that_way(question, net, still, trust)
     why = f"it goes {net[0]:+.0f} px across and {net[1]:+.0f} px up from {path.t[0]:.2f} to {path.t[-1]:.2f} s"
     sure = float(np.clip(np.hypot(*net) / max(4.0 * float(np.hypot(*error)), 1e-9), 0.0, 1.0))
-    return Finding(words, why, sure * trust, scores, legs, things=(thing,), measurements=measured)
+    return Finding(words, why, sure * trust, scores, legs, holds=holds, things=(thing,), measurements=measured)
+
+
+def _goes_that_way(question: Question, net: np.ndarray, still: float, trust: float) -> tuple[bool | None, float]:
+    """Whether a way has a part in the one direction that is asked about, and the trust that is left.
+
+    What falls while it flies on falls, too; a part that is small beside the whole way is neither yes nor no.
+    """
+    asked = [token for token, _ in question.alternatives]
+    if not question.is_yes_no or len(asked) != 1 or question.says(r"\b(?:not|never|only|just|straight)\b"):
+        return None, trust
+    axis = next((k for k, names in enumerate(NAMES) if asked[0] in names), None)
+    if axis is None:
+        return None, trust
+    part = float(net[axis]) * (1 if asked[0] == NAMES[axis][0] else -1)
+    share = part / max(float(np.hypot(*net)), 1e-9)
+    holds = part > still and share > SMALL_PART
+    return holds, trust * (0.5 if abs(share) < 2 * SMALL_PART and abs(part) > 0.3 * still else 1.0)
 
 
 def end(question: Question, facts: Facts) -> Finding:

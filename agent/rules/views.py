@@ -27,6 +27,9 @@ AXES = {
     "tilt": r"\btilt\w*|\bup\b|\bdown\b|\bvertical\w*",
     "zoom": r"\bzoom\w*|\bdolly\b|\b(?:forward|backward)s?\b", "roll": r"\broll\w*|clockwise",
 }  # fmt: skip
+SHAKES = r"\b(?:mov|shak|jitter|wobbl|drift|follow|track|swing|change|stop)\w*"
+"""What else a camera may be asked to do: whether it moves at all."""
+
 WORDS = {
     "pan": ("right", "left"),
     "tilt": ("down", "up"),
@@ -48,6 +51,8 @@ def camera(question: Question, facts: Facts) -> Finding:
     words = ", ".join(seen["words"])
     why = f"the background says: {words}"
     asked = [name for name, pattern in AXES.items() if question.says(pattern)]
+    if question.is_yes_no and not asked and not question.alternatives and not question.says(SHAKES):
+        raise ToolError("What is asked of the camera was not understood; whether and which way it moves can be asked.")
     if question.is_yes_no and asked and not question.alternatives:
         done = any(word.split()[0] in asked for word in seen["words"])
         return Finding(words, why, trust * 0.9, scores, holds=done, measurements=measured)
@@ -206,12 +211,14 @@ def rotation(question: Question, facts: Facts) -> Finding:
     if abs(swept) < np.pi or rest > 0.25:
         why = "its path goes round nothing; turning in place is not seen"
         scores = {"none": 0.6, "clockwise": 0.2, "counter-clockwise": 0.2}
-        return Finding("no rotation", why, 0.3, scores, ("none",), things=(thing,))
+        holds = False if question.is_yes_no and not question.alternatives else None
+        return Finding("no rotation", why, 0.3, scores, ("none",), holds=holds, things=(thing,))
     token = "counter-clockwise" if swept > 0 else "clockwise"
     why = f"it sweeps {np.degrees(swept):+.0f} degrees (counter-clockwise positive) at a radius of {radius:.0f} px"
     measured = (Quantity("angle swept", float(np.degrees(swept)), float(np.degrees(rest)), "degrees"),)
     trust = subject.sureness * thing.sureness * (1 - rest)
-    return Finding(token, why, trust, {token: 1.0}, (token,), things=(thing,), measurements=measured)
+    holds = True if question.is_yes_no and not question.alternatives else None
+    return Finding(token, why, trust, {token: 1.0}, (token,), holds=holds, things=(thing,), measurements=measured)
 
 
 def trend_of(t: np.ndarray, values: np.ndarray, name: str, trust: float, **more: Any) -> Finding:
