@@ -108,13 +108,14 @@ TOPICS: tuple[tuple[str, str], ...] = (
         r"rightmost|"
         r"topmost|larger|smaller|bigger|largest|smallest|biggest|moves?|moving|stays?|still|at rest|"
         r"accelerat\w*|"
-        rf"most|least|more|less|higher|left|right|above|below)\b|"
+        rf"most|least|more|less|higher|left|right|up|down|upwards?|downwards?|above|below)\b|"
         r"\b(?:faster|slower|further|farther|more quickly|more slowly|higher|lower|larger|smaller|bigger) "
         r"than the\b"
         rf"(?! (?:start|beginning|first))|\bsame speed\b",
     ),
     (
         "trend",
+        r"\b(?:faster|slower)\b.*\bthan (?:before|after|at (?:first|the))\b|"
         r"\bspeed\w* up\b|\bslow\w* down\b|\baccelerat\w*|\bdecelerat\w*|"
         r"\b(?:speed|velocity|pace)\b.*\b(?:increas\w*|decreas\w*|chang\w*|constant|stay\w*|grow\w*|shrink\w*|"
         r"vary|varies|pattern)\b|"
@@ -162,7 +163,7 @@ TOPICS: tuple[tuple[str, str], ...] = (
         r"goes|head\w*|mov\w*)\b|"
         r"\btrend\b.*\bmovement\b|\b(?:left|right|up|down|upwards?|downwards?|leftwards?|rightwards?|rise|"
         r"rises|rising|fall|falls|"
-        r"falling|ascend\w*|descend\w*|sink\w*|climb\w*|drops?)\b",
+        r"falling|ascend\w*|descend\w*|sink\w*|climb\w*|drop(?:s|ping)?)\b",
     ),
     (
         "moves",  # only where nothing else is said of how it moves

@@ -195,7 +195,7 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
         _things(words, topic),
         start_s,
         end_s,
-        _phase(words),
+        "" if topic == "trend" and re.search(r"\bthan (?:before|after|at)\b", words) else _phase(words),
         _frame(words),
         float(within[1]) if within else None,
     )

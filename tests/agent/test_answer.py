@@ -54,6 +54,14 @@ def facts(film):
         ("Is the red ball to the left of the blue ball at the start?", "yes"),
         ("Do the red ball and the blue ball touch?", "no"),
         ("How many times does the blue ball turn round?", "4"),
+        ("Which ball comes from the left?", "the red one"),
+        ("Which ball goes to the right, the red or the blue one?", "the red one"),
+        ("Does the blue ball swing up and down or from side to side?", "up and down"),
+        ("Does the blue ball move sideways?", "no"),
+        ("Is the motion of the blue ball periodic?", "yes"),
+        ("Are there more than three balls?", "no"),
+        ("Are there two balls?", "yes"),
+        ("Does the camera stay put?", "yes"),
     ],
 )
 def test_answers_in_words(facts, question, text):
@@ -69,6 +77,7 @@ def test_answers_in_words(facts, question, text):
         ("How fast is the red ball?", 90.0, "px/s"),
         ("What is the period of the blue ball?", 1.0, "s"),
         ("What is the frequency of the blue ball?", 1.0, "Hz"),
+        ("How many oscilations per second does the blue ball make?", 1.0, "Hz"),
         ("How far does the red ball travel?", 90 * 74 / 30, "px"),
         ("When does the blue ball first reach its highest point?", 0.5, "s"),
     ],
