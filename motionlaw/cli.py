@@ -433,15 +433,12 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
     upload_mb: Annotated[int, typer.Option(help="Largest file that may be brought, MB.")] = 200,
     scale: Scale = None,
-    vllm: Annotated[
-        str | None,
-        typer.Option(help="The Python whose vLLM serves the folder; default: this one's, else none.", metavar="PYTHON"),
-    ] = None,
+    vllm: Annotated[str | None, typer.Option(help="The Python that has vLLM, to serve a folder; default: this.")] = None,
 ) -> None:
     """Serve the page: drop a video, see its tracks, ask, and watch the instruments work.
 
-    A checkpoint's folder is served by a vLLM of its own, which starts and ends with the page. There is also an
-    OpenAI-compatible endpoint of the agent itself, /v1/chat/completions. Prints its address.
+    A checkpoint's folder gets a vLLM of its own that ends with the page. Also an OpenAI-compatible endpoint of the
+    agent itself, /v1/chat/completions. Prints its address.
     """
     from motionlaw.agent.serve.command import serve_command
 
