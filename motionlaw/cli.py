@@ -433,7 +433,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
     upload_mb: Annotated[int, typer.Option(help="Largest file that may be brought, MB.")] = 200,
     scale: Scale = None,
-    vllm: Annotated[str | None, typer.Option(help="The Python that has vLLM, to serve a folder; default: this.")] = None,
+    vllm: Annotated[str | None, typer.Option(help="The Python whose vLLM serves a folder; default: this.")] = None,
 ) -> None:
     """Serve the page: drop a video, see its tracks, ask, and watch the instruments work.
 
