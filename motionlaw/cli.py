@@ -449,13 +449,14 @@ def serve(
 def train(
     context: typer.Context,
     stage: Annotated[
-        Literal["init", "vision", "sft", "grpo", "measure"],
+        Literal["init", "vision", "sft", "grpo", "measure", "pack"],
         typer.Argument(help="What to do; its options follow, --config FILE.yaml among them.", metavar="STAGE"),
     ],
 ) -> None:
-    """Train a vision-language model: start one, teach it to look, tune it, let it practise, measure it.
+    """Train a vision-language model: start one, teach it to look, tune it, let it practise, measure and pack it.
 
-    Stages are init, vision, sft, grpo, measure. `motionlaw train STAGE -h` lists a stage's options. Needs [train].
+    Stages are init, vision, sft, grpo, measure, pack. `motionlaw train STAGE -h` lists a stage's options. It needs
+    [train].
     """
     from motionlaw.training.command import train_command
 

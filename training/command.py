@@ -5,6 +5,7 @@
     motionlaw train sft --config FILE.yaml
     motionlaw train grpo --config FILE.yaml
     motionlaw train measure --checkpoint tuned --data laws=laws
+    motionlaw train pack --checkpoint tuned --measured measured.json --output_dir embedded
 
 All stages read a YAML file with ``--config``; what stands on the command line wins.
 """
@@ -23,7 +24,7 @@ def train_command(stage: str, words: Sequence[str]) -> int:
     """Runs a stage of training.
 
     Args:
-        stage: init, vision, sft, grpo or measure.
+        stage: init, vision, sft, grpo, measure or pack.
         words: Its options, as on the command line.
 
     Returns:
@@ -54,6 +55,10 @@ def train_command(stage: str, words: Sequence[str]) -> int:
         from motionlaw.training.measure import measure_command
 
         return measure_command(words)
+    if stage == "pack":
+        from motionlaw.training.pack import pack_command
+
+        return pack_command(words)
     from motionlaw.training.start import start_command
 
     return start_command(words)

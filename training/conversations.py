@@ -1,8 +1,9 @@
 """Rows of the data sets as conversations to be trained on: what is asked and shown, and what is right to answer.
 
-Tasks: ``msi1`` (pictures and rows → reasoning and law), ``msi2`` (the same and the reasoning → law), ``mcot`` (frames
-with their times and a question → motion chain), ``traces`` (calls of instruments). A question about a law is worded by
-`motionlaw.agent.hypothesise`, frames by `motionlaw.agent.models.wire`: a model is trained on what it will be asked.
+Tasks: ``msi0`` (pictures and numbers → reasoning), ``msi1`` (the same → reasoning and law), ``msi2`` (the same and the
+reasoning → law), ``mcot`` (frames with their times and a question → motion chain), ``traces`` (calls of instruments).
+A question about a law is worded by `motionlaw.agent.law_question`, frames by `motionlaw.agent.models.wire`: a model is
+trained on what it will be asked.
 """
 
 from __future__ import annotations
@@ -132,6 +133,12 @@ def law_answer(row: dict[str, Any], form: str = FULL) -> str:
     return f"{reasoning(row, form)}\n<answer>a = {row['law']}</answer>"
 
 
+def msi0(row: dict[str, Any], asking: Asking) -> Conversation:
+    """Before the first phase, for models from scratch: the reasoning alone, so that digits do not drown the terms."""
+    parts, images = law_question(row, asking)
+    return Conversation((_says("user", parts), _says("assistant", reasoning(row, asking.form))), images)
+
+
 def msi1(row: dict[str, Any], asking: Asking) -> Conversation:
     """Motion structure induction, first phase: reasoning and law from pictures and rows."""
     parts, images = law_question(row, asking)
@@ -198,7 +205,7 @@ def _without_picture(part: Part, images: list[bytes]) -> Part:
 
 
 TASKS: dict[str, Callable[[dict[str, Any], Asking], Conversation]] = {
-    "msi1": msi1, "msi2": msi2, "mcot": mcot, "traces": traces,
+    "msi0": msi0, "msi1": msi1, "msi2": msi2, "mcot": mcot, "traces": traces,
 }  # fmt: skip
 
 
@@ -269,12 +276,16 @@ class Source:
 
 
 def _drawn_row(seed: int, number: int) -> dict[str, Any]:
-    """A row as `physsymbol` has them, without plots, of a law whose families may meet in training."""
+    """A row as `physsymbol` has them, without plots, of a law whose families may meet in training.
+
+    Where the motion is shown as measured badly, ``clean`` has its true columns, by which answers are judged.
+    """
     from motionlaw.data_builders.oscillator_blocks import show
     from motionlaw.data_builders.physsymbol_rows import told_row
 
     shown = show(seed, number)
-    return told_row(shown.drawn) | dict(zip("txva", shown.columns.T, strict=True))
+    clean = {name: getattr(shown.drawn, name) for name in "txva"}
+    return told_row(shown.drawn) | dict(zip("txva", shown.columns.T, strict=True)) | {"clean": clean}
 
 
 def fresh_rows(source: Source, asking: Asking, *, most: int | None = None) -> list[dict[str, Any]]:

@@ -80,13 +80,14 @@ def law_task(row: dict[str, Any], asking: Asking, *, has_tools: bool = False) ->
     """A question about a law with the columns that its rewards take."""
     parts, images = law_question(row, asking)
     parts[-1]["text"] += WITH_TOOL if has_tools else ""
-    step = max(1, -(-len(row["t"]) // MOST_ROWS))
+    truth = row.get("clean", row)
+    step = max(1, -(-len(truth["t"]) // MOST_ROWS))
     return {
         "prompt": [{"role": "user", "content": parts}],
         "images": [{"bytes": data, "path": None} for data in images],
         "reference": law_answer(row, asking.form),
         "law": row["law"],
-        **{name: list(row[name][::step]) for name in "txva"},
+        **{name: list(truth[name][::step]) for name in "txva"},
     }
 
 

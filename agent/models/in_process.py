@@ -57,9 +57,11 @@ class InProcessModel:
         except (OSError, ValueError, KeyError) as error:
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise UserError(f"{path} cannot be loaded as a vision-language model ({reason[:200]}).") from None
+        self.form = str(getattr(model.config, "question_form", "full"))
+        if self.form == "brief":  # a small model ships in bfloat16, in which a CPU is slow
+            model = model.float()
         self._model: Any = model.to(_device()).eval()
         self.name = path.resolve().name
-        self.form = str(getattr(self._model.config, "question_form", "full"))
         self._lock = threading.Lock()
         self._context = int(self._model.config.get_text_config().max_position_embeddings)
         family = str(self._model.config.model_type)

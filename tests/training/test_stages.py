@@ -70,6 +70,38 @@ def test_brief_tuning_on_fresh_oscillators(small, tmp_path):
     assert [entry["step"] for entry in state["log_history"] if "loss" in entry] == [4, 8, 12, 16]
 
 
+def test_a_packed_checkpoint_has_a_card_and_proposes_only(small, tmp_path):
+    """Weights in half the bytes, the numbers in the card; opened for laws, refused for questions."""
+    from motionlaw.agent.model import choose_model
+    from motionlaw.tools.errors import UserError
+
+    told = {"model": {"structure_reward": {"mean": 0.61, "stderr": 0.02, "scored": 200}}}
+    measured, out = tmp_path / "measured.json", tmp_path / "packed"
+    measured.write_text(json.dumps(told))
+    train("pack", "--checkpoint", str(small), "--measured", str(measured), "--output_dir", str(out))
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (small, out)]
+    assert 0.45 < sizes[1] / sizes[0] < 0.55
+    card = (out / "README.md").read_text()
+    assert "license: mit" in card and "| model | 0.610 ± 0.020 |" in card and "| 200 |" in card
+    assert choose_model(str(out), talks=False).form == "brief"
+    with pytest.raises(UserError, match="only proposes laws"):
+        choose_model(str(out))
+
+
+def test_fresh_rows_are_judged_by_their_true_columns():
+    """A motion shown as measured badly keeps its clean columns for the rewards."""
+    from motionlaw.training.conversations import Asking, Source
+    from motionlaw.training.grpo import law_task
+    from motionlaw.training.rewards import accuracy_reward
+
+    rows = list(Source.read("laws=fresh:12:5").rows("train"))
+    assert any(len(row["t"]) != len(row["clean"]["t"]) for row in rows)
+    tasks = [law_task(row, Asking("brief")) for row in rows]
+    columns = {name: [task[name] for task in tasks] for name in ("law", *"txva")}
+    answers = [task["reference"] for task in tasks]
+    assert accuracy_reward(prompts=[""] * 12, completions=answers, **columns) == [1.0] * 12
+
+
 def test_many_pictures_at_once_give_the_tokens_of_each_alone(small):
     """The quick way through the tower has the same values as transformers' own."""
     import numpy as np

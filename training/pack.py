@@ -1,0 +1,75 @@
+"""A checkpoint as it ships: weights in bfloat16, and a card that says what it is, what made it and how good it is.
+
+motionlaw train pack --checkpoint practised --measured measured-practised.json --output_dir agent/embedded
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from motionlaw.tools.errors import UserError
+from motionlaw.training.model import form_of, load_checkpoint, save_checkpoint
+from motionlaw.training.options import read_options
+
+# Columns of the card's table: name in the measure, and in words.
+SHOWN = (
+    ("structure_reward", "S_struct"), ("is_exact", "exact structure"), ("accuracy_reward", "exact, constants refitted"),
+    ("s_acc", "S_acc, numbers as printed"), ("s_struct_viper", "s_struct_viper"), ("format_reward", "form"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PackSettings:
+    """What to pack.
+
+    Args:
+        checkpoint: The model.
+        measured: What ``motionlaw train measure`` printed of it.
+        output_dir: Where it goes.
+    """
+
+    checkpoint: str
+    measured: str
+    output_dir: str
+
+
+def card(weights: int, form: str, measured: dict[str, Any]) -> str:
+    """The model card, in Markdown."""
+    lines = [
+        "---", "license: mit", "library_name: transformers", "pipeline_tag: image-text-to-text", "---",
+        "# motionlaw embedded", "",
+        f"A vision-language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL. It proposes the "
+        "law of a motion of one coordinate from one picture of four panels. It was trained from random weights on "
+        "oscillators drawn by this project (`data_builders/oscillator_blocks.py`) and on nothing else; MIT licence, "
+        f"like the project. It is asked in the {form} form and answers no other question. Its laws are proposals: "
+        "`motionlaw discover` fits them again and lets the data choose.", "",
+        "Made by `runs/cpu.sh` as `docs/models.md` says. Greedy answers on physsymbol's `test_structure` (families "
+        "that never met in training), mean ± standard error:", "",
+        "| " + " | ".join(["", *(words for _, words in SHOWN), "answers"]) + " |", "| --- " * (len(SHOWN) + 2) + "|",
+    ]  # fmt: skip
+    for who, told in measured.items():
+        known = [told.get(name) for name, _ in SHOWN]
+        cells = ["" if each is None else f"{each['mean']:.3f} ± {each['stderr']:.3f}" for each in known]
+        lines.append("| " + " | ".join([who, *cells, str(told[SHOWN[0][0]]["scored"])]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def pack_command(words: Sequence[str]) -> int:
+    """Reads options and packs; prints the size of the folder as JSON."""
+    (settings,) = read_options(words, PackSettings)
+    try:
+        measured = json.loads(Path(settings.measured).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{settings.measured} is no output of motionlaw train measure ({error}).") from None
+    model, processor = load_checkpoint(settings.checkpoint, dtype="bfloat16")
+    out = Path(settings.output_dir)
+    save_checkpoint(model, processor, out)
+    count = sum(weight.numel() for weight in model.parameters())
+    (out / "README.md").write_text(card(count, form_of(model), measured), encoding="utf-8")
+    size = sum(path.stat().st_size for path in out.iterdir())
+    print(json.dumps({"weights": count, "megabytes": round(size / 1e6, 2), "output": settings.output_dir}))
+    return 0
