@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from motionlaw.training.vision import LOG
 
-STAGES = ("start", "seeing", "tuned1", "tuned2", "practised")
+STAGES = ("start", "seeing", "told", "tuned", "practised")
 
 
 def smooth(values: list[float], width: int) -> np.ndarray:
@@ -45,7 +45,7 @@ def main() -> None:
     vision = [json.loads(line) for line in (run / "seeing" / LOG).read_text(encoding="utf-8").splitlines()]
     curve(axes[0], [row["step"] for row in vision], [row["loss"] for row in vision], "vision", "loss")
     for ax, stage, key, title in zip(
-        axes[1:4], STAGES[2:], ("loss", "loss", "reward"), ("SFT 1", "SFT 2", "GRPO"), strict=True
+        axes[1:4], STAGES[2:], ("loss", "loss", "reward"), ("SFT, terms", "SFT, laws", "GRPO"), strict=True
     ):
         rows = [row for row in history(run / stage) if key in row]
         if rows:
