@@ -1,6 +1,6 @@
 """How well camera moves are told: average precision of every primitive on made films, and real clips.
 
-    python benchmarks/camera.py [--clips N] [--seed S] [--strength X] [--data FOLDER]
+    python benchmarks/camera.py [--clips N] [--seed S] [--level hard] [--strength X] [--data FOLDER]
 
 Films are those of ``motionlaw build camera``, read back from H.264. Zoom against dolly is ranked among the films that
 make exactly one of the two, by the difference of the two scores; pan against truck and tilt against pedestal likewise.
@@ -19,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from motionlaw.data_builders.camera import camera_film
-from motionlaw.data_builders.camera_scene import CameraScene, make_camera_scene
+from motionlaw.data_builders.camera import LEVELS, camera_film, draw_scene
+from motionlaw.data_builders.camera_scene import CameraScene
 from motionlaw.eval.ranking import average_precision
 from motionlaw.tools.camera_moves import KINDS, WAYS, CameraMoves, camera_moves
 
@@ -35,13 +35,13 @@ PUBLISHED = {"fine-tuned 72B": 62.8, "MegaSAM": 58.2, "GPT-4o": 36.4, "COLMAP": 
 """Mean AP, Lin et al. 2025, on their own videos."""
 
 
-def measured(count: int, seed: int, strength: float) -> tuple[list[CameraScene], list[CameraMoves], float]:
+def measured(count: int, seed: int, level: str, strength: float) -> tuple[list[CameraScene], list[CameraMoves], float]:
     """Makes films and measures them: scenes, moves, CPU seconds a film of measuring."""
     scenes, found, spent = [], [], 0.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         for index in range(count):
-            scene = make_camera_scene(seed, index, strength=strength)
+            scene = draw_scene(seed, index, level=level, strength=strength)
             path.write_bytes(camera_film(scene))
             begun = time.process_time()
             found.append(camera_moves(path))
@@ -56,10 +56,10 @@ def kind_score(moves: CameraMoves, kind: str) -> float:
     return scores[kind] if kind in scores else max(scores[f"{kind} {way}"] for way in WAYS[kind])
 
 
-def made(count: int, seed: int, strength: float) -> None:
+def made(count: int, seed: int, level: str, strength: float) -> None:
     """Prints the tables of made films."""
-    scenes, found, spent = measured(count, seed, strength)
-    print(f"{count} made films, seed {seed}, strength {strength:g}; {spent:.2f} CPU s a film\n")
+    scenes, found, spent = measured(count, seed, level, strength)
+    print(f"{count} {level} films, seed {seed}, strength {strength:g}; {spent:.2f} CPU s a film\n")
     print("| primitive | films | AP | AP by chance | way right |\n|---|---|---|---|---|")
     values = []
     for kind in (*KINDS, "static", "shake"):
@@ -145,12 +145,13 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--clips", type=int, default=300)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--level", default="plain", choices=LEVELS)
     options.add_argument("--strength", type=float, default=1.0, help="multiplies the moves' amounts")
     options.add_argument("--data", type=Path, default=DATA)
     chosen = options.parse_args()
     cv2.setNumThreads(1)
     if chosen.clips:
-        made(chosen.clips, chosen.seed, chosen.strength)
+        made(chosen.clips, chosen.seed, chosen.level, chosen.strength)
     real(chosen.data)
 
 

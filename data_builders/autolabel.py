@@ -82,20 +82,22 @@ def label_row(found: Found, path: Path, *, seed: int, model: str = "none") -> Ro
         model: Who writes the caption; ``"none"``: by rule.
 
     Raises:
-        UserError: Nothing can be said of any of its things, or the model cannot be reached.
+        UserError: Nothing can be said of its camera or any of its things, or the model cannot be reached.
     """
     facts = tuple(fact for track in found.scene_tracks for fact in facts_of(track, is_rough=found.tracker == "flow"))
-    if not facts:
+    if not facts and found.told_camera in ((), ("static",)):
         raise UserError(f"Nothing is seen long enough in {path.name} to say how it moves.")
     writer = choose_model(model)
     if writer is None:
-        text, source = rule_caption(facts, camera=found.camera_words), "rule"
+        text, source = rule_caption(facts, camera=found.told_camera), "rule"
     else:
         try:
-            text, source = model_caption(writer, facts, camera=found.camera_words, seed=seed), writer.name
+            text, source = model_caption(writer, facts, camera=found.told_camera, seed=seed), writer.name
         finally:
             writer.close()
-    caption = checked_caption(text, facts, source=source)
+    caption = checked_caption(text, facts, source=source, camera=found.told_camera)
+    if not caption.text:
+        raise UserError(f"Nothing in {path.name} moves clearly enough to say how.")
     questions = [*ask_of_facts(facts, found.camera_words, seed), *ask_of_parts(found.clip, seed)]
     clip = found.clip
     return _empty(path) | {

@@ -12,6 +12,7 @@ import io
 import pyarrow as pa
 
 from motionlaw.data_builders.builder import Builder, Row, video_field
+from motionlaw.data_builders.camera_hard import make_hard_scene
 from motionlaw.data_builders.camera_scene import (
     AMOUNTS,
     COMPOUND_SHARE,
@@ -32,9 +33,10 @@ from motionlaw.data_builders.camera_scene import (
 )
 from motionlaw.tools.camera_labels import camerabench_labels
 from motionlaw.tools.camera_moves import REFERENCE_FRAME, UNITS
+from motionlaw.tools.errors import UserError
 from motionlaw.tools.film import write_h264
 
-CRF = 20
+LEVELS = ("plain", "hard")
 QUESTION = "How does the camera move?"
 
 SCHEMA = pa.schema(
@@ -75,7 +77,7 @@ SCHEMA = pa.schema(
 def camera_film(scene: CameraScene) -> bytes:
     """Films a scene: mp4, the same bytes for the same scene."""
     file = io.BytesIO()
-    write_h264(render_camera_scene(scene), file, fps=scene.fps, crf=CRF)
+    write_h264(render_camera_scene(scene), file, fps=scene.fps, crf=scene.crf)
     return file.getvalue()
 
 
@@ -112,15 +114,30 @@ def camera_row(scene: CameraScene, name: str) -> Row:
     }
 
 
-def builder(strength: float = 1.0) -> Builder:
+def draw_scene(seed: int, index: int, *, level: str = "plain", strength: float = 1.0) -> CameraScene:
+    """Draws a scene of a level.
+
+    Raises:
+        UserError: There is no such level.
+    """
+    if level not in LEVELS:
+        raise UserError(f"level must be of {', '.join(LEVELS)}, got '{level}'.")
+    if level == "hard":
+        return make_hard_scene(seed, index)
+    return make_camera_scene(seed, index, strength=strength)
+
+
+def builder(strength: float = 1.0, level: str = "plain") -> Builder:
     """Makes the builder.
 
     Args:
-        strength: By what the moves' amounts are multiplied.
+        strength: By what the moves' amounts are multiplied; of plain scenes alone.
+        level: ``plain`` or ``hard``.
     """
 
     def make(seed: int, index: int) -> list[Row]:
-        return [camera_row(make_camera_scene(seed, index, strength=strength), f"camera {seed}-{index}")]
+        scene = draw_scene(seed, index, level=level, strength=strength)
+        return [camera_row(scene, f"camera {seed}-{index}")]
 
     return Builder("camera", SCHEMA, make, _group, _pair, describe)
 
@@ -145,7 +162,7 @@ def describe() -> str:
         "pedestal, dolly) is measured by what it does to the nearest layer.",
         "",
         f"- {SIZE[0]}x{SIZE[1]} pixels, {FPS} frames a second, {LASTS_S[0]:g} to {LASTS_S[1]:g} s, focal length "
-        f"{FOCAL[0]:g} to {FOCAL[1]:g} picture widths, H.264 (crf {CRF}).",
+        f"{FOCAL[0]:g} to {FOCAL[1]:g} picture widths, H.264.",
         f"- Depths: nearest 1, farthest {FAR_DEPTH[0]:g} to {FAR_DEPTH[1]:g}; in half of the films one more between, "
         f"{MIDDLE_DEPTH[0]:g} to {MIDDLE_DEPTH[1]:g}. Up to {MOST_THINGS} things move by themselves.",
         f"- {STATIC_SHARE:.0%} make no move; {COMPOUND_SHARE:.0%} of the others two at once, of different groups of "

@@ -82,6 +82,10 @@ class CameraScene:
         moves: The camera's moves.
         shake: Standard deviation of its shake, picture widths; 0 for a tripod.
         things: What moves by itself.
+        contrast: Of all textures, as a share of the usual.
+        noise: Standard deviation of the sensor's noise, grey levels.
+        gaps: Share of the picture that a nearer layer leaves free, at least and at most.
+        crf: Quality of the film, 0 to 51, lower is better.
     """
 
     seed: int
@@ -92,6 +96,10 @@ class CameraScene:
     moves: tuple[Move, ...]
     shake: float
     things: tuple[Thing, ...]
+    contrast: float = 1.0
+    noise: float = 1.5
+    gaps: tuple[float, float] = (0.5, 0.68)
+    crf: int = 20
 
     @property
     def timestamps(self) -> np.ndarray:
@@ -165,8 +173,8 @@ def render_camera_scene(scene: CameraScene) -> Iterator[np.ndarray]:
 
     rng = np.random.default_rng([scene.seed, 1])
     planes = [_plane(rng, depth, scene, is_last=k == 0) for k, depth in enumerate(scene.depths)]
-    skins = [(thing, *_skin(rng)) for thing in scene.things]
-    noise = CameraNoise((SIZE[1], SIZE[0], 3), 1.5, rng)
+    skins = [(thing, *_skin(rng, scene.contrast)) for thing in scene.things]
+    noise = CameraNoise((SIZE[1], SIZE[0], 3), scene.noise, rng)
     for k, (lens, place) in enumerate(_cameras(scene)):
         picture = np.zeros((SIZE[1], SIZE[0], 3), np.float32)
         sheets: list[tuple[float, np.ndarray, np.ndarray | None, np.ndarray, bool]] = []
@@ -212,20 +220,20 @@ def _plane(
     """A layer: its depth, colours, cover (``None``: all of it), and the way from its pixels into the world."""
     import cv2
 
-    colour = _paint(rng, TEXTURE)
+    colour = _paint(rng, TEXTURE, scene.contrast)
     cover = None
     if not is_last:
         rough = cv2.resize(
             rng.normal(size=(14, 14)).astype(np.float32), (TEXTURE, TEXTURE), interpolation=cv2.INTER_CUBIC
         )
-        edge = np.quantile(rough, rng.uniform(0.5, 0.68))
+        edge = np.quantile(rough, rng.uniform(*scene.gaps))
         cover = np.clip((rough - edge) * 40 + 0.5, 0, 1).astype(np.float32)
     step = SPANS * depth / scene.focal / TEXTURE
     half = step * TEXTURE / 2
     return depth, colour, cover, np.array([[step, 0, -half], [0, step, -half], [0, 0, 1.0]])
 
 
-def _paint(rng: np.random.Generator, side: int) -> np.ndarray:
+def _paint(rng: np.random.Generator, side: int, contrast: float) -> np.ndarray:
     """Colours with structure at several sizes, float32, shape (side, side, 3)."""
     import cv2
 
@@ -234,13 +242,13 @@ def _paint(rng: np.random.Generator, side: int) -> np.ndarray:
     for cells, strength in ((side // 4, 26.0), (side // 9, 24.0), (side // 30, 18.0)):
         rough = rng.normal(size=(cells, cells)).astype(np.float32)
         grey += strength * cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.clip(grey[:, :, None] + tint, 0, 255).astype(np.float32)
+    return np.clip(contrast * grey[:, :, None] + tint, 0, 255).astype(np.float32)
 
 
-def _skin(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _skin(rng: np.random.Generator, contrast: float) -> tuple[np.ndarray, np.ndarray]:
     """Colours and cover of a thing: a soft-edged ellipse in a 64-pixel square."""
     y, x = (np.mgrid[:64, :64] - 31.5) / 28
-    return _paint(rng, 64), np.clip((1 - np.hypot(x, y)) * 20, 0, 1).astype(np.float32)
+    return _paint(rng, 64, contrast), np.clip((1 - np.hypot(x, y)) * 20, 0, 1).astype(np.float32)
 
 
 def _patch_to_world(thing: Thing, share: float, cover: np.ndarray) -> np.ndarray:

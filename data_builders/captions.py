@@ -1,7 +1,8 @@
 """Captions of motion, by rule or by a model that is handed the facts alone; and the check that drops what they invent.
 
-A sentence stays only if the facts bear out every number in it (of an object that it names, in the unit it gives, to the
-digits it is written with, or two standard errors) and every direction it claims. Leaves out taste.
+A sentence stays only if the facts, which are measured from the tracks anew, bear out every number in it (of an object
+that it names, in the unit it gives, to the digits it is written with, or two standard errors) and every word of
+motion (`claims`). Leaves out taste.
 """
 
 from __future__ import annotations
@@ -13,14 +14,10 @@ from dataclasses import dataclass
 
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import Model, Sampling
-from motionlaw.data_builders.measured_facts import Fact, fact
+from motionlaw.data_builders.claims import false_claim
+from motionlaw.data_builders.measured_facts import Fact
+from motionlaw.tools.motion_classes import STATIONARY
 
-WAYS = {
-    "E": "to the right", "NE": "up and to the right", "N": "up", "NW": "up and to the left", "W": "to the left",
-    "SW": "down and to the left", "S": "down", "SE": "down and to the right",
-}  # fmt: skip
-SIDES = {"right": "E", "rightward": "E", "left": "W", "leftward": "W", "up": "N", "upward": "N", "down": "S",
-         "downward": "S"}  # fmt: skip
 COUNTS = {"once": 1, "twice": 2, "thrice": 3, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
           "seven": 7, "eight": 8, "nine": 9, "ten": 10}  # fmt: skip
 UNITS = {"px": "px", "pixel": "px", "pixels": "px", "px/s": "px/s", "s": "s", "second": "s", "seconds": "s", "time": "",
@@ -57,11 +54,11 @@ def rule_caption(facts: Sequence[Fact], *, camera: Sequence[str] = ()) -> str:
 
     Args:
         facts: Of all objects.
-        camera: The camera's moves in words.
+        camera: What the camera does, e.g. ``"pan left"``, or ``"static"``; what is not known is not said.
 
     Example:
-        >>> rule_caption([Fact("red ball", "direction", word="STAT")], camera=["static"])
-        'The camera is static. The red ball stands still.'
+        >>> rule_caption([Fact("red ball", "sideways", word="right")], camera=["static"])
+        'The camera is static. The red ball moves to the right.'
     """
     sentences = []
     if list(camera) == ["static"]:
@@ -74,28 +71,48 @@ def rule_caption(facts: Sequence[Fact], *, camera: Sequence[str] = ()) -> str:
 
 
 def _of_object(name: str, facts: tuple[Fact, ...]) -> list[str]:
-    direction, shape = fact(facts, "direction"), fact(facts, "shape")
-    if direction is None:
-        return []
-    if direction.word == "STAT":
+    """The sentences about one object."""
+    known = {each.name: each for each in facts}
+    if "direction" in known and known["direction"].word == STATIONARY:
         return [f"The {name} stands still."]
-    turns, period = fact(facts, "turns"), fact(facts, "period")
-    speed, size, phase = fact(facts, "mean speed"), fact(facts, "size"), fact(facts, "phase")
-    goes = bool(turns and turns.value)
-    out = [f"The {name} moves to and fro." if goes else f"The {name} moves mostly {WAYS[direction.word]}."]
-    if goes and turns is not None and turns.value is not None:
+    moves = _way(*(known[axis].word if axis in known else "" for axis in ("sideways", "upright")))
+    if not moves:
+        return []
+    out = [f"The {name} moves {moves}."]
+    turns = known.get("turns")
+    if turns is not None and turns.value:
         out.append(f"The {name} turns back {turns.value:.0f} time{'s' * (turns.value != 1)}.")
-    if period is not None:
-        out.append(f"The {name} repeats its motion every {_said(period)}.")
-    if speed is not None:
-        out.append(f"The mean speed of the {name} is {_said(speed)}.")
-    if phase is not None and not goes and phase.word in ("accelerating", "decelerating"):
-        out.append(f"The {name} gets {'faster' if phase.word == 'accelerating' else 'slower'}.")
-    if size is not None and size.word in ("approaching", "receding"):
-        out.append(f"The {name} becomes {'larger' if size.word == 'approaching' else 'smaller'} in the picture.")
-    if shape is not None and not goes and shape.word == "circular":
-        out.append(f"The {name} goes round.")
+    if "period" in known:
+        out.append(f"The {name} repeats its motion every {_said(known['period'])}.")
+    if "mean speed" in known:
+        out.append(f"The mean speed of the {name} is {_said(known['mean speed'])}.")
+    out += [f"The {name} {_WORDS[word]}." for each in facts if (word := f"{each.name} {each.word}") in _WORDS]
     return out
+
+
+_WORDS = {
+    "phase accelerating": "gets faster", "phase decelerating": "gets slower", "ends at rest": "comes to rest",
+    "size approaching": "becomes larger in the picture", "size receding": "becomes smaller in the picture",
+    "shape circular": "goes round",
+}  # fmt: skip
+
+
+def _way(sideways: str, upright: str) -> str:
+    """How a thing moves, from the senses along both axes; ``""`` for neither."""
+    across = f"to the {sideways.replace(', then', ' and then to the')}"
+    both = upright.replace(", then", " and then")
+    if "to and fro" in (sideways, upright):
+        parts = ["from side to side"] * (sideways == "to and fro") + ["up and down"] * (upright == "to and fro")
+        return " and ".join(parts)
+    if "," in upright and sideways:
+        return f"{across if ',' not in sideways else f'first {across}'}, first {both}"
+    if "," in sideways and upright:
+        return f"{upright}, first {across}"
+    if "," in sideways or "," in upright:
+        return f"first {across if sideways else both}"
+    if sideways and upright:
+        return f"{upright} and {across}"
+    return across if sideways else upright
 
 
 def _said(number: Fact) -> str:
@@ -118,19 +135,22 @@ def model_caption(model: Model, facts: Sequence[Fact], *, camera: Sequence[str] 
     return model.reply([message], sampling=Sampling(seed=seed, max_tokens=400)).message.text.strip()
 
 
-def checked_caption(text: str, facts: Sequence[Fact], *, source: str = "rule") -> Caption:
+def checked_caption(
+    text: str, facts: Sequence[Fact], *, source: str = "rule", camera: Sequence[str] | None = None
+) -> Caption:
     """Keeps the sentences of a caption that facts bear out.
 
     Args:
         text: The caption.
         facts: What is known of all objects, measured from the tracks.
         source: Who wrote it.
+        camera: What the camera does; ``None``: not known, and not checked.
     """
     kept, dropped = [], []
     for sentence in re.split(r"(?<=[.!?])\s+(?=[A-Z<])|\n+", text.strip()):
         if not sentence.strip():
             continue
-        reason = untrue(sentence, facts)
+        reason = untrue(sentence, facts, camera=camera)
         if reason:
             dropped.append((sentence.strip(), reason))
         else:
@@ -138,8 +158,13 @@ def checked_caption(text: str, facts: Sequence[Fact], *, source: str = "rule") -
     return Caption(" ".join(kept), tuple(dropped), source)
 
 
-def untrue(sentence: str, facts: Sequence[Fact]) -> str:
+def untrue(sentence: str, facts: Sequence[Fact], *, camera: Sequence[str] | None = None) -> str:
     """Says what in a sentence the facts do not bear out; ``""`` if nothing.
+
+    Args:
+        sentence: One sentence.
+        facts: Of all objects.
+        camera: What the camera does; ``None``: not known, and not checked.
 
     Example:
         >>> untrue("The ball turns back twice.", [Fact("ball", "turns", 3.0)])
@@ -149,19 +174,20 @@ def untrue(sentence: str, facts: Sequence[Fact]) -> str:
     for words, unit in SPEED_WORDS.items():
         text = re.sub(rf"\b{words}", unit, text, flags=re.I)
     names = sorted({each.object for each in facts}, key=len, reverse=True)
-    named = []
+    where: dict[str, int] = {}
     for name in names:  # the longest first: "red ball 2" is not "red ball"
         pattern = rf"(?<!\w){re.escape(name)}(?!\w)"
-        if re.search(pattern, text, flags=re.I):
-            named.append(name)
-            text = re.sub(pattern, " ", text, flags=re.I)
+        if found_name := re.search(pattern, text, flags=re.I):
+            where[name] = found_name.start()
+            text = re.sub(pattern, lambda each: " " * len(each[0]), text, flags=re.I)
+    named = sorted(where, key=lambda name: where[name])
     of = [each for each in facts if each.object in named] if named else list(facts)
     for words, count in COUNTS.items():
         text = re.sub(rf"\b{words}\b(?=\s+times?\b|\s*[.,;]|\s*$)", str(count), text, flags=re.I)
     for found in _NUMBER.finditer(text):
         if not any(_gives(each, found[1], (found[3] or "").lower()) for each in of):
             return f"no fact gives {' '.join(filter(None, (found[1], found[3])))}"
-    return _wrong_way(text, of, has_one=len(named) == 1)
+    return false_claim(text, of, named, camera=camera)
 
 
 def _gives(known: Fact, written: str, unit: str) -> bool:
@@ -174,15 +200,9 @@ def _gives(known: Fact, written: str, unit: str) -> bool:
     return min(abs(value - known.value), abs(value - abs(known.value))) <= slack
 
 
-def _wrong_way(text: str, facts: Sequence[Fact], *, has_one: bool) -> str:
-    """A direction that is the opposite of, or across, the one object's that the sentence is about."""
-    ways = {each.word for each in facts if each.name == "direction"}
-    turns = next((each.value for each in facts if each.name == "turns"), 0.0)
-    moves = re.search(r"\b(?:mov|go|travel|head|slid|roll|fall|ris|drift|run)\w*\b(.*)", text, flags=re.I)
-    if not has_one or moves is None or turns or len(ways) != 1:
-        return ""
-    way = next(iter(ways))
-    for word, side in SIDES.items():
-        if re.search(rf"\b{word}\b", moves[1], flags=re.I) and side not in way:
-            return f"it moves {WAYS.get(way, 'nowhere')}"
-    return ""
+_MOTION = re.compile(r"\b(?:mov|turn|repeat|speed|faster|slower|larger|smaller|goes|still|falls|rises|rest)\w*\b", re.I)
+
+
+def tells_motion(sentence: str) -> bool:
+    """Whether a sentence says how a thing moves; that the camera does is no such thing."""
+    return "camera" not in sentence.lower() and _MOTION.search(sentence) is not None

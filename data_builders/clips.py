@@ -197,8 +197,12 @@ def _read_small(path: Path, width: int, height: int) -> np.ndarray:
     return np.stack([cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA) for frame in frames])
 
 
-def video_clip(path: str | Path) -> Clip:
+def video_clip(path: str | Path, *, sureness: float = 0.0) -> Clip:
     """Makes the clip of a real video by tracking it; objects are named by their looks.
+
+    Args:
+        path: The video.
+        sureness: Least share of the frames in which a colour must be clear to be part of a name.
 
     Raises:
         UserError: The video cannot be read or nothing in it can be tracked.
@@ -210,7 +214,8 @@ def video_clip(path: str | Path) -> Clip:
     found = track_video(path)
     if not found.tracks:
         raise UserError(f"Nothing that moves was found in {path}. Leave it out.")
-    names = _names([f"{look.colour} object".strip() for look in looks_of(path, found.tracks)])
+    looks = looks_of(path, found.tracks)
+    names = numbered([f"{each.colour if each.sureness >= sureness else ''} object".strip() for each in looks])
     tracks = tuple(smoothed(replace(track, name=name)) for track, name in zip(found.tracks, names, strict=True))
     t = found.tracks[0].timestamps
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
@@ -221,7 +226,7 @@ def video_clip(path: str | Path) -> Clip:
     )  # fmt: skip
 
 
-def _names(names: list[str]) -> list[str]:
+def numbered(names: list[str]) -> list[str]:
     """Makes names different from one another by numbers."""
     out = []
     for number, name in enumerate(names):

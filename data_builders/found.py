@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionlaw.data_builders.clips import Clip, video_clip
+from motionlaw.data_builders.clips import Clip, numbered, video_clip
 from motionlaw.data_builders.foundation_motion import read_tracks
-from motionlaw.tools.camera_moves import CameraInterval, CameraMove, CameraMoves, camera_moves
+from motionlaw.data_builders.standing_out import changed_over, things
+from motionlaw.tools.camera import CameraPath, camera_path
+from motionlaw.tools.camera_moves import KINDS, WAYS, CameraInterval, CameraMove, CameraMoves, camera_moves
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.tracks import smoothed
 from motionlaw.tools.trajectory import Track
@@ -26,7 +29,10 @@ from motionlaw.tools.video import probe, read_frames
 LONGEST_S = 60.0
 VERY_SURE = 0.75  # confidence from which it is believed against a tracker that saw a still background
 MOVER = "moving object"
+LIKE = (("pan", "truck"), ("tilt", "pedestal"), ("zoom", "dolly"))  # pairs of moves that look alike
+CLEAR = 4.0  # one of such a pair is this many times as large as the other: then it is the one
 SURE = 0.65  # confidence from which a camera's move is told of
+SURE_COLOUR = 0.75  # share of the frames in which a thing must clearly have the colour that it is named by
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Found:
         camera: The camera's moves.
         tracker: Which way the things were found.
         is_still: Whether the tracker saw a background that stands still and no move of the camera is very sure.
+        background: How the background moves, where things were found by that.
     """
 
     clip: Clip
@@ -46,11 +53,35 @@ class Found:
     camera: CameraMoves
     tracker: str
     is_still: bool = False
+    background: CameraPath | None = None
 
     @property
     def camera_words(self) -> tuple[str, ...]:
-        """The camera's moves in words: those that are sure, or else the surest."""
-        return ("static",) if self.is_still else sure_words(self.camera)
+        """The camera's moves in words: those that are sure, or else the surest, or else those of the background."""
+        words = ("static",) if self.is_still else sure_words(self.camera)
+        if self.background is not None and words in ((), ("static",)):
+            return self.background.words()
+        return words
+
+    @property
+    def told_camera(self) -> tuple[str, ...]:
+        """The camera's moves as a caption may tell them: pictures of one film seldom tell a pan from a truck."""
+        words = self.camera_words
+        if words == ("static",) or words != sure_words(self.camera):
+            return words
+        totals = dict(zip(KINDS, np.sum(self.camera.amounts, axis=0).tolist(), strict=True))
+        out: list[str] = []
+        for move in words:
+            pair = next((each for each in LIKE if move.split()[0] in each), ())
+            if not pair:
+                out.append(move)
+                continue
+            first, second = sorted(pair, key=lambda kind: -abs(totals[kind]))
+            is_one = abs(totals[first]) > CLEAR * abs(totals[second])
+            if is_one or totals[first] * totals[second] > 0:
+                kinds = first if is_one else " or ".join(pair)
+                out.append(f"{kinds} {WAYS[first][int(totals[first] + totals[second] < 0)]}")
+        return tuple(dict.fromkeys(out))
 
     @property
     def camera_intervals(self) -> list[dict[str, Any]]:
@@ -103,10 +134,15 @@ def find(
     if detector:
         clip = _detected_clip(path, detector, labels, camera)
         return Found(clip, clip.tracks, camera, "detector")
+    background = camera_path(path)
     try:
-        clip = video_clip(path)
+        clip = video_clip(path, sureness=SURE_COLOUR)
     except UserError:
-        return _before_background(path, camera)
+        return _before_background(path, camera, background)
+    if background.moves and not clip.camera_moves:  # then what it took for a still background was not
+        return _before_background(path, camera, background)
+    if not clip.camera_moves:
+        clip = _with_things(path, clip)
     doubt = max((move.confidence for move in camera.moves if move.kind != "static"), default=0.0)
     return Found(clip, clip.tracks, camera, "classical", is_still=not clip.camera_moves and doubt < VERY_SURE)
 
@@ -148,12 +184,20 @@ def _detected_clip(path: Path, detector: str, labels: tuple[str, ...], camera: C
     return _clip(path, named, camera)
 
 
-def _before_background(path: Path, moves: CameraMoves) -> Found:
+def _with_things(path: Path, clip: Clip) -> Clip:
+    """The clip without ghosts, shadows, and tracks that may have gone over to another thing."""
+    kept = [track for track, is_thing in zip(clip.tracks, things(path, clip.tracks), strict=True) if is_thing]
+    kept = [track for track, is_unsure in zip(kept, changed_over(kept), strict=True) if not is_unsure]
+    if not kept:
+        raise UserError(f"Nothing in {path.name} moves that can be told from a glint or a shadow.")
+    names = numbered([re.sub(r" \d+$", "", track.name) for track in kept])
+    return replace(clip, tracks=tuple(replace(track, name=name) for track, name in zip(kept, names, strict=True)))
+
+
+def _before_background(path: Path, moves: CameraMoves, camera: CameraPath) -> Found:
     """Finds the thing that moves by itself while the camera does."""
-    from motionlaw.tools.camera import camera_path
     from motionlaw.tools.mover import find_mover
 
-    camera = camera_path(path)
     one = replace(find_mover(path, camera), name=MOVER)  # its outline is too rough to name a colour
     linear, shift = camera.to_first()[:, :, :2], camera.to_first()[:, :, 2]
 
@@ -166,4 +210,4 @@ def _before_background(path: Path, moves: CameraMoves) -> Found:
         xyxy=np.concatenate([back(one.xyxy[:, :2]), back(one.xyxy[:, 2:])], axis=1),
     )
     clip = _clip(path, (one,), moves)
-    return Found(clip, (smoothed(still),), moves, "flow")
+    return Found(clip, (smoothed(still),), moves, "flow", background=camera)

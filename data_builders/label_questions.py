@@ -45,7 +45,8 @@ def ask_of_facts(facts: Sequence[Fact], camera: Sequence[str], seed: int) -> lis
     rng = np.random.default_rng([seed, 7])
     out = []
     if len(camera) == 1 and camera[0] in CAMERA:
-        others = [str(each) for each in rng.permutation([each for each in CAMERA if each != camera[0]])[:3]]
+        others = [str(each) for each in rng.permutation([each for each in CAMERA if not _look_alike(each, camera[0])])]
+        others = others[:3]
         asked = "What does the camera do?"
         out.append(choice("camera", asked, (camera[0], *others), camera[0], int(rng.integers(2**31))))
     for name in dict.fromkeys(each.object for each in facts):
@@ -60,6 +61,13 @@ def ask_of_facts(facts: Sequence[Fact], camera: Sequence[str], seed: int) -> lis
         if gap > CLEAR * float(np.hypot(slow.stderr or 0.0, fast.stderr or 0.0)) and gap > 0.3 * (slow.value or 0.0):
             out.append(free("faster", f"Which is faster, the {slow.object} or the {fast.object}?", fast.object))
     return out
+
+
+def _look_alike(one: str, other: str) -> bool:
+    """Whether two moves are the same, or hard to tell apart: a pan and a truck the same way."""
+    alike = {"truck": "pan", "pedestal": "tilt", "dolly": "zoom"}
+    plain = [" ".join([alike.get(kind, kind), *way]) for kind, *way in (one.split(), other.split())]
+    return plain[0] == plain[1]
 
 
 def _of_one(name: str, own: dict[str, Fact], rng: np.random.Generator) -> list[dict[str, Any]]:

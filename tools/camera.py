@@ -30,7 +30,7 @@ STAYED_PX = 0.5
 STILL_SHARE = 0.35
 """Where this share of the corners stays, so does the camera: moving things alone do not leave any behind."""
 
-RATES = {"pan": 0.012, "tilt": 0.012, "zoom": 0.015, "roll": 0.015}
+RATES = {"pan": 0.006, "tilt": 0.006, "zoom": 0.0075, "roll": 0.0075}
 """Least rate to be named: picture widths per second, e-folds per second, radians per second."""
 
 TOTALS = {"pan": 0.015, "tilt": 0.015, "zoom": 0.02, "roll": 0.02}

@@ -24,13 +24,23 @@ HUES = (  # upper ends, degrees
 LOOKED_AT = 5
 """Frames of each object that are looked at."""
 
+SHIFTED = 0.08
+"""Share by which one of the three colours may be off without another name."""
+
 
 @dataclass(frozen=True)
 class Looks:
-    """Colour and outline in words, ``""`` where they cannot be told."""
+    """Colour and outline in words, ``""`` where they cannot be told.
+
+    Args:
+        colour: E.g. ``"red"``.
+        shape: ``"round"``, ``"square"`` or ``"long"``.
+        sureness: Share of the frames looked at in which the thing stood out and had this colour, not near another one.
+    """
 
     colour: str
     shape: str
+    sureness: float = 0.0
 
 
 def colour_name(rgb: Sequence[float]) -> str:
@@ -57,6 +67,23 @@ def colour_name(rgb: Sequence[float]) -> str:
     return name
 
 
+def is_clear_colour(rgb: Sequence[float], around: Sequence[float]) -> bool:
+    """Whether a colour keeps its name in a little more or less of each light, and is not a white that looks grey.
+
+    Example:
+        >>> is_clear_colour((220, 40, 30), (90, 90, 90)), is_clear_colour((150, 210, 190), (90, 60, 40))
+        (True, False)
+    """
+    name = colour_name(rgb)
+    doubles = [
+        [min(255.0, value * (1 + change * (k == channel))) for k, value in enumerate(rgb)]
+        for channel in range(3)
+        for change in (-SHIFTED, SHIFTED)
+    ]
+    is_dimmed = name in ("white", "grey") and sum(around) > 600 and 0.6 * sum(around) < sum(rgb) < 0.93 * sum(around)
+    return all(colour_name(each) == name for each in doubles) and not (name == "white" and is_dimmed)
+
+
 def looks_of(path: str | os.PathLike[str], tracks: Sequence[Track]) -> tuple[Looks, ...]:
     """Says how tracked objects look.
 
@@ -71,6 +98,7 @@ def looks_of(path: str | os.PathLike[str], tracks: Sequence[Track]) -> tuple[Loo
     every = sorted({int(one.frame[row]) for one in tracks for row in wanted[id(one)]})
     pixels: dict[int, list[np.ndarray]] = {id(one): [] for one in tracks}
     outlines: dict[int, list[str]] = {id(one): [] for one in tracks}
+    clear: dict[int, list[str]] = {id(one): [] for one in tracks}
     if every:
         times = {int(f): float(t) for one in tracks for f, t in zip(one.frame, one.timestamps, strict=True)}
         for frame in read_frames(path, end_s=times[every[-1]] + 1e-6):
@@ -79,10 +107,14 @@ def looks_of(path: str | os.PathLike[str], tracks: Sequence[Track]) -> tuple[Loo
             for one in tracks:
                 for row in wanted[id(one)]:
                     if one.frame[row] == frame.index:
-                        colour, shape = _look(frame.image, one.xyxy[row])
+                        colour, shape, around = _look(frame.image, one.xyxy[row])
                         pixels[id(one)] += colour
                         outlines[id(one)] += shape
-    return tuple(_summed(pixels[id(one)], outlines[id(one)]) for one in tracks)
+                        if shape and is_clear_colour(colour[0].tolist(), around.tolist()):
+                            clear[id(one)].append(colour_name(colour[0].tolist()))
+    return tuple(
+        _summed(pixels[id(one)], outlines[id(one)], clear[id(one)], max(len(wanted[id(one)]), 1)) for one in tracks
+    )
 
 
 def _rows(track: Track) -> list[int]:
@@ -94,8 +126,8 @@ def _rows(track: Track) -> list[int]:
     return [int(part[np.argmax(track.confidence[part])]) for part in parts]
 
 
-def _look(image: np.ndarray, xyxy: np.ndarray) -> tuple[list[np.ndarray], list[str]]:
-    """The colour and the outline of what is in a box, in lists that are empty where nothing stands out."""
+def _look(image: np.ndarray, xyxy: np.ndarray) -> tuple[list[np.ndarray], list[str], np.ndarray]:
+    """Colour and outline of what is in a box, in lists that are empty where nothing stands out; and the surround."""
     height, width = image.shape[:2]
     x1, y1, x2, y2 = xyxy
     margin = max(2.0, 0.25 * max(x2 - x1, y2 - y1))
@@ -105,15 +137,15 @@ def _look(image: np.ndarray, xyxy: np.ndarray) -> tuple[list[np.ndarray], list[s
     y, x = np.mgrid[top:bottom, left:right]
     inside = (x >= x1) & (x <= x2) & (y >= y1) & (y <= y2)
     if inside.sum() < 4 or (~inside).sum() < 4:
-        return [], []
+        return [], [], np.zeros(3)
     around = np.median(patch[~inside], axis=0)
     spread = float(np.median(np.abs(patch[~inside] - around).sum(axis=1)))
     apart = np.abs(patch - around).sum(axis=2)
     own = inside & (apart > max(45.0, 3.0 * spread, 0.4 * float(np.percentile(apart[inside], 95))))
     if own.sum() < max(4, 0.1 * inside.sum()):
         core = (np.abs(x - (x1 + x2) / 2) < (x2 - x1) / 4) & (np.abs(y - (y1 + y2) / 2) < (y2 - y1) / 4)
-        return ([np.median(patch[core], axis=0)], []) if core.any() else ([], [])
-    return [np.median(patch[own], axis=0)], [_outline(own)]
+        return ([np.median(patch[core], axis=0)] if core.any() else []), [], around
+    return [np.median(patch[own], axis=0)], [_outline(own)], around
 
 
 def _outline(own: np.ndarray) -> str:
@@ -128,8 +160,8 @@ def _outline(own: np.ndarray) -> str:
     return "square" if fill > 0.9 else "round" if fill > 0.6 and values[1] < 1.8 * values[0] else ""
 
 
-def _summed(pixels: list[np.ndarray], outlines: list[str]) -> Looks:
+def _summed(pixels: list[np.ndarray], outlines: list[str], clear: list[str], count: int) -> Looks:
     names = [colour_name(one.tolist()) for one in pixels]
     colour = max(set(names), key=lambda name: (names.count(name), name)) if names else ""
     shape = max(set(outlines), key=lambda name: (outlines.count(name), name)) if outlines else ""
-    return Looks(colour, shape)
+    return Looks(colour, shape, clear.count(colour) / count)

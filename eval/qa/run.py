@@ -119,7 +119,7 @@ def run_questions(settings: QASettings, folder: Path, *, resume: bool = False) -
                     if key_of(_key(item, view)) in log.done:
                         continue
                     reply = answerer.answer(item, view)
-                    log.add(_row(item, view, reply, best[item.id], answerer.name))
+                    log.add(item_row(item, view, reply, best[item.id], answerer.name))
                 print(f"{number}/{len(items)} {item.id}", file=sys.stderr)
         finally:
             log.close()
@@ -134,7 +134,8 @@ def _key(item: Item, view: str) -> Row:
     return {"case": item.id, "solver": view, "noise": 0.0, "noise_on": "", "fraction": 1.0, "seed": 0}
 
 
-def _row(item: Item, view: str, reply: Reply, best: float | None, name: str) -> Row:
+def item_row(item: Item, view: str, reply: Reply, best: float | None, name: str) -> Row:
+    """The log's row of a reply; ``best`` is what the commonest answer scores, ``name`` who replied."""
     found = score(item, reply.text)
     return _key(item, view) | {
         "model": name, "group": item.group, "category": item.category, "pair": item.pair, "question": item.question,
@@ -219,9 +220,9 @@ def _percent(estimate: Estimate) -> str:
 
 
 def _cost(rows: Sequence[Row], settings: QASettings) -> str:
-    if not rows:
+    seconds = sum(row["seconds"] for row in rows) / max(len(rows), 1)
+    if not seconds:  # a log of another program
         return ""
-    seconds = sum(row["seconds"] for row in rows) / len(rows)
     text = f"Cost: {seconds:.1f} s a question"
     if settings.model == "none":
         return text + "; the instruments read every frame."
