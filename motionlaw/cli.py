@@ -316,8 +316,8 @@ def evaluate(
     benchmark: Annotated[
         Literal[
             "oscillators", "odebench", "strogatz", "llmsr", "empirical", "feynman", "physsymbol-laws",
-            "worlds-qa", "real-qa", "camera", "motionbench", "favor", "tomato", "vsi", "quantiphy", "vstar", "mvp",
-            "intphys2", "camerabench", "foundationmotion",
+            "worlds-qa", "real-qa", "camera", "mot-text", "motionbench", "favor", "tomato", "vsi", "quantiphy", "vstar",
+            "mvp", "intphys2", "camerabench", "foundationmotion",
         ],
         typer.Argument(help="Which benchmark.", metavar="BENCHMARK"),
     ],

@@ -15,12 +15,14 @@ from pathlib import Path
 from motionlaw.agent.messages import Message, Part, VideoFrames
 from motionlaw.agent.model import Model, Sampling
 from motionlaw.eval.qa.items import LETTERS, Item
+from motionlaw.eval.qa.mot_text import mot_answer, mot_words
 from motionlaw.eval.qa.things import Thing, named_things, viewed
 from motionlaw.tools.errors import ToolError, UserError
 
 VIEWS = ("video", "blind", "frame", "reversed")
 ASK_LETTER = "Answer with the letter of the right option alone."
 ASK_YES_NO = "Answer with yes or no alone."
+TEXT = ".txt"  # boxes in words, where there is no video
 ASK_SHORT = "Answer in a few words or with a number and its unit, and nothing else."
 
 
@@ -62,6 +64,8 @@ class Instruments:
 
         begun = time.monotonic()
         try:
+            if item.video.suffix == TEXT and view == "video":
+                return Reply(mot_answer(item), seconds=time.monotonic() - begun)
             if view != "video":
                 said = self._by_form(item, view) if item.is_ours else ""
                 reason = "" if said else f"The instruments need the video, not {view}."
@@ -125,8 +129,9 @@ class Shown:
         """Asks the model, with what the view shows of the video."""
         begun = time.monotonic()
         try:
-            shown = seen(item.video, view, self.frames)
-            parts: list[Part | str] = [*([] if shown is None else [shown]), prompt(item)]
+            shown = None if item.video.suffix == TEXT else seen(item.video, view, self.frames)
+            table = mot_words(item.video, view) if item.video.suffix == TEXT else ""
+            parts: list[Part | str] = [*([] if shown is None else [shown]), f"{table}\n\n{prompt(item)}".strip()]
             reply = self.model.reply([Message.user(*parts)], sampling=Sampling(seed=self.seed, max_tokens=512))
         except UserError as error:
             return Reply("", str(error), time.monotonic() - begun)

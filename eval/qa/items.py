@@ -19,7 +19,7 @@ class Item:
 
     Args:
         id: Unique in its benchmark.
-        video: The file; it need not be there until the question is asked.
+        video: The file, or boxes in words (``.txt``); it need not be there until the question is asked.
         question: The text, without its options.
         options: Answers to choose from; empty for free questions.
         answer: A letter for options, else the words or the number; ``None`` where it is not published: never scored.

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from motionlaw.eval.log import Log, Row, read_log
-from motionlaw.eval.qa.answerers import Reply, majority, prompt
+from motionlaw.eval.qa.answerers import TEXT, Reply, majority, prompt
 from motionlaw.eval.qa.items import Item, read_json
+from motionlaw.eval.qa.mot_text import mot_words
 from motionlaw.eval.qa.run import OWN, SETS, TABLE, QASettings, item_row, load_items, table
 from motionlaw.eval.qa.scores import score
 from motionlaw.tools.errors import UserError
@@ -102,14 +103,15 @@ def doc_item(doc: dict[str, Any]) -> Item:
 
 
 def doc_to_visual(doc: dict[str, Any]) -> list[str]:
-    """For lmms-eval: the video's path."""
-    return [doc["video"]]
+    """For lmms-eval: the video's path; nothing where there are only words."""
+    return [] if doc["video"].endswith(TEXT) else [doc["video"]]
 
 
 def doc_to_text(doc: dict[str, Any], lmms_eval_specific_kwargs: dict[str, str] | None = None) -> str:
     """For lmms-eval: the question, its options and how to answer, with the words of `motionlaw eval`."""
     own = lmms_eval_specific_kwargs or {}
-    return f"{own.get('pre_prompt', '')}{prompt(doc_item(doc))}{own.get('post_prompt', '')}"
+    table = f"{mot_words(Path(doc['video']), 'video')}\n\n" if doc["video"].endswith(TEXT) else ""
+    return f"{own.get('pre_prompt', '')}{table}{prompt(doc_item(doc))}{own.get('post_prompt', '')}"
 
 
 def doc_to_target(doc: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from motionlaw.data_builders.foundation_motion import read_questions
 from motionlaw.eval.qa.items import LETTERS, Item, found_video, letter_of, need, read_csv, read_json
+from motionlaw.eval.qa.vstar import vstar
 from motionlaw.tools.errors import UserError
 
 _OPTION = re.compile(r"(?m)^\s*\(?([A-J])[).:]\s*(.+?)\s*$")
@@ -138,26 +139,6 @@ def quantiphy(folder: Path) -> list[Item]:
                  row["question"], truth or None, "quantiphy_number", row["video_id"], (),
                  row["inference_type"][:1] + row["video_type"][1:2],
                  context=f"Given: {row['ground_truth_prior']}.{depth} Answer with a number in the unit asked for.")
-        )  # fmt: skip
-    return items
-
-
-def vstar(folder: Path) -> list[Item]:
-    """V-STaR (Cheng et al. 2025): ``V_STaR_test.json``; what (in words) and when (two times).
-
-    Its "what" is graded by a 72B model, ours by `motionlaw.eval.answers`: not comparable. "Where" (boxes for every
-    second) and the second chain, in which boxes are given, are left out.
-    """
-    items = []
-    for number, each in enumerate(read_json(_one_file(folder, "V_STaR_test.json", "V-STaR"))):
-        need(each, ("vid", "question", "answer", "temporal_question", "timestamps"), f"Entry {number} of V-STaR")
-        video, group = found_video(folder, str(each["vid"])), str(each["vid"])
-        start, stop = (float(t) for t in each["timestamps"])
-        items.append(Item(f"{number} what", video, str(each["question"]), str(each["answer"]), "words", group,
-                          category="what"))  # fmt: skip
-        items.append(
-            Item(f"{number} when", video, str(each["temporal_question"]), f"{start} {stop}", "interval", group,
-                 category="when", context="Answer with the start and the end in seconds.")
         )  # fmt: skip
     return items
 

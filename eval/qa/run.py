@@ -11,6 +11,7 @@ bars are clustered by video. ``--resume`` goes on.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,12 +23,14 @@ from motionlaw.eval.log import Log, Row, key_of, read_log
 from motionlaw.eval.metrics import Estimate, clustered_mean
 from motionlaw.eval.qa.answerers import VIEWS, Instruments, Reply, Shown, majority
 from motionlaw.eval.qa.items import Item
+from motionlaw.eval.qa.mot_text import mot_items
 from motionlaw.eval.qa.own import made_items, recorded_items
 from motionlaw.eval.qa.public import PUBLIC
 from motionlaw.eval.qa.scores import score
+from motionlaw.eval.qa.vstar import chain_means
 from motionlaw.tools.errors import UserError
 
-OWN = ("worlds-qa", "real-qa", "camera")
+OWN = ("worlds-qa", "real-qa", "camera", "mot-text")
 SETS = (*OWN, *PUBLIC)
 TABLE = "table.md"
 MADE = 200
@@ -77,7 +80,8 @@ def load_items(settings: QASettings, folder: Path) -> list[Item]:
     data = Path(settings.data) if settings.data else _usual_data()
     if not data.is_dir():
         raise UserError(f"No folder '{data}' with the data of {settings.name}. Give it with --data.")
-    items = recorded_items(data) if settings.name == "real-qa" else PUBLIC[settings.name](data)
+    readers = {"real-qa": recorded_items, "mot-text": mot_items} | PUBLIC
+    items = readers[settings.name](data)
     seen: set[str] = set()
     for item in items:
         if item.id in seen:
@@ -179,6 +183,7 @@ def table(rows: Sequence[Row], settings: QASettings) -> str:
         lines.append(_category_line(category, rows, settings.views))
     means = _category_means(rows, settings.views[0])
     lines += ["", f"Mean over categories ({settings.views[0]}): {100 * means:.1f} %" if means is not None else ""]
+    lines += _chains(rows, settings)
     lines.append(_cost(rows, settings))
     return "\n".join(lines) + "\n"
 
@@ -205,12 +210,24 @@ def _category_line(category: str, rows: Sequence[Row], views: Sequence[str]) -> 
 
 
 def _category_means(rows: Sequence[Row], view: str) -> float | None:
-    """The mean of the categories' means, which QuantiPhy and V-STaR report."""
-    values: dict[str, list[float]] = {}
+    """The mean of the categories' means, which QuantiPhy and VSI-Bench report; easy, medium and hard are one there."""
+    values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         if row["solver"] == view and row["scores"]["right"] is not None:
-            values.setdefault(row["category"], []).append(row["scores"]["right"])
-    return sum(sum(each) / len(each) for each in values.values()) / len(values) if values else None
+            whole = re.sub(r"_(?:easy|medium|hard)$", "", row["category"])
+            values.setdefault(whole, {}).setdefault(row["category"], []).append(row["scores"]["right"])
+    means = [sum(sum(each) / len(each) for each in parts.values()) / len(parts) for parts in values.values()]
+    return sum(means) / len(means) if means else None
+
+
+def _chains(rows: Sequence[Row], settings: QASettings) -> list[str]:
+    """V-STaR's own means, where its parts were all asked."""
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        if row["solver"] == settings.views[0] and row["scores"]["right"] is not None:
+            scores.setdefault(row["category"], []).append(row["scores"]["right"])
+    said = chain_means(scores) if settings.name == "vstar" else ""
+    return [said] if said else []
 
 
 def _percent(estimate: Estimate) -> str:

@@ -6,12 +6,14 @@ Where a benchmark's own scorer has a trap, its rule is written beside ours.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from motionlaw.eval.answers import is_right
 from motionlaw.eval.qa.items import LETTERS, Item
+from motionlaw.eval.qa.vstar import boxes_overlap, read_boxes
 
 VSI_THRESHOLDS = tuple(0.5 + 0.05 * k for k in range(10))
 """Yang et al. 2024, VSI-Bench: 0.5 to 0.95. Its ``linspace`` has 10 points only because 0.45 / 0.05 rounds down."""
@@ -106,6 +108,11 @@ def _yes_no(item: Item, reply: str) -> Score:
     return Score(float(bool(found) and found[0] == item.answer), bool(found), found[0] if found else "")
 
 
+def _count(item: Item, reply: str) -> Score:
+    value = read_number(reply)
+    return Score(float(value == float(item.answer or "nan")), value is not None, "" if value is None else f"{value:g}")
+
+
 def _words(item: Item, reply: str) -> Score:
     return Score(float(is_right(reply, item.answer or "", tolerance=item.tolerance)), bool(reply), reply)
 
@@ -127,17 +134,24 @@ def _quantiphy_number(item: Item, reply: str) -> Score:
 
 
 def _interval(item: Item, reply: str) -> Score:
-    """Overlap over union of two times, seconds, as V-STaR has it."""
+    """Overlap over union of two times, seconds, as V-STaR has it: an end before its start overlaps nothing."""
     numbers = [float(each.replace(",", "")) for each in _NUMBER.findall(reply.replace("-", " "))][:2]
     if len(numbers) < 2:
         return Score(0.0, False)
-    start, stop = sorted(numbers)
+    start, stop = numbers
     low, high = (float(each) for each in (item.answer or "").split())
     union = max(high, stop) - min(low, start)
     return Score(max(0.0, min(high, stop) - max(low, start)) / union if union > 0 else 0.0, True, f"{start:g} {stop:g}")
 
 
+def _boxes(item: Item, reply: str) -> Score:
+    """Mean overlap with the true boxes of V-STaR."""
+    found = read_boxes(reply)
+    value = boxes_overlap(found, json.loads(item.answer or "{}"))
+    return Score(value, bool(found), ", ".join(found))
+
+
 SCORERS: dict[str, Callable[[Item, str], Score]] = {
-    "choice": _choice, "yes_no": _yes_no, "words": _words, "vsi_number": _vsi_number,
-    "quantiphy_number": _quantiphy_number, "interval": _interval,
+    "choice": _choice, "yes_no": _yes_no, "count": _count, "words": _words, "vsi_number": _vsi_number,
+    "quantiphy_number": _quantiphy_number, "interval": _interval, "boxes": _boxes,
 }  # fmt: skip

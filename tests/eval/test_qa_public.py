@@ -88,11 +88,29 @@ def test_vstar_scores_when_by_overlap(tmp_path):
     entry = {"vid": "v1", "question": "What is thrown?", "answer": "a ball", "temporal_question": "When?",
              "timestamps": [2.0, 6.0], "bboxes": []}  # fmt: skip
     (tmp_path / "V_STaR_test.json").write_text(json.dumps([entry]))
-    what, when = PUBLIC["vstar"](tmp_path)
+    what, when = PUBLIC["vstar"](tmp_path)  # without boxes nothing is asked about where
     assert score(what, "ball").value == 1.0
     assert score(when, "from 4.0 s to 8.0 s").value == pytest.approx(2 / 6)
     assert score(when, "4-6").value == pytest.approx(0.5)
+    assert score(when, "8 to 4").value == 0.0
     assert (score(when, "later").value, score(when, "later").was_read) == (0.0, False)
+
+
+def test_vstar_scores_where_by_the_boxes_of_true_seconds(tmp_path):
+    """Keys by their number, the best of several boxes, nothing for a second that is not answered."""
+    boxes = [{"timestamp": t, "frame_index": 30 * t, "xmin": 0, "ymin": 0, "xmax": 10, "ymax": 10} for t in (2, 3)]
+    entry = {"vid": "v1", "question": "What?", "answer": "a ball", "temporal_question": "When?", "width": 640,
+             "height": 360, "timestamps": [1.6, 3.4], "spatial_question": "Where?",
+             "spatial_question_2": "Where is it?", "bboxes": boxes}  # fmt: skip
+    (tmp_path / "V_STaR_test.json").write_text(json.dumps([entry]))
+    items = {item.category: item for item in PUBLIC["vstar"](tmp_path)}
+    assert set(items) == {"what", "when", "where", "when 2", "where 2"}
+    assert "seconds 2, 3." in items["where"].context and "2, 3" not in items["where 2"].context
+    assert "[0.0, 0.0, 10.0, 10.0]" in items["when 2"].context
+    where = items["where"]
+    assert score(where, '{"2": [0, 0, 10, 10], "3": [0, 0, 10, 10]}').value == 1.0
+    assert score(where, "```json\n{'2.0': [[50, 50, 60, 60], [0, 0, 10, 20]]}\n```").value == pytest.approx(0.25)
+    assert (score(where, "on the left").value, score(where, "on the left").was_read) == (0.0, False)
 
 
 def test_mvp_pairs_videos_and_takes_no_article_for_a_letter(tmp_path):

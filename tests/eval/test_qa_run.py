@@ -14,7 +14,7 @@ from motionlaw.eval.qa import run
 from motionlaw.eval.qa.answerers import majority, seen
 from motionlaw.eval.qa.items import Item
 from motionlaw.eval.qa.own import made_items
-from motionlaw.eval.qa.run import QASettings, paired, run_questions
+from motionlaw.eval.qa.run import QASettings, _category_means, paired, run_questions
 from motionlaw.tools.errors import UserError
 
 
@@ -127,3 +127,12 @@ def test_a_run_that_found_no_data_leaves_nothing_behind(tmp_path, recordings):
         run_questions(QASettings("tomato", data=str(tmp_path / "nowhere")), tmp_path / "run")
     _, rows = run_questions(QASettings("real-qa", data=str(recordings), items=1), tmp_path / "run")
     assert len(rows) == 1
+
+
+def test_levels_of_one_task_are_averaged_before_the_tasks_are():
+    """VSI-Bench counts its three levels of direction as one task, not as three."""
+    rows = [
+        {"solver": "video", "category": category, "scores": {"right": right}}
+        for category, right in (("direction_easy", 1.0), ("direction_hard", 0.0), ("size", 1.0))
+    ]
+    assert _category_means(rows, "video") == 0.75
