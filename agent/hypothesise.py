@@ -13,7 +13,9 @@ and the rule of exactly one answer are ours.
 from __future__ import annotations
 
 import re
+import sys
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -61,10 +63,11 @@ def proposer(text: str, *, samples: int, prior: float, seed: int, timeout_s: flo
 
 @dataclass(frozen=True)
 class ServerProposer:
-    """Asks a model's server for laws from whatever process it is sent to: it holds the address, not a connection.
+    """Asks a model's servers for laws from whatever process it is sent to: it holds addresses, not connections.
 
     Args:
-        url: The server, e.g. ``"http://localhost:8000/v1"``.
+        url: The server, e.g. ``"http://localhost:8000/v1"``, or several that serve the same, with commas. Recordings
+            are spread over them by content, and where one does not answer the next is asked.
         samples: Answers for each object.
         prior: Weight of a law's log-probability.
         seed: Of the samples.
@@ -79,7 +82,18 @@ class ServerProposer:
 
     def __call__(self, inputs: Inputs) -> Proposals:
         """Asks, see `propose_laws`."""
-        model = choose_model(self.url, talks=False)
+        addresses = _addresses(self.url)
+        first = zlib.crc32(b"".join(run.position.tobytes() for run in inputs.trajectories)) % len(addresses)
+        troubles = []
+        for address in (*addresses[first:], *addresses[:first]):
+            try:
+                return self._ask(address, inputs)
+            except UserError as error:
+                troubles.append(error)
+        raise troubles[0]
+
+    def _ask(self, address: str, inputs: Inputs) -> Proposals:
+        model = choose_model(address, talks=False)
         assert model is not None
         try:
             return propose_laws(
@@ -89,15 +103,29 @@ class ServerProposer:
             model.close()
 
 
+def _addresses(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def server_proposer(text: str, *, samples: int, prior: float, seed: int, timeout_s: float) -> ServerProposer:
     """Returns what ``motionlaw batch`` asks for proposals.
 
     Raises:
-        UserError: The text is no server's address, or nobody answers there.
+        UserError: The text is no server's address, or nobody answers at any.
     """
-    if not text.startswith(("http://", "https://")):
+    addresses = _addresses(text)
+    if not addresses or not all(address.startswith(("http://", "https://")) for address in addresses):
         raise UserError(f"A batch asks a model's server, e.g. --model http://localhost:8000/v1, got {text!r}.")
-    proposer(text, samples=samples, prior=prior, seed=seed, timeout_s=timeout_s)  # says early what is wrong
+    troubles = []
+    for address in addresses:  # says early what is wrong
+        try:
+            proposer(address, samples=samples, prior=prior, seed=seed, timeout_s=timeout_s)
+        except UserError as error:
+            troubles.append(error)
+    if len(troubles) == len(addresses):
+        raise troubles[0]
+    for trouble in troubles:
+        print(f"{trouble} The other servers are asked.", file=sys.stderr)
     return ServerProposer(text, samples, prior, seed, timeout_s)
 
 

@@ -1,227 +1,149 @@
-"""Batches measured: throughput, memory, workers, Ray, faults, and laws across runs of real videos.
+"""Batches measured: cost against n, workers, Ray, the batch without the search, and laws across runs of real videos.
 
-    OMP_NUM_THREADS=1 python benchmarks/batch.py cost --counts 100,1000   # against n, workers and Ray
-    OMP_NUM_THREADS=1 python benchmarks/batch.py faults --rounds 20       # kill -9 at random moments
-    OMP_NUM_THREADS=1 python benchmarks/batch.py videos                   # needs the recordings (MOTIONLAW_SHARED_DATA)
+    OMP_NUM_THREADS=1 python benchmarks/batch.py cost --counts 100,1000     # with the search; goes on where it was
+    OMP_NUM_THREADS=1 python benchmarks/batch.py machinery --counts 100,1000,10000  # all but the search, and the page
+    OMP_NUM_THREADS=1 python benchmarks/batch.py videos           # needs the recordings (MOTIONLAW_SHARED_DATA)
 
-Each part prints a Markdown table; ``cost`` also writes docs/batch.png where ``--picture`` names it.
+Each part prints a Markdown table. Costs are CPU seconds of the driver and of all processes below it, read from /proc
+(so Linux only): on a machine that others use, wall time says little.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import random
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 
 from motionlaw.tools.batch.across import laws_across, read_laws, read_metadata
-from motionlaw.tools.batch.run import BatchSettings, run_batch
+from motionlaw.tools.batch.page import write_batch_page
+from motionlaw.tools.batch.run import BatchSettings, Progress, run_batch
+from motionlaw.tools.batch.tasks import Task, find_sources, make_tasks
+from motionlaw.tools.batch.work import Job, Row, do_task
+from motionlaw.tools.batch.workers import work_locally
 
-ROWS = 500
-KINDS = ("spring", "pendulum", "Duffing", "quadratic drag")
+ROWS, SECONDS = 500, 10.0
+# Structures that the made trajectories have.
+KINDS = {
+    "spring": "v' = v + x", "pendulum": "v' = sin(x) + v", "Duffing": "v' = v + x + x**3",
+    "quadratic drag": "v' = v*abs(v) + x",
+}  # fmt: skip
+NAMES = tuple(KINDS)
+# Pause between two looks at the processes; what a process does in its last pause is not seen.
+LOOK_S, TELL_S = 0.2, 60.0
 
 
-def make_dataset(path: Path, count: int, *, seed: int = 0) -> None:
+def make_dataset(path: Path, count: int, *, rows: int = ROWS, seed: int = 0) -> None:
     """Writes trajectories of four known laws with 0.1 % noise on the positions, one a row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    spare = path.with_suffix(".tmp")
+    writer = None
+    for start in range(0, count, 500):
+        made = [made_trajectory(number, rows, seed) for number in range(start, min(start + 500, count))]
+        table = pa.Table.from_pylist(made)
+        writer = writer or pq.ParquetWriter(spare, table.schema)
+        writer.write_table(table)
+    assert writer is not None
+    writer.close()
+    spare.replace(path)
+
+
+def made_trajectory(number: int, rows: int, seed: int) -> dict[str, Any]:
+    """One trajectory with its name, its kind, its constant k, its times and its positions."""
     from scipy.integrate import solve_ivp
 
-    t = np.linspace(0.0, 10.0, ROWS)
-    rows = []
-    for number in range(count):
-        rng = np.random.default_rng([seed, number])
-        k, c, b, first = rng.uniform(1, 9), rng.uniform(0.02, 0.2), rng.uniform(0.1, 1), rng.uniform(0.5, 1.5)
-        force = {
-            "spring": lambda x, v, k=k, c=c: -k * x - c * v,
-            "pendulum": lambda x, v, k=k, c=c: -k * np.sin(x) - c * v,
-            "Duffing": lambda x, v, k=k, c=c, b=b: -k * x - b * x**3 - c * v,
-            "quadratic drag": lambda x, v, k=k, c=c: -k * x - c * v * abs(v),
-        }[KINDS[number % 4]]
-        path_of = solve_ivp(lambda _, s, f=force: (s[1], f(*s)), (0, 10), (first, 0.0), t_eval=t, rtol=1e-9, atol=1e-10)
-        x = path_of.y[0] + 1e-3 * np.std(path_of.y[0]) * rng.normal(size=ROWS)
-        rows.append({"name": f"run{number:05d}", "kind": KINDS[number % 4], "k": k, "t": t.tolist(), "x": x.tolist()})
-    pd.DataFrame(rows).to_parquet(path)
+    t = np.linspace(0.0, SECONDS, rows)
+    rng = np.random.default_rng([seed, number])
+    k, c, b, first = rng.uniform(1, 9), rng.uniform(0.02, 0.2), rng.uniform(0.1, 1), rng.uniform(0.5, 1.5)
+    force = {
+        "spring": lambda x, v: -k * x - c * v,
+        "pendulum": lambda x, v: -k * np.sin(x) - c * v,
+        "Duffing": lambda x, v: -k * x - b * x**3 - c * v,
+        "quadratic drag": lambda x, v: -k * x - c * v * abs(v),
+    }[NAMES[number % 4]]
+    path_of = solve_ivp(
+        lambda _, s: (s[1], force(*s)), (0, SECONDS), (first, 0.0), t_eval=t, rtol=1e-9, atol=1e-10, method="DOP853"
+    )
+    x = path_of.y[0] + 1e-3 * np.std(path_of.y[0]) * rng.normal(size=rows)
+    return {"name": f"run{number:05d}", "kind": NAMES[number % 4], "k": k, "t": t.tolist(), "x": x.tolist()}
 
 
-class Memory:
-    """The highest resident memory of this process while it is watched, MB, at the start and at the end."""
+class Usage:
+    """CPU seconds and memory of this process and of all below it, watched from a thread.
+
+    Attributes:
+        below_s: CPU seconds of the processes below, each as it was last seen.
+        driver_mb: Resident memory of this process at every look.
+        worker_mb: That of the largest process below.
+    """
 
     def __init__(self) -> None:
-        self.seen: list[float] = []
+        self.seen: dict[tuple[int, int], float] = {}
+        self.driver_mb: list[float] = []
+        self.worker_mb: list[float] = []
+        self.watching_s = 0.0
         self.is_over = threading.Event()
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Usage:
+        self.began_s, self.began = time.process_time(), time.perf_counter()
         self.thread = threading.Thread(target=self._watch, daemon=True)
         self.thread.start()
         return self
 
-    def _watch(self) -> None:
-        while not self.is_over.wait(0.5):
-            self.seen.append(_resident_mb())
-
     def __exit__(self, *_: object) -> None:
         self.is_over.set()
         self.thread.join()
+        self.driver_s = self.driver_so_far_s
+        self.wall_s = time.perf_counter() - self.began
 
-    def told(self) -> str:
-        """The memory in the first and the last fifth, which differ where memory grows."""
-        if len(self.seen) < 5:
-            return "–"
-        fifth = max(1, len(self.seen) // 5)
-        return f"{np.max(self.seen[:fifth]):.0f} → {np.max(self.seen[-fifth:]):.0f}"
+    def _watch(self) -> None:
+        while not self.is_over.wait(LOOK_S):
+            self._look()
+            self.watching_s = time.thread_time()
 
+    def _look(self) -> None:
+        page_mb, tick = os.sysconf("SC_PAGE_SIZE") / 2**20, os.sysconf("SC_CLK_TCK")
+        most = 0.0
+        for pid in below(os.getpid()):
+            with contextlib.suppress(OSError, IndexError):
+                part = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                self.seen[pid, int(part[19])] = (int(part[11]) + int(part[12])) / tick
+                most = max(most, int(part[21]) * page_mb)
+        self.worker_mb.append(most)
+        self.driver_mb.append(int(Path("/proc/self/statm").read_text().split()[1]) * page_mb)
 
-def _resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    @property
+    def below_s(self) -> float:
+        return sum(self.seen.values())
 
-
-def timed(dataset: Path, out: Path, settings: BatchSettings) -> tuple[float, str]:
-    """Wall seconds of a batch, and the memory of its driver."""
-    with Memory() as memory:
-        started = time.perf_counter()
-        run_batch([dataset], out, settings=settings)
-        seconds = time.perf_counter() - started
-    return seconds, memory.told()
-
-
-def cost(counts: list[int], picture: str | None) -> None:
-    """Cost against n with one and two workers, and on Ray."""
-    print(f"{ROWS} rows a trajectory, noise 0.1 %, laws of four kinds. Load before: {os.getloadavg()[0]:.1f}.\n")
-    print("| trajectories | engine | workers | seconds | a second | efficiency | driver's MB | ok | right structure |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    seconds: dict[tuple[str, int], list[float]] = {}
-    for count in counts:
-        with tempfile.TemporaryDirectory() as folder:
-            dataset = Path(folder) / "runs.parquet"
-            make_dataset(dataset, count)
-            for engine, workers in (("local", 1), ("local", 2), ("ray", 2)):
-                out = Path(folder) / f"{engine}{workers}.parquet"
-                took, memory = timed(dataset, out, BatchSettings(engine=engine, workers=workers))
-                seconds.setdefault((engine, workers), []).append(took)
-                one = seconds["local", 1][-1]
-                laws = read_laws(out)
-                told = f"{one / took / workers:.2f}"
-                print(
-                    f"| {count} | {engine} | {workers} | {took:.1f} | {count / took:.2f} | {told} | {memory} | "
-                    f"{(laws['status'] == 'ok').sum()} | {right(laws):.1%} |",
-                    flush=True,
-                )
-    if len(counts) > 1:
-        exponent = np.polyfit(np.log(counts), np.log(seconds["local", 2]), 1)[0]
-        each = seconds["local", 2][-1] * 2 / counts[-1]
-        hours = each * 1e7 / 1000 / 3600
-        print(f"\nSeconds grow as n^{exponent:.2f} with two workers. {each:.2f} core seconds each: 10⁷ trajectories on")
-        print(f"1,000 such cores would take {hours:.1f} h, if none waits for files.")
-    if picture:
-        draw(counts, seconds, picture)
+    @property
+    def driver_so_far_s(self) -> float:
+        """CPU seconds of this process but for the watching."""
+        return time.process_time() - self.began_s - self.watching_s
 
 
-def right(laws: pd.DataFrame) -> float:
-    """Share of the laws that have the structure they were made with."""
-    known = {"spring": "v' = v + x", "pendulum": "v' = sin(x) + v", "Duffing": "v' = v + x + x**3"}
-    known["quadratic drag"] = "v' = v*abs(v) + x"
-    truth = [known[KINDS[int(name.rpartition("run")[2]) % 4]] for name in laws["name"]]
-    same = [set(a[5:].split(" + ")) == set(b[5:].split(" + ")) for a, b in zip(laws["structure"], truth, strict=True)]
-    return float(np.mean(same))
+def first_and_last(seen: list[float]) -> str:
+    """The most memory in the first and in the last fifth, which differ where memory grows."""
+    if len(seen) < 5:
+        return "–"
+    fifth = len(seen) // 5
+    return f"{np.max(seen[:fifth]):.0f} → {np.max(seen[-fifth:]):.0f}"
 
 
-def draw(counts: list[int], seconds: dict[tuple[str, int], list[float]], path: str) -> None:
-    """Draws seconds against trajectories."""
-    from matplotlib.figure import Figure
-
-    fig = Figure(figsize=(5, 3.4), layout="constrained")
-    ax = fig.subplots()
-    for (engine, workers), took in seconds.items():
-        ax.loglog(counts, took, "o-", label=f"{engine}, {workers} workers", markersize=4)
-    ax.set_xlabel("trajectories"), ax.set_ylabel("seconds"), ax.legend(frameon=False)
-    fig.savefig(path, dpi=150)
-
-
-def faults(rounds: int, count: int, seed: int, engine: str) -> None:
-    """Kills the driver, a worker or a Ray process at random moments and compares the table with an undisturbed one."""
-    rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make_dataset(folder / "runs.parquet", count)
-        _corrupt(folder, count)
-        inputs = [str(folder / "runs.parquet"), str(folder / "bad")]
-        run_batch(inputs, folder / "calm.parquet", settings=BatchSettings(workers=2))
-        calm = _comparable(folder / "calm.parquet")
-        corrupt = (calm["status"] == "failed").sum()
-        print(f"{rounds} rounds of kill -9, {len(calm)} recordings ({corrupt} corrupt), {engine}.\n")
-        print("| round | killed | times | rows | lost | twice | equal to the undisturbed table |")
-        print("| --- | --- | --- | --- | --- | --- | --- |")
-        for number in range(rounds):
-            out = folder / f"round{number}.parquet"
-            killed = _disturbed(inputs, out, engine, rng)
-            table = _comparable(out)
-            lost = len(set(calm["name"]) - set(table["name"]))
-            told = ", ".join(sorted(set(killed)))
-            twice = int(table["name"].duplicated().sum())
-            print(
-                f"| {number} | {told} | {len(killed)} | {len(table)} | {lost} | {twice} | {table.equals(calm)} |",
-                flush=True,
-            )
-
-
-def _corrupt(folder: Path, count: int) -> None:
-    """Files that no reader can take, one for every twenty trajectories."""
-    (folder / "bad").mkdir()
-    for number in range(max(1, count // 20)):
-        (folder / "bad" / f"bad{number}.csv").write_bytes(b"t,x\n0,1\n" + bytes(range(128, 255)) * (number + 1))
-
-
-def _disturbed(inputs: list[str], out: Path, engine: str, rng: random.Random) -> list[str]:
-    """Runs a batch to its end although one to three of its processes are killed on the way."""
-    killed: list[str] = []
-    plan = [rng.choice(["driver", "worker"]) for _ in range(rng.randint(1, 3))]
-    for turn in range(len(plan) + 5):
-        words = ["motionlaw", "batch", *inputs, "--out", str(out), "--workers", "2", "--engine", engine]
-        words += ["--resume"] if turn else []
-        with subprocess.Popen(
-            [sys.executable, "-m", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        ) as process:
-            while plan and process.poll() is None:
-                time.sleep(rng.uniform(1.0, 5.0))
-                victim = plan[0]
-                if process.poll() is None and _killed(process.pid, victim, engine, rng):
-                    killed.append(victim)
-                    plan.pop(0)
-                    if victim == "driver":
-                        break
-            _, said = process.communicate()
-        if process.returncode == 0:
-            return killed
-        if process.returncode == 2:
-            raise RuntimeError(said.decode())
-    raise RuntimeError("The batch did not come to its end.")
-
-
-def _killed(pid: int, victim: str, engine: str, rng: random.Random) -> bool:
-    """Kills the driver, or one of the processes that work for it."""
-    if victim == "driver":
-        os.kill(pid, signal.SIGKILL)
-        return True
-    workers = [child for child in _below(pid) if engine == "local" or "ray::" in _title(child)]
-    if not workers:
-        return False
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(rng.choice(workers), signal.SIGKILL)
-        return True
-    return False
-
-
-def _below(pid: int) -> list[int]:
+def below(pid: int) -> list[int]:
     """All processes below one."""
     parents = {}
     for entry in Path("/proc").iterdir():
@@ -234,16 +156,127 @@ def _below(pid: int) -> list[int]:
     return found
 
 
-def _title(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    return ""
+def cost(counts: list[int], runs: list[str], folder: Path) -> None:
+    """Cost against n by engine and workers, with the search."""
+    print(f"{ROWS} rows a trajectory, noise 0.1 %, laws of four kinds. Load before: {os.getloadavg()[0]:.1f}.\n")
+    print("| trajectories | engine | workers | CPU s each | driver, ms | wall s | driver's MB | worker's MB | ok "
+          "| right structure |\n" + "| --- " * 10 + "|")  # fmt: skip
+    for count in counts:
+        dataset = made(folder, count)
+        for engine, _, workers in (run.partition(":") for run in runs):
+            out = folder / f"{count}-{engine}{workers}.parquet"
+            with Usage() as usage:
+                tell = Teller(usage)
+                run_batch(
+                    [dataset], out, settings=BatchSettings(engine=engine, workers=int(workers)), resume=out.exists()
+                    or out.with_name(out.name + ".parts").exists(), on_progress=tell,
+                )  # fmt: skip
+            laws, own = read_laws(out), max(tell.own, 1)
+            each, driver = (usage.driver_s + usage.below_s) / own, 1e3 * usage.driver_s / own
+            print(
+                f"| {own} | {engine} | {workers} | {each:.3f} | {driver:.1f} | {usage.wall_s:.0f} | "
+                f"{first_and_last(usage.driver_mb)} | {first_and_last(usage.worker_mb)} | "
+                f"{(laws['status'] == 'ok').sum()} | {right(laws):.1%} |",
+                flush=True,
+            )
 
 
-def _comparable(path: Path) -> pd.DataFrame:
-    laws = pd.read_parquet(path).drop(columns=["seconds"])
-    told = [json.dumps(json.loads(text) | {"seconds": 0}, sort_keys=True) if text else "" for text in laws["discovery"]]
-    return laws.assign(discovery=told).astype(str)
+def made(folder: Path, count: int) -> Path:
+    """The dataset of so many trajectories, made if it is not there."""
+    dataset = folder / f"runs{count}.parquet"
+    if not dataset.exists():
+        make_dataset(dataset, count)
+    return dataset
+
+
+class Teller:
+    """Says now and then on stderr how far a batch is and what it has cost, and counts what this run did itself."""
+
+    def __init__(self, usage: Usage) -> None:
+        self.usage, self.own, self.last = usage, 0, time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        self.own = progress.done - progress.counts.get("before", 0) - progress.counts.get("same", 0)
+        if time.monotonic() - self.last < TELL_S or not self.own:
+            return
+        self.last = time.monotonic()
+        usage = self.usage
+        each, driver = usage.below_s / self.own, 1e3 * usage.driver_so_far_s / self.own
+        print(
+            f"{progress.done}/{progress.total} {dict(progress.counts)}: {each:.3f} CPU s each, driver {driver:.1f} ms; "
+            f"MB {first_and_last(usage.driver_mb)}, {first_and_last(usage.worker_mb)}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def right(laws: pd.DataFrame) -> float:
+    """Share of the laws that have the structure they were made with."""
+    truth = [KINDS[NAMES[int(name.rpartition("run")[2]) % 4]] for name in laws["name"]]
+    same = [set(a[5:].split(" + ")) == set(b[5:].split(" + ")) for a, b in zip(laws["structure"], truth, strict=True)]
+    return float(np.mean(same))
+
+
+def instead_of_a_search(known: dict[str, Row], job: Job, task: Task) -> Row:
+    """A law of the task's kind whose first coefficient is that of the task: what a search would answer, at once."""
+    number = int(task.name.rpartition("run")[2])
+    row = known[NAMES[number % 4]]
+    first, *others = row["terms"]
+    scatter = 1 + 1e-4 * np.random.default_rng(number).normal()
+    return row | {"terms": [first | {"coefficient": -task.metadata["k"] * scatter}, *others]}
+
+
+def machinery(counts: list[int], picture: str | None, folder: Path) -> None:
+    """Cost of all but the search against n: reading, hashing, processes, shards, the table, and then the page."""
+    dataset = made(folder, max(counts))
+    first = list(zip(range(4), make_tasks(find_sources([dataset])), strict=False))
+    known = {NAMES[number]: do_task(Job(), task) for number, task in first}
+    print("| trajectories | CPU ms each | driver, ms each | driver's MB | table, MB | laws across and page, CPU s "
+          "| page, MB |\n" + "| --- " * 7 + "|")  # fmt: skip
+    totals = []
+    at_once = partial(work_locally, work=partial(instead_of_a_search, known))
+    for count in counts:
+        out, page = folder / f"machinery{count}.parquet", folder / f"machinery{count}.html"
+        with mock.patch("motionlaw.tools.batch.run.work_locally", at_once), fresh(out), Usage() as usage:
+            run_batch([made(folder, count)], out, settings=BatchSettings(workers=1))
+        began = time.process_time()
+        laws = read_laws(out)
+        metadata = read_metadata(laws, None)
+        write_batch_page(page, laws, metadata=metadata, across=laws_across(laws, metadata))
+        page_s = time.process_time() - began
+        totals.append(usage.driver_s + usage.below_s)
+        print(
+            f"| {count} | {1e3 * totals[-1] / count:.2f} | {1e3 * usage.driver_s / count:.2f} | "
+            f"{first_and_last(usage.driver_mb)} | {out.stat().st_size / 1e6:.1f} | {page_s:.1f} | "
+            f"{page.stat().st_size / 1e6:.2f} |",
+            flush=True,
+        )
+    if len(counts) > 1:
+        print(f"\nCPU seconds grow as n^{np.polyfit(np.log(counts), np.log(totals), 1)[0]:.2f}.")
+    if picture:
+        draw({"all but the search": (counts, totals)}, picture)
+
+
+@contextlib.contextmanager
+def fresh(out: Path) -> Iterator[None]:
+    """Removes what an earlier run of the benchmark left."""
+    import shutil
+
+    shutil.rmtree(out.with_name(out.name + ".parts"), ignore_errors=True)
+    out.unlink(missing_ok=True)
+    yield
+
+
+def draw(curves: dict[str, tuple[list[int], list[float]]], path: str) -> None:
+    """Draws CPU seconds against trajectories."""
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(5, 3.4), layout="constrained")
+    ax = fig.subplots()
+    for label, (counts, seconds) in curves.items():
+        ax.loglog(counts, seconds, "o-", label=label, markersize=4)
+    ax.set_xlabel("trajectories"), ax.set_ylabel("CPU seconds"), ax.legend(frameon=False)
+    fig.savefig(path, dpi=150)
 
 
 def videos(data: Path) -> None:
@@ -269,24 +302,25 @@ def videos(data: Path) -> None:
 def main() -> None:
     """Runs the part that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["cost", "faults", "videos"], nargs="?", default="videos")
+    parser.add_argument("part", choices=["cost", "machinery", "videos"], nargs="?", default="videos")
     parser.add_argument("--counts", default="100,1000")
+    parser.add_argument("--runs", default="local:1,local:2,ray:2", help="engines and workers")
+    parser.add_argument("--folder", type=Path, help="where runs are kept, so that they can go on")
     parser.add_argument("--picture")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--engine", choices=["local", "ray"], default="local")
-    parser.add_argument("--seed", type=int, default=0)
     shared = os.environ.get("MOTIONLAW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--data", type=Path, default=Path(shared))
     options = parser.parse_args()
-    if options.part == "cost":
-        cost([int(text) for text in options.counts.split(",")], options.picture)
-    elif options.part == "faults":
-        faults(options.rounds, options.count, options.seed, options.engine)
-    elif options.data.is_dir():
-        videos(options.data)
-    else:
-        print(f"No recordings in {options.data}: set MOTIONLAW_SHARED_DATA to their folder.")
+    counts = [int(text) for text in options.counts.split(",")]
+    with tempfile.TemporaryDirectory() as spare:
+        folder = options.folder or Path(spare)
+        if options.part == "cost":
+            cost(counts, options.runs.split(","), folder)
+        elif options.part == "machinery":
+            machinery(counts, options.picture, folder)
+        elif options.data.is_dir():
+            videos(options.data)
+        else:
+            print(f"No recordings in {options.data}: set MOTIONLAW_SHARED_DATA to their folder.")
 
 
 if __name__ == "__main__":

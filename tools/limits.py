@@ -1,7 +1,8 @@
 """Calls that must not hang or crash their caller: each runs in a child process that is killed when its time is over.
 
-What the child prints goes into a log; if it dies, the last line of its traceback is the reason. Results come back
-in the order in which children end, so a caller that needs another order sorts by index.
+What the child prints goes into a log; if it dies, the last line of its traceback is the reason. A child may make many
+calls, one after the other, where starting one for each would cost. Results come back in the order in which calls end,
+so a caller that needs another order sorts by index.
 """
 
 from __future__ import annotations
@@ -46,12 +47,15 @@ class Outcome:
 
 
 @dataclass
-class _Running:
+class _Child:
+    """A process that makes one call after another, and the call it is at."""
+
+    log: Path
+    calls_left: int
     index: int
+    deadline: float
     process: BaseProcess
     connection: Connection
-    log: Path
-    deadline: float
 
 
 def call_limited(function: Callable[..., Any], *arguments: Any, seconds: float) -> Outcome:
@@ -72,88 +76,143 @@ def call_limited(function: Callable[..., Any], *arguments: Any, seconds: float) 
 
 
 def call_all(
-    calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]], *, seconds: float, workers: int = 1
+    calls: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]],
+    *,
+    seconds: float,
+    workers: int = 1,
+    calls_a_child: int = 1,
 ) -> Generator[tuple[int, Outcome], None, None]:
-    """Makes many calls, each in a child of its own, at most ``workers`` at a time.
+    """Makes many calls in children, at most ``workers`` at a time.
 
     Args:
         calls: Functions and their arguments; the next is taken when there is room for it.
         seconds: Wall time of each call.
         workers: Children at a time.
+        calls_a_child: Calls that a child makes before another takes its place. The first finds the child as fresh as
+            its parent; those after it are quicker, and must not depend on what the ones before left behind.
 
     Yields:
         The index of a call and its outcome, as calls end. Closing the generator, or Ctrl-C, kills what still runs.
     """
-    running: list[_Running] = []
+    busy: list[_Child] = []
+    idle: list[_Child] = []
     waiting = enumerate(calls)
     with tempfile.TemporaryDirectory(prefix="motionlaw-") as folder:
         try:
             while True:
-                for index, (function, arguments) in islice(waiting, workers - len(running)):
-                    _start(running, index, function, arguments, Path(folder) / f"{index}.txt", seconds)
-                if not running:
+                for index, call in islice(waiting, workers - len(busy)):
+                    if not _handed_on(busy, idle, index, call, seconds):
+                        others = [each.connection for each in (*busy, *idle)]
+                        _start(busy, others, index, call, Path(folder) / f"{index}.txt", seconds, calls_a_child)
+                if not busy:
                     return
-                patience = max(0.0, min(each.deadline for each in running) - time.monotonic())
-                ready = wait([each.connection for each in running], timeout=patience)
-                over = [e for e in running if e.connection in ready or time.monotonic() > e.deadline]
+                patience = max(0.0, min(each.deadline for each in busy) - time.monotonic())
+                ready = wait([each.connection for each in busy], timeout=patience)
+                over = [each for each in busy if each.connection in ready or time.monotonic() > each.deadline]
                 for each in over:
-                    running.remove(each)
-                    yield each.index, _ended(each, seconds)
+                    outcome = _ended(each, seconds)
+                    busy.remove(each)
+                    if outcome.status == "ok" and each.calls_left:
+                        idle.append(each)
+                    else:
+                        _kill(each)
+                    yield each.index, outcome
         finally:
-            for each in running:
+            for each in (*busy, *idle):
                 _kill(each)
 
 
 def _start(
-    running: list[_Running],
+    busy: list[_Child],
+    others: list[Connection],
     index: int,
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
+    call: tuple[Callable[..., Any], tuple[Any, ...]],
     log: Path,
     seconds: float,
+    calls: int,
 ) -> None:
     """Starts a child and puts it on the list, first of all: Ctrl-C at any moment must find it there."""
     ready_to_fork()
-    ours, theirs = _CONTEXT.Pipe(duplex=False)
-    process = _CONTEXT.Process(target=_child, args=(theirs, str(log), seconds, function, arguments))
+    ours, theirs = _CONTEXT.Pipe()
+    # What a fork has of its parent's ends of pipes must be closed: a child would never learn that the parent is gone.
+    inherited = [*others, ours] if _FORKS else []
+    process = _CONTEXT.Process(target=_child, args=(theirs, inherited, str(log), seconds, call))
     sys.stdout.flush()  # a forked child must not print what its parent has not yet
     sys.stderr.flush()
-    running.append(_Running(index, process, ours, log, time.monotonic() + seconds))
+    busy.append(_Child(log, calls - 1, index, time.monotonic() + seconds, process, ours))
     process.start()
     theirs.close()  # so that the end of the child is the end of the pipe
 
 
+def _handed_on(
+    busy: list[_Child],
+    idle: list[_Child],
+    index: int,
+    call: tuple[Callable[..., Any], tuple[Any, ...]],
+    seconds: float,
+) -> bool:
+    """Hands a call to a child that waits, if one does."""
+    while idle:
+        child = idle[-1]
+        try:
+            child.connection.send(call)
+        except OSError:  # it was killed while it waited
+            _kill(idle.pop())
+            continue
+        child.index, child.deadline, child.calls_left = index, time.monotonic() + seconds, child.calls_left - 1
+        busy.append(child)
+        idle.pop()
+        return True
+    return False
+
+
 def _child(
-    connection: Connection, log: str, seconds: float, function: Callable[..., Any], arguments: tuple[Any, ...]
+    connection: Connection,
+    inherited: list[Connection],
+    log: str,
+    seconds: float,
+    call: tuple[Callable[..., Any], tuple[Any, ...]],
 ) -> None:
     """The child's side. An exception passes through: Python prints it into the log and ends the process."""
+    for other in inherited:
+        other.close()
     file = open(log, "w", encoding="utf-8", buffering=1)  # noqa: SIM115  (it stays open as long as the process)
     os.dup2(file.fileno(), 1)
     os.dup2(file.fileno(), 2)
     sys.stdout = sys.stderr = file
+    while True:
+        _limit_cpu(seconds)
+        function, arguments = call
+        connection.send(function(*arguments))
+        try:
+            call = connection.recv()
+        except EOFError:  # the parent is gone
+            return
+
+
+def _limit_cpu(seconds: float) -> None:
+    """Lets the system end this process if it computes on when nobody is left to kill it."""
     if os.name == "posix":
         import resource
 
-        most = int(seconds) + SPARE_S
-        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
-    connection.send(function(*arguments))
-    connection.close()
+        most = int(time.process_time() + seconds) + SPARE_S
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def _ended(each: _Running, seconds: float) -> Outcome:
-    """The outcome of a child that has answered, died, or used up its time."""
+def _ended(each: _Child, seconds: float) -> Outcome:
+    """The outcome of a call whose child has answered, died, or used up its time."""
     try:
         value = each.connection.recv() if each.connection.poll() else _TOO_LATE
-    except EOFError:
+    except (EOFError, OSError):  # the pipe's end, or an answer that was cut off in its middle
         value = _DIED
-    _kill(each, is_done=value is not _TOO_LATE)
-    code, said = each.process.exitcode, _last_line(each.log)
-    each.log.unlink(missing_ok=True)
+        each.process.join(10.0)  # an exit that is under way has its own status
+    code = each.process.exitcode
     if value is _TOO_LATE or (value is _DIED and os.name == "posix" and code == -signal.SIGXCPU):
         return Outcome("timeout", message=f"Stopped after {seconds:g} s.")
     if value is _DIED:
         is_killed = code is not None and code < 0
-        message = said or f"The process ended with status {code}."
+        message = _last_line(each.log) or f"The process ended with status {code}."
         return Outcome("killed" if is_killed else "failed", message=message)
     return Outcome("ok", value)
 
@@ -161,13 +220,12 @@ def _ended(each: _Running, seconds: float) -> Outcome:
 _TOO_LATE, _DIED = object(), object()
 
 
-def _kill(each: _Running, *, is_done: bool = False) -> None:
-    if is_done:
-        each.process.join(10.0)  # an exit that is under way has its own status
+def _kill(each: _Child) -> None:
     if each.process.pid is not None:  # else Ctrl-C came before it was started
         each.process.kill()
         each.process.join()
     each.connection.close()
+    each.log.unlink(missing_ok=True)
 
 
 def _last_line(log: Path) -> str:

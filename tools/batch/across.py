@@ -22,8 +22,8 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.law import Discovery
 from motionlaw.tools.table_files import read_tables
 
-# Runs that must share a term before a law is sought across them.
-FEWEST_RUNS = 5
+# Runs that must share a term before a law is sought across them, and constants that are followed: those of most runs.
+FEWEST_RUNS, MOST_CONSTANTS = 5, 12
 # Columns of a metadata table that may name the run, the first that fits.
 RUN_COLUMNS = ("file", "input", "name", "path", "run", "video", "trajectory")
 # Runs that miss the law across runs by this many robust deviations, and standard errors of their own, are outliers.
@@ -84,7 +84,7 @@ def read_laws(path: str | Path) -> pd.DataFrame:
 
 
 def constants_of(laws: pd.DataFrame) -> list[Constant]:
-    """Collects the constants that at least `FEWEST_RUNS` laws share, those of most runs first."""
+    """Collects the constants that at least `FEWEST_RUNS` laws share: the `MOST_CONSTANTS` of most runs, those first."""
     seen: dict[str, list[tuple[int, float, float, str]]] = {}
     for number, row in enumerate(laws.itertuples()):
         if row.status not in ("ok", "weak"):
@@ -98,7 +98,7 @@ def constants_of(laws: pd.DataFrame) -> list[Constant]:
         _constant(name, rows)
         for name, rows in sorted(seen.items(), key=lambda of: -len(of[1]))
         if len(rows) >= FEWEST_RUNS
-    ]
+    ][:MOST_CONSTANTS]
 
 
 def _measured(entry: Mapping[str, object], key: str) -> tuple[float, float, str]:

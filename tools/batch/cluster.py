@@ -10,15 +10,17 @@ Source: Ray, Moritz et al. 2018, arXiv 1712.05889.
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from motionlaw.tools.batch.tasks import Task
 from motionlaw.tools.batch.work import Job, Row, do_task, failed
-from motionlaw.tools.batch.workers import TRIALS, Done, row_of, seconds_of
+from motionlaw.tools.batch.workers import RECORDINGS_A_PROCESS, TRIALS, Done, row_of, seconds_of
 from motionlaw.tools.errors import UserError, missing_extra
-from motionlaw.tools.limits import Outcome, call_limited
+from motionlaw.tools.limits import Outcome, call_all
 
 # Tasks handed in for every processor: one at work, the others on their way.
 AHEAD = 4
@@ -65,10 +67,19 @@ class _Killed(Exception):
 
 def _do_limited(job: Job, task: Task) -> Row:
     """The work of one task in a Ray worker, in a child of it that can be killed."""
-    outcome = call_limited(do_task, job, task, seconds=seconds_of(job))
+    calls, ended = _line(seconds_of(job))
+    calls.append((do_task, (job, task)))
+    _, outcome = next(ended)
     if outcome.status == "killed":
         raise _Killed(outcome.message)
     return row_of(outcome)
+
+
+@lru_cache(maxsize=1)
+def _line(seconds: float) -> tuple[deque[Any], Iterator[tuple[int, Outcome]]]:
+    """Where a Ray worker puts its calls, and where they come out: its child stays from one to the next."""
+    calls: deque[Any] = deque()
+    return calls, call_all(iter(calls.popleft, None), seconds=seconds, calls_a_child=RECORDINGS_A_PROCESS)
 
 
 def _collected(ray: Any, reference: Any, task: Task) -> Done:
@@ -88,8 +99,10 @@ def _connected(workers: int, address: str | None) -> Any:
     options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, ignore_reinit_error=True, **options)
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        where = address or "this machine"
-        raise UserError(f"No Ray cluster answers at {where} ({reason}). Start one, or leave --address out.") from None
+    except Exception as error:  # Ray raises no less where its processes do not come up in time
+        ray.shutdown()
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+        if address is None:
+            raise UserError(f"Ray did not start here ({reason}). Try again on a less busy machine.") from None
+        raise UserError(f"No Ray cluster answers at {address} ({reason}). Start one, or leave --address out.") from None
     return ray

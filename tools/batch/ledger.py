@@ -75,6 +75,7 @@ class Ledger:
             self._write_manifest({})
         for left in self.folder.glob("*.tmp"):
             left.unlink()
+        self.last_part = max((int(part.stem.partition("-")[2]) for part in self._parts()), default=0)
         self.done = {digest for part in self._parts() for digest in _finals(part)}
 
     def _check(self, before: Mapping[str, Any]) -> None:
@@ -111,14 +112,14 @@ class Ledger:
         if not self.pending:
             return
         table = pa.Table.from_pylist(self.pending, PART)
-        number = 1 + max((int(part.stem.partition("-")[2]) for part in self._parts()), default=0)
-        target = self.folder / f"part-{number:06d}.parquet"
+        target = self.folder / f"part-{self.last_part + 1:06d}.parquet"
         spare = target.with_suffix(".tmp")
         with _kept_on_error(self.folder, spare):
             pq.write_table(table, spare)
             with spare.open("rb+") as file:
                 os.fsync(file.fileno())
             os.replace(spare, target)
+        self.last_part += 1
         self.done |= {row["digest"] for row in self.pending if row["is_final"]}
         self.pending = []
 

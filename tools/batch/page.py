@@ -17,8 +17,8 @@ from motionlaw.tools.html_page import NARROW_IN, card, escaped, figure, table, w
 from motionlaw.tools.summary import with_error
 from motionlaw.tools.typeset import number_text
 
-# Structures, constants, reasons and runs shown; what is beyond is counted.
-MOST_STRUCTURES, MOST_CONSTANTS, MOST_LISTED = 20, 12, 30
+# Structures, reasons and runs shown; what is beyond is counted.
+MOST_STRUCTURES, MOST_LISTED = 20, 30
 STATUS = {"ok": "a law that holds", "weak": "a law with weak support", "refused": "no law", "failed": "not readable"}
 
 
@@ -125,7 +125,7 @@ def _pictures(laws: pd.DataFrame, metadata: pd.DataFrame | None, across: Sequenc
     """A picture of every constant: against what it depends on, or its spread over the runs."""
     known = {one.constant.name: one for one in across if one.found.law}
     cards = []
-    for number, constant in enumerate(constants_of(laws)[:MOST_CONSTANTS]):
+    for number, constant in enumerate(constants_of(laws)):
         one = known.get(constant.name)
         if one is not None and metadata is not None:
             picture = _against(one, metadata)

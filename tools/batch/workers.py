@@ -1,7 +1,8 @@
-"""Many pieces of work side by side on one machine: a process for each, killed when its time is over.
+"""Many pieces of work side by side on one machine, in processes that are killed when a recording's time is over.
 
-A process that somebody else ends, the system for want of memory among them, is tried again, and then given up with the
-reason. Each recording gets a process of its own, so that what one leaves in memory is gone with it.
+Work whose process somebody else ends, the system for want of memory among them, is tried again, and then given up with
+the reason. A process does some dozens of recordings before another takes its place, so that what they leave in memory
+is gone with it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from motionlaw.tools.limits import Outcome, call_all
 
 # Times that a piece of work is begun before it is given up, where its process is ended from outside.
 TRIALS = 3
+# Recordings that a process does: a new one costs as much as a tenth of a short search.
+RECORDINGS_A_PROCESS = 64
 # Seconds beyond the search's own limit, to read a recording (a video is tracked first) and to report.
 READING_S = 120.0
 
@@ -53,7 +56,8 @@ def work_locally(
     """
     queue = _Queue(tasks)
     while True:
-        ended = call_all(((work, (job, task)) for task in queue), seconds=seconds_of(job), workers=workers)
+        calls = ((work, (job, task)) for task in queue)
+        ended = call_all(calls, seconds=seconds_of(job), workers=workers, calls_a_child=RECORDINGS_A_PROCESS)
         try:
             for index, outcome in ended:
                 task, trial = queue.given.pop(index)
