@@ -41,9 +41,11 @@ ROWS, SWINGS = 60, 4
 # What a tmpfs is given first: a shard or two.
 SMALL, LARGE = "64k", "16m"
 # Seconds that a recording gets in the part `forever`.
-READING_S = 20.0
+READING_S = 60.0
 # The first row of the recording that never answers.
 LATE = 9.0
+# On a busy machine a search must not be cut by its wall time.
+PATIENT = DiscoverySettings(time_limit=3600.0)
 # A driver that is forked has everything loaded.
 FORK = multiprocessing.get_context("fork")
 
@@ -103,7 +105,7 @@ def kills(rounds: int, count: int, seed: int, engine: str) -> None:
 
 def started(inputs: list[str], out: Path, engine: str, *, is_resumed: bool) -> BaseProcess:
     """The driver of a batch with two workers, in a process of its own; shards are small, so that there are many."""
-    settings = BatchSettings(workers=2, engine=engine)
+    settings = BatchSettings(search=PATIENT, workers=2, engine=engine)
     process = FORK.Process(target=run_batch, args=(inputs, out), kwargs={"settings": settings, "resume": is_resumed})
     with mock.patch("motionlaw.tools.batch.ledger.ROWS_A_SHARD", 3):
         process.start()
@@ -170,13 +172,13 @@ def disk(count: int) -> None:
             out = place / "laws.parquet"
             with mock.patch("motionlaw.tools.batch.ledger.ROWS_A_SHARD", 3):
                 try:
-                    run_batch(inputs, out, settings=BatchSettings(workers=1))
+                    run_batch(inputs, out, settings=BatchSettings(search=PATIENT, workers=1))
                 except UserError as error:
                     print(f"{SMALL}: {error}")
             kept = sum(len(pd.read_parquet(part)) for part in place.glob("laws.parquet.parts/part-*.parquet"))
             print(f"{kept} results kept, table written: {out.exists()}")
             subprocess.run(["mount", "-o", f"remount,size={LARGE}", str(place)], check=True)
-            run_batch(inputs, out, settings=BatchSettings(workers=1), resume=True)
+            run_batch(inputs, out, settings=BatchSettings(search=PATIENT, workers=1), resume=True)
             is_same = comparable(out).equals(comparable(folder / "calm.parquet"))
             print(f"{LARGE}, gone on: equal to the undisturbed table: {is_same}")
         finally:
@@ -197,7 +199,7 @@ def forever(count: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs = make_inputs(folder / "runs", count)
-        run_batch(inputs, folder / "calm.parquet", settings=BatchSettings(workers=1))
+        run_batch(inputs, folder / "calm.parquet", settings=BatchSettings(search=PATIENT, workers=1))
         late = pd.read_csv(folder / "runs" / "run000.csv")
         late.loc[0, "x"] = LATE
         late.to_csv(folder / "runs" / "zlate.csv", index=False)

@@ -14,7 +14,6 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from motionlaw.tools.errors import UserError
@@ -213,10 +212,13 @@ def _rows_of(path: Path) -> Iterator[Task]:
     wanted = [*series, *plain, *([title] if title and title not in plain else [])]
     number = 0
     for batch in file.iter_batches(1024, columns=wanted):
-        for row in batch.to_pylist():
-            columns = {name: row[name] for name in series if row[name] is not None}
+        lists = [(name, batch.column(name)) for name in series]
+        beside = batch.select([name for name in wanted if name not in series]).to_pylist()
+        for place, row in enumerate(beside):
+            given = {name: column[place] for name, column in lists}
+            columns = {name: of.values.to_numpy(zero_copy_only=False) for name, of in given.items() if of.is_valid}
             longest = max((len(values) for values in columns.values()), default=0)
-            frame = pd.DataFrame({name: np.asarray(of) for name, of in columns.items() if len(of) == longest})
+            frame = pd.DataFrame({name: values for name, values in columns.items() if len(values) == longest})
             numbers = {name: float(row[name]) for name in plain if row[name] is not None and name != title}
             yield _task(path, row[title] if title else number, frame, numbers)
             number += 1
