@@ -203,6 +203,14 @@ def test_a_trajectory_in_two_places_is_refused(tmp_path):
         list(make_tasks(find_sources([tmp_path / "long.parquet"])))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_pipe_is_no_recording(tmp_path):
+    """A pipe would be waited for, for ever, and could not be read twice."""
+    os.mkfifo(tmp_path / "run.csv")
+    with pytest.raises(UserError, match=r"run.csv' is neither a file nor a folder"):
+        find_sources([tmp_path / "run.csv"])
+
+
 def test_constants_lead_to_laws_across_runs(tmp_path):
     """The stiffnesses found in thirty runs are k/m of the metadata, and the run that is off is named."""
     rng = np.random.default_rng(0)

@@ -65,6 +65,8 @@ def batch_command(
     laws = read_laws(path)
     columns = [name.strip() for name in metadata_columns.split(",")] if metadata_columns else None
     known = read_metadata(laws, metadata, columns)
+    if len(known.columns):
+        print(f"Seeking laws across runs in {', '.join(known.columns)} ...", file=sys.stderr)
     across = laws_across(laws, known, seed=settings.search.seed)
     if report is not None:
         from motionlaw.tools.batch.page import write_batch_page

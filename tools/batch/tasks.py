@@ -97,8 +97,10 @@ def _files(text: str) -> list[Path]:
         if not files:
             raise UserError(f"The folder '{text}' holds no table and no video. Name another, or a pattern.")
         return files
-    if path.exists():
+    if path.is_file():
         return [path]
+    if path.exists():  # a pipe can be read once, and a recording is: for its digest, and for its law
+        raise UserError(f"'{text}' is neither a file nor a folder. Save it as a file first.")
     files = sorted(Path(name) for name in glob(text, recursive=True) if Path(name).is_file())
     if not files:
         raise UserError(f"No file '{text}'. Check the path; it is read relative to the current folder.")
