@@ -196,6 +196,21 @@ def test_a_dataset_is_many_recordings(finished, tmp_path):
     assert laws["law"].tolist() == pd.read_parquet(finished / "laws.parquet")["law"].tolist()[:3]
 
 
+def test_a_folder_that_datasets_saved_is_many_recordings(tmp_path):
+    """Arrow streams are read like parquet, in pieces, and the notes beside them are no recordings."""
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    tables = [spring(stiffness) for stiffness in (2.0, 3.0)]
+    long = pd.concat([of.assign(trajectory=k) for k, of in enumerate(tables)], ignore_index=True)
+    nested = [{"name": f"r{k}", "k": 2.0 + k, **of.to_dict("list")} for k, of in enumerate(tables)]
+    datasets.Dataset.from_pandas(long).save_to_disk(tmp_path / "saved" / "long")
+    datasets.Dataset.from_list(nested).save_to_disk(tmp_path / "saved" / "nested")
+    sources = find_sources([tmp_path / "saved"])
+    assert [source.rows for source in sources] == ["long", "nested"] and count_tasks(sources) == 4
+    tasks = list(make_tasks(sources))
+    assert tasks[0].digest == tasks[2].digest and tasks[1].digest == tasks[3].digest
+    assert tasks[3].metadata == {"k": 3.0} and tasks[3].name.endswith(" r1")
+
+
 def test_a_trajectory_in_two_places_is_refused(tmp_path):
     """Rows of one trajectory that do not lie together would be taken for two."""
     pd.concat([spring().assign(trajectory=k) for k in (0, 1, 0)]).to_parquet(tmp_path / "long.parquet")

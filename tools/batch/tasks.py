@@ -16,16 +16,22 @@ from typing import Any
 
 import pandas as pd
 
+from motionlaw.tools.batch.dataset import (
+    DATASET_SUFFIXES,
+    RECORDS,
+    TRAJECTORY,
+    kind_of,
+    pieces_of,
+    schema_of,
+    series_in,
+    trajectories_in,
+)
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.table_files import TABLE_SUFFIXES
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".ogv")
-# The column of a dataset that tells one trajectory from the next.
-TRAJECTORY = "trajectory"
 # Columns that name a row which holds a whole trajectory, the first that is there.
 NAMES = ("name", "id", "trajectory", "index")
-# Rows of a dataset held in memory at a time.
-ROWS_AT_A_TIME = 65_536
 
 
 @dataclass(frozen=True)
@@ -65,8 +71,9 @@ def find_sources(paths: Sequence[str | Path]) -> list[Source]:
     """Finds the files that hold recordings.
 
     Args:
-        paths: Tables, videos, folders (searched to the bottom), patterns such as ``runs/*.csv``, datasets (parquet with
-            a column ``trajectory``, or with a trajectory in every row), or ``-`` to read paths from standard input.
+        paths: Tables, videos, folders (searched to the bottom), patterns such as ``runs/*.csv``, datasets (parquet,
+            or what `datasets` saves, with a column ``trajectory`` or with a trajectory in every row), or ``-`` to read
+            paths from standard input.
 
     Returns:
         The files, each once, in the order given; those of a folder by name.
@@ -80,7 +87,7 @@ def find_sources(paths: Sequence[str | Path]) -> list[Source]:
     found: dict[Path, None] = {}
     for text in given:
         found |= dict.fromkeys(_files(text))
-    return [Source(path, _kind(path)) for path in found]
+    return [Source(path, kind_of(path)) for path in found]
 
 
 def _piped() -> list[str]:
@@ -108,53 +115,13 @@ def _files(text: str) -> list[Path]:
 
 
 def _is_recording(path: Path) -> bool:
-    return path.suffix.lower() in (*TABLE_SUFFIXES, *VIDEO_SUFFIXES) and path.is_file()
-
-
-def _kind(path: Path) -> str:
-    """Whether a file is a dataset, and of which kind; a parquet file that cannot be read is a task that fails."""
-    if path.suffix.lower() != ".parquet":
-        return ""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.read_schema(path)
-    except (OSError, pa.ArrowException):
-        return ""
-    if _list_columns(schema):
-        return "nested"
-    return "long" if TRAJECTORY in schema.names else ""
-
-
-def _list_columns(schema: Any) -> list[str]:
-    """Columns of a nested dataset that hold a series of numbers in every row."""
-    import pyarrow as pa
-
-    def is_series(kind: Any) -> bool:
-        is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-        return is_list and (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
-
-    return [one.name for one in schema if is_series(one.type)]
+    suffixes = (*TABLE_SUFFIXES, *VIDEO_SUFFIXES, *DATASET_SUFFIXES)
+    return path.suffix.lower() in suffixes and path.name not in RECORDS and path.is_file()
 
 
 def count_tasks(sources: Sequence[Source]) -> int:
     """Counts what there is to do, reading no more of a dataset than it takes."""
-    import pyarrow.parquet as pq
-
-    total = 0
-    for source in sources:
-        if source.rows == "nested":
-            total += pq.read_metadata(source.path).num_rows
-        elif source.rows == "long":
-            last: Any = None
-            for batch in pq.ParquetFile(source.path).iter_batches(ROWS_AT_A_TIME, columns=[TRAJECTORY]):
-                keys = batch.column(0).to_pandas()
-                total += int((keys != keys.shift()).sum()) - int(keys.iloc[0] == last)
-                last = keys.iloc[-1]
-        else:
-            total += 1
-    return total
+    return sum(trajectories_in(source.path, source.rows) if source.rows else 1 for source in sources)
 
 
 def make_tasks(sources: Sequence[Source]) -> Iterator[Task]:
@@ -205,15 +172,14 @@ def _task(path: Path, key: Any, frame: pd.DataFrame, metadata: Mapping[str, floa
 def _rows_of(path: Path) -> Iterator[Task]:
     """The trajectories of a dataset that has one in every row, with the numbers beside them."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(path)
-    series = _list_columns(file.schema_arrow)
-    plain = [one.name for one in file.schema_arrow if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
-    title = next((name for name in NAMES if name in file.schema_arrow.names and name not in series), None)
+    schema = schema_of(path)
+    series = series_in(schema)
+    plain = [one.name for one in schema if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+    title = next((name for name in NAMES if name in schema.names and name not in series), None)
     wanted = [*series, *plain, *([title] if title and title not in plain else [])]
     number = 0
-    for batch in file.iter_batches(1024, columns=wanted):
+    for batch in pieces_of(path, rows=1024, columns=wanted):
         lists = [(name, batch.column(name)) for name in series]
         beside = batch.select([name for name in wanted if name not in series]).to_pylist()
         for place, row in enumerate(beside):
@@ -228,11 +194,9 @@ def _rows_of(path: Path) -> Iterator[Task]:
 
 def _stretches_of(path: Path) -> Iterator[Task]:
     """The trajectories of a dataset that has a row for every instant."""
-    import pyarrow.parquet as pq
-
     kept: list[pd.DataFrame] = []
     seen: set[Any] = set()
-    for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_A_TIME):
+    for batch in pieces_of(path):
         rows = batch.to_pandas()
         for key, part in rows.groupby((rows[TRAJECTORY] != rows[TRAJECTORY].shift()).cumsum(), sort=False):
             del key
