@@ -13,23 +13,27 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import pickle
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import pandas as pd
+from batch_answers import instead_of_a_search
+from batch_usage import Usage, first_and_last
 
 from motionlaw.tools.batch.across import laws_across, read_laws, read_metadata
+from motionlaw.tools.batch.cluster import work_on_ray
 from motionlaw.tools.batch.page import write_batch_page
 from motionlaw.tools.batch.run import BatchSettings, Progress, run_batch
-from motionlaw.tools.batch.tasks import Task, find_sources, make_tasks
-from motionlaw.tools.batch.work import Job, Row, do_task
+from motionlaw.tools.batch.tasks import find_sources, make_tasks
+from motionlaw.tools.batch.work import Job, do_task
 from motionlaw.tools.batch.workers import work_locally
 from motionlaw.tools.discovery import DiscoverySettings
 
@@ -44,8 +48,8 @@ KINDS = {
 NAMES = tuple(KINDS)
 # On a busy machine a search must not be cut by its wall time.
 PATIENT = DiscoverySettings(time_limit=3600.0)
-# Pause between two looks at the processes; what a process does in its last pause is not seen.
-LOOK_S, TELL_S = 0.2, 60.0
+# Pause between two lines of progress.
+TELL_S = 60.0
 
 
 def make_dataset(path: Path, count: int, *, seed: int = 0) -> None:
@@ -102,81 +106,6 @@ def made_trajectories(numbers: np.ndarray, t: np.ndarray, seed: int) -> tuple[np
     clean = np.array(path).T
     noise = np.array([rng.normal(size=len(t)) for rng in rngs])
     return k, clean + 1e-3 * np.std(clean, axis=1, keepdims=True) * noise
-
-
-class Usage:
-    """CPU seconds and memory of this process and of all below it, watched from a thread.
-
-    Attributes:
-        below_s: CPU seconds of the processes below, each as it was last seen.
-        driver_mb: Resident memory of this process at every look.
-        worker_mb: That of the largest process below.
-    """
-
-    def __init__(self) -> None:
-        self.seen: dict[tuple[int, int], float] = {}
-        self.driver_mb: list[float] = []
-        self.worker_mb: list[float] = []
-        self.watching_s = 0.0
-        self.is_over = threading.Event()
-
-    def __enter__(self) -> Usage:
-        self.began_s, self.began = time.process_time(), time.perf_counter()
-        self.thread = threading.Thread(target=self._watch, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.is_over.set()
-        self.thread.join()
-        self.driver_s = self.driver_so_far_s
-        self.wall_s = time.perf_counter() - self.began
-
-    def _watch(self) -> None:
-        while not self.is_over.wait(LOOK_S):
-            self._look()
-            self.watching_s = time.thread_time()
-
-    def _look(self) -> None:
-        page_mb, tick = os.sysconf("SC_PAGE_SIZE") / 2**20, os.sysconf("SC_CLK_TCK")
-        most = 0.0
-        for pid in below(os.getpid()):
-            with contextlib.suppress(OSError, IndexError):
-                part = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                self.seen[pid, int(part[19])] = (int(part[11]) + int(part[12])) / tick
-                most = max(most, int(part[21]) * page_mb)
-        self.worker_mb.append(most)
-        self.driver_mb.append(int(Path("/proc/self/statm").read_text().split()[1]) * page_mb)
-
-    @property
-    def below_s(self) -> float:
-        return sum(self.seen.values())
-
-    @property
-    def driver_so_far_s(self) -> float:
-        """CPU seconds of this process but for the watching."""
-        return time.process_time() - self.began_s - self.watching_s
-
-
-def first_and_last(seen: list[float]) -> str:
-    """The most memory in the first and in the last fifth, which differ where memory grows."""
-    if len(seen) < 5:
-        return "–"
-    fifth = len(seen) // 5
-    return f"{np.max(seen[:fifth]):.0f} → {np.max(seen[-fifth:]):.0f}"
-
-
-def below(pid: int) -> list[int]:
-    """All processes below one."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError, ValueError):
-            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found, ring = [], {pid}
-    while ring:
-        ring = {child for child, parent in parents.items() if parent in ring}
-        found += sorted(ring)
-    return found
 
 
 def cost(counts: list[int], runs: list[str], folder: Path) -> None:
@@ -239,44 +168,49 @@ def right(laws: pd.DataFrame) -> float:
     return float(np.mean(same))
 
 
-def instead_of_a_search(known: dict[str, Row], job: Job, task: Task) -> Row:
-    """A law of the task's kind whose first coefficient is that of the task: what a search would answer, at once."""
-    number = int(task.name.rpartition("run")[2])
-    row = known[NAMES[number % 4]]
-    first, *others = row["terms"]
-    scatter = 1 + 1e-4 * np.random.default_rng(number).normal()
-    return row | {"terms": [first | {"coefficient": -task.metadata["k"] * scatter}, *others]}
-
-
-def machinery(counts: list[int], picture: str | None, folder: Path) -> None:
+def machinery(counts: list[int], runs: list[str], picture: str | None, folder: Path) -> None:
     """Cost of all but the search against n: reading, hashing, processes, shards, the table, and then the page."""
-    dataset = made(folder, max(counts))
-    first = list(zip(range(4), make_tasks(find_sources([dataset])), strict=False))
-    known = {NAMES[number]: do_task(Job(), task) for number, task in first}
-    print("| trajectories | CPU ms each | driver, ms each | driver's MB | table, MB | laws across and page, CPU s "
-          "| page, MB |\n" + "| --- " * 7 + "|")  # fmt: skip
-    totals = []
-    at_once = partial(work_locally, work=partial(instead_of_a_search, known))
-    for count in counts:
-        out, page = folder / f"machinery{count}.parquet", folder / f"machinery{count}.html"
-        with mock.patch("motionlaw.tools.batch.run.work_locally", at_once), fresh(out), Usage() as usage:
-            run_batch([made(folder, count)], out, settings=BatchSettings(workers=1))
-        began = time.process_time()
-        laws = read_laws(out)
-        metadata = read_metadata(laws, None)
-        write_batch_page(page, laws, metadata=metadata, across=laws_across(laws, metadata))
-        page_s = time.process_time() - began
-        totals.append(usage.driver_s + usage.below_s)
+    answers = folder / "answers.pickle"
+    first = [task for _, task in zip(NAMES, make_tasks(find_sources([made(folder, min(counts))])), strict=False)]
+    answers.write_bytes(pickle.dumps([do_task(Job(PATIENT), task) for task in first]))
+    at_once = partial(instead_of_a_search, str(answers))
+    print("| trajectories | engine | workers | CPU s | CPU ms each | driver, ms each | driver's MB | table, MB "
+          "| laws across and page, CPU s | page, MB |\n" + "| --- " * 10 + "|")  # fmt: skip
+    totals: dict[str, list[float]] = {run: [] for run in runs}
+    for count, run in product(counts, runs):
+        engine, _, workers = run.partition(":")
+        out = folder / f"machinery{count}-{engine}{workers}.parquet"
+        with (
+            mock.patch("motionlaw.tools.batch.run.work_locally", partial(work_locally, work=at_once)),
+            mock.patch("motionlaw.tools.batch.cluster.work_on_ray", partial(work_on_ray, work=at_once)),
+            fresh(out),
+            Usage() as usage,
+        ):
+            run_batch([made(folder, count)], out, settings=BatchSettings(engine=engine, workers=int(workers)))
+        totals[run].append(usage.driver_s + usage.below_s)
+        told = paged(out) if run == runs[0] else ("", "")
         print(
-            f"| {count} | {1e3 * totals[-1] / count:.2f} | {1e3 * usage.driver_s / count:.2f} | "
-            f"{first_and_last(usage.driver_mb)} | {out.stat().st_size / 1e6:.1f} | {page_s:.1f} | "
-            f"{page.stat().st_size / 1e6:.2f} |",
+            f"| {count} | {engine} | {workers} | {totals[run][-1]:.1f} | {1e3 * totals[run][-1] / count:.2f} | "
+            f"{1e3 * usage.driver_s / count:.2f} | {first_and_last(usage.driver_mb)} | "
+            f"{out.stat().st_size / 1e6:.1f} | {told[0]} | {told[1]} |",
             flush=True,
         )
-    if len(counts) > 1:
-        print(f"\nCPU seconds grow as n^{np.polyfit(np.log(counts), np.log(totals), 1)[0]:.2f}.")
+    for run, seconds in totals.items() if len(counts) > 1 else ():
+        each, start = np.polyfit(counts, seconds, 1)
+        exponent = np.polyfit(np.log(counts), np.log(seconds), 1)[0]
+        print(f"\n{run}: {start:.1f} CPU s and {1e3 * each:.2f} ms a trajectory; as a power of n, n^{exponent:.2f}.")
     if picture:
-        draw({"all but the search": (counts, totals)}, picture)
+        draw(counts, totals, picture)
+
+
+def paged(out: Path) -> tuple[str, str]:
+    """CPU seconds of the laws across runs and the page of a batch, and the page's MB."""
+    began = time.process_time()
+    laws = read_laws(out)
+    metadata = read_metadata(laws, None)
+    page = out.with_suffix(".html")
+    write_batch_page(page, laws, metadata=metadata, across=laws_across(laws, metadata))
+    return f"{time.process_time() - began:.1f}", f"{page.stat().st_size / 1e6:.2f}"
 
 
 @contextlib.contextmanager
@@ -289,13 +223,13 @@ def fresh(out: Path) -> Iterator[None]:
     yield
 
 
-def draw(curves: dict[str, tuple[list[int], list[float]]], path: str) -> None:
+def draw(counts: list[int], totals: dict[str, list[float]], path: str) -> None:
     """Draws CPU seconds against trajectories."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(5, 3.4), layout="constrained")
     ax = fig.subplots()
-    for label, (counts, seconds) in curves.items():
+    for label, seconds in totals.items():
         ax.loglog(counts, seconds, "o-", label=label, markersize=4)
     ax.set_xlabel("trajectories"), ax.set_ylabel("CPU seconds"), ax.legend(frameon=False)
     fig.savefig(path, dpi=150)
@@ -338,7 +272,7 @@ def main() -> None:
         if options.part == "cost":
             cost(counts, options.runs.split(","), folder)
         elif options.part == "machinery":
-            machinery(counts, options.picture, folder)
+            machinery(counts, options.runs.split(","), options.picture, folder)
         elif options.data.is_dir():
             videos(options.data)
         else:

@@ -28,7 +28,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from batch import below
+from batch_usage import below
 
 from motionlaw.tools.batch.run import BatchSettings, run_batch
 from motionlaw.tools.discovery import DiscoverySettings

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -27,7 +27,12 @@ AHEAD = 4
 
 
 def work_on_ray(
-    tasks: Iterable[Task], job: Job, *, workers: int, address: str | None = None
+    tasks: Iterable[Task],
+    job: Job,
+    *,
+    workers: int,
+    address: str | None = None,
+    work: Callable[[Job, Task], Row] = do_task,
 ) -> Generator[Done, None, None]:
     """Does tasks on Ray.
 
@@ -36,6 +41,7 @@ def work_on_ray(
         job: How.
         workers: Processes, where no address is given.
         address: A running cluster, e.g. ``"ray://head:10001"`` or ``"auto"``; one on this machine if ``None``.
+        work: Does one task.
 
     Yields:
         Tasks as they are done.
@@ -51,7 +57,7 @@ def work_on_ray(
         while True:
             room = AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1))) - len(running)
             for task in islice(waiting, max(room, 0)):
-                running[one.remote(shared, task)] = task
+                running[one.remote(work, shared, task)] = task
             if not running:
                 return
             ready, _ = ray.wait(list(running), num_returns=1, timeout=1.0)
@@ -65,10 +71,10 @@ class _Killed(Exception):
     """The child that did the work was ended from outside; Ray tries again."""
 
 
-def _do_limited(job: Job, task: Task) -> Row:
+def _do_limited(work: Callable[[Job, Task], Row], job: Job, task: Task) -> Row:
     """The work of one task in a Ray worker, in a child of it that can be killed."""
     calls, ended = _line(seconds_of(job))
-    calls.append((do_task, (job, task)))
+    calls.append((work, (job, task)))
     _, outcome = next(ended)
     if outcome.status == "killed":
         raise _Killed(outcome.message)
