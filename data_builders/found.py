@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from motionlaw.agent.models.torch_setup import prepare_torch
 from motionlaw.data_builders.clips import Clip, numbered, video_clip
 from motionlaw.data_builders.foundation_motion import read_tracks
 from motionlaw.data_builders.standing_out import changed_over, things
@@ -29,6 +30,7 @@ from motionlaw.tools.video import probe, read_frames
 LONGEST_S = 60.0
 VERY_SURE = 0.75  # confidence from which it is believed against a tracker that saw a still background
 MOVER = "moving object"
+LOOKED_AT = (0.0, 0.25, 0.5, 0.75)  # parts of a film: a detector's things are those of the frame that shows most
 LIKE = (("pan", "truck"), ("tilt", "pedestal"), ("zoom", "dolly"))  # pairs of moves that look alike
 CLEAR = 4.0  # one of such a pair is this many times as large as the other: then it is the one
 SURE = 0.65  # confidence from which a camera's move is told of
@@ -134,17 +136,23 @@ def find(
     if detector:
         clip = _detected_clip(path, detector, labels, camera)
         return Found(clip, clip.tracks, camera, "detector")
-    background = camera_path(path)
     try:
         clip = video_clip(path, sureness=SURE_COLOUR)
     except UserError:
-        return _before_background(path, camera, background)
-    if background.moves and not clip.camera_moves:  # then what it took for a still background was not
-        return _before_background(path, camera, background)
+        return _before_background(path, camera, camera_path(path))
+    if not clip.camera_moves and not _is_surely_static(camera):
+        background = camera_path(path)
+        if background.moves:  # then what the tracker took for a still background was not
+            return _before_background(path, camera, background)
     if not clip.camera_moves:
         clip = _with_things(path, clip)
     doubt = max((move.confidence for move in camera.moves if move.kind != "static"), default=0.0)
     return Found(clip, clip.tracks, camera, "classical", is_still=not clip.camera_moves and doubt < VERY_SURE)
+
+
+def _is_surely_static(camera: CameraMoves) -> bool:
+    """Whether the camera is seen to stand still nearly all the time."""
+    return bool(camera.scores()["static"] >= VERY_SURE and np.mean(camera.is_known) >= VERY_SURE)
 
 
 def _name(path: Path) -> str:
@@ -169,19 +177,25 @@ def _given_clip(path: Path, file: Path, camera: CameraMoves) -> Clip:
 
 
 def _detected_clip(path: Path, detector: str, labels: tuple[str, ...], camera: CameraMoves) -> Clip:
-    from motionlaw.tools.tracking.detector import detect
+    from motionlaw.tools.tracking.detector import Detection, detect
     from motionlaw.tools.tracking.run import track_video
 
-    things = detect(next(read_frames(path)).image, labels, checkpoint=detector)
-    if not things:
-        raise UserError(f"The detector finds none of {', '.join(labels)} in the first frame of {path.name}.")
-    found = track_video(path, at=[thing.pointer for thing in things])
-    names = [thing.label for thing in things]
-    named = tuple(
-        smoothed(replace(track, name=name if names.count(name) == 1 else f"{name} {names[: k + 1].count(name)}"))
-        for k, (track, name) in enumerate(zip(found.tracks, names, strict=True))
-    )
-    return _clip(path, named, camera)
+    if Path(detector).is_dir():
+        prepare_torch()
+    best: tuple[Detection, ...] = ()
+    t = 0.0
+    frame_count = probe(path).frame_count
+    looked_at = {round(share * (frame_count - 1)) for share in LOOKED_AT}
+    for frame in read_frames(path):
+        if frame.index in looked_at:
+            seen = detect(frame.image, labels, checkpoint=detector)
+            best, t = (seen, frame.timestamp) if len(seen) > len(best) else (best, t)
+    if not best:
+        raise UserError(f"The detector finds none of {', '.join(labels) or 'its classes'} in {path.name}.")
+    found = track_video(path, at=[thing.pointer(t) for thing in best])
+    names = numbered([thing.label for thing in best])
+    named = [smoothed(replace(track, name=name)) for track, name in zip(found.tracks, names, strict=True)]
+    return _clip(path, tuple(named), camera)
 
 
 def _with_things(path: Path, clip: Clip) -> Clip:

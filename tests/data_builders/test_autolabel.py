@@ -244,7 +244,7 @@ def test_a_detectors_answer_is_read_and_its_absence_told(film):
         }
     )
     assert [each.label for each in found] == ["b", "c"]
-    assert found[0].pointer == "0.0,0.0,10.0,11.0@0"
+    assert found[0].pointer(0.5) == "0.0,0.0,10.0,11.0@0.500000"
     with pytest.raises(UserError, match="detector must be the folder"):
         detect(np.zeros((4, 4, 3), np.uint8), ["ball"], checkpoint="/nowhere")
     assert "detector must be" in builder(videos=str(film), detector="/nowhere", labels="ball").make(0, 0)[0]["reason"]
