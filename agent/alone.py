@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from motionlaw.agent.answer import Answer, answer
@@ -12,7 +12,7 @@ from motionlaw.agent.log import Event
 from motionlaw.agent.loop import OnEvent
 from motionlaw.agent.messages import Message, ToolCall
 from motionlaw.agent.pictures import encode
-from motionlaw.tools.registry import ToolResult
+from motionlaw.tools.registry import Tool, ToolResult, call
 from motionlaw.tools.summary import with_error
 from motionlaw.tools.table import is_table_path
 from motionlaw.tools.workspace import FoundLaw, Run, Workspace
@@ -29,6 +29,7 @@ class Alone:
     def __init__(self) -> None:
         self._facts: dict[Path, Facts] = {}
         self._calls = 0
+        self._open = ToolCall("", "", "{}")
 
     def __call__(self, workspace: Workspace, question: str, tell: OnEvent) -> str:
         """Answers a question about the last file that was shown.
@@ -49,7 +50,8 @@ class Alone:
         facts = self._facts.get(path)
         if facts is None or facts.workspace.scale != workspace.scale:  # the scale may be set after the first look
             facts = self._facts[path] = Facts(path, scale=workspace.scale)
-        facts.on_call = lambda name, arguments, result: self._told(tell, name, arguments, result)
+        facts.on_begin = lambda name, arguments: self._begun(tell, name, arguments)
+        facts.on_call = lambda name, arguments, result: self._ended(tell, result)
         found = answer(facts, question)
         workspace.kept.update(facts.workspace.all(FoundLaw))
         return _in_words(found)
@@ -58,27 +60,33 @@ class Alone:
         """The law of a table; other questions about one are not understood."""
         from motionlaw.agent.question import read_question
         from motionlaw.tools.instruments import instruments
-        from motionlaw.tools.registry import call
 
         if read_question(question).topic != "law":
             return NO_VIDEO
-        tools, arguments = instruments(workspace), {"table": path.name}
-        read = call(tools, "read_table", arguments)
-        self._told(tell, "read_table", arguments, read)
+        tools = instruments(workspace)
+        read = self._called(tell, tools, "read_table", {"table": path.name})
         runs = list(workspace.all(Run))
         if not read.ok or not runs:
             return f"No answer: {read.text}"
-        found = call(tools, "discover_law", {"of": runs})
-        self._told(tell, "discover_law", {"of": runs}, found)
+        found = self._called(tell, tools, "discover_law", {"of": runs})
         return found.text if found.ok else f"No answer: {found.text}"
 
-    def _told(self, tell: OnEvent, name: str, arguments: Mapping[str, object], result: ToolResult) -> None:
-        """Tells of a call as the loop does, so that a log looks the same with a model and without one."""
+    def _called(self, tell: OnEvent, tools: Sequence[Tool], name: str, arguments: Mapping[str, object]) -> ToolResult:
+        self._begun(tell, name, arguments)
+        result = call(tools, name, arguments)
+        self._ended(tell, result)
+        return result
+
+    def _begun(self, tell: OnEvent, name: str, arguments: Mapping[str, object]) -> None:
+        """Tells of a call before it is made, as the loop does: a log looks the same with a model and without one."""
         self._calls += 1
-        text = json.dumps(dict(arguments))
-        one = ToolCall(f"alone_{self._calls}", name, text)
-        tell(Event.of_message(Message("assistant", (), (one,))))
-        about = {"id": one.id, "name": name, "arguments": text, "is_repaired": False, "ok": result.ok}
+        self._open = ToolCall(f"alone_{self._calls}", name, json.dumps(dict(arguments)))
+        tell(Event.of_message(Message("assistant", (), (self._open,))))
+
+    def _ended(self, tell: OnEvent, result: ToolResult) -> None:
+        """Tells what came of the call."""
+        one = self._open
+        about = {"id": one.id, "name": one.name, "arguments": one.arguments, "is_repaired": False, "ok": result.ok}
         tell(Event("call", {**about, "seconds": round(result.seconds, 3), "text": result.text}))
         tell(Event.of_message(Message.tool(one.id, result.text, *(encode(picture) for picture in result.images))))
 

@@ -122,6 +122,7 @@ class Facts:
         self.workspace = Workspace([video], scale=scale)
         self.tools = instruments(self.workspace)
         self.calls: list[Call] = []
+        self.on_begin: Callable[[str, dict[str, Any]], None] | None = None
         self.on_call: Callable[[str, dict[str, Any], ToolResult], None] | None = None
 
     def call(self, name: str, **arguments: Any) -> ToolResult:
@@ -130,6 +131,8 @@ class Facts:
         Raises:
             ToolError: It could not do what it was asked.
         """
+        if self.on_begin is not None:
+            self.on_begin(name, arguments)
         result = call(self.tools, name, arguments)
         self.calls.append(Call(name, arguments, result.seconds, result.ok))
         if self.on_call is not None:

@@ -237,4 +237,6 @@ def for_page(event: Event) -> dict[str, Any] | None:
     if data["role"] == "tool":
         return {"kind": "pictures", "pictures": pictures} if pictures else None
     text = "".join(words).strip()
-    return {"kind": data["role"], "text": text} if text else None
+    called = [one["function"]["name"] for one in data.get("tool_calls", ())]
+    shown = {"calling": called} if called else {}  # what is being measured, while it is
+    return {"kind": data["role"], "text": text, **shown} if text or called else None

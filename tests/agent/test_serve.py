@@ -96,6 +96,7 @@ def test_a_film_is_brought_tracked_and_asked_about(tmp_path, film):
     events = asked(browser, room, "Where does it go?")
     assert [event["kind"] for event in events] == [
         "user",
+        "assistant",
         "call",
         "pictures",
         "text",
@@ -104,7 +105,7 @@ def test_a_film_is_brought_tracked_and_asked_about(tmp_path, film):
         "assistant",
         "stop",
     ]
-    assert events[2]["pictures"][0].startswith("data:image/png;base64,")
+    assert events[1]["calling"] == ["track"] and events[3]["pictures"][0].startswith("data:image/png;base64,")
     history = browser.get(f"/api/rooms/{room}").json()
     assert history["files"] == ["disc.mp4"] and history["events"][-2]["text"] == "It goes right."
     assert browser.get(f"/api/rooms/{room}/files/disc.mp4", headers={"range": "bytes=0-9"}).status_code == 206

@@ -11,6 +11,7 @@ let room = "";
 let tracks = [];
 let shown = "";
 let answer = null;
+let working = null;
 
 async function api(path, options = {}) {
   const reply = await fetch(path, options);
@@ -40,11 +41,40 @@ function row(kind, text) {
   return made;
 }
 
+function work(what) {
+  if (!working) return;
+  working.what = what;
+  working.since = Date.now();
+  $("log").append(working.row);
+  working.row.scrollIntoView({ block: "end" });
+}
+
+function startWork() {
+  working = { row: row("working", ""), what: "", since: Date.now() };
+  const tick = () => { working.row.textContent = `${working.what || "working"} … ${Math.round((Date.now() - working.since) / 1000)} s`; };
+  working.timer = setInterval(tick, 500);
+  tick();
+}
+
+function endWork() {
+  clearInterval(working?.timer);
+  working?.row.remove();
+  working = null;
+}
+
 function tell(event) {
+  display(event);
+  if (event.kind === "assistant" && event.calling) work(event.calling.join(", "));
+  else if (event.kind !== "text") work("");
+}
+
+function display(event) {
   if (event.kind === "text") {
     answer ??= row("assistant waiting", "");
     answer.textContent += event.text;
     answer.scrollIntoView({ block: "end" });
+  } else if (event.kind === "assistant" && !event.text) {
+    answer = null;
   } else if (event.kind === "assistant") {
     answer ??= row("assistant", "");
     answer.textContent = event.text;
@@ -84,6 +114,7 @@ async function ask(question) {
   $("send").disabled = true;
   $("question").value = "";
   answer = null;
+  startWork();
   try {
     const reply = await fetch(`/api/rooms/${room}/ask`, {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ question }),
@@ -101,6 +132,7 @@ async function ask(question) {
   } catch (error) {
     trouble(error);
   } finally {
+    endWork();
     answer?.classList.remove("waiting");
     answer = null;
     $("send").disabled = false;
