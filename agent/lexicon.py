@@ -9,6 +9,10 @@ from __future__ import annotations
 import re
 
 _FIRST_LAST = r"(?:first|last|earliest|latest|soonest|earlier|later|sooner)"
+_HIT = (  # of things that move; whether a wall is hit is not seen
+    r"(?<!the )(?<!a )\b(?:collid\w*|touch\w*|hits?|hitting|bump\w*|crash\w*|make contact|in contact)\b"
+    r"(?! (?:the|a|its) (?:wall|floor|ground|ceiling|table|edge|border|side|bottom|top|stop|end)\b)"
+)
 _HITS = r"(?:collid\w*|collision\w*|touch\w*|hits?|hitting|bump\w*|contact\w*|crash\w*|impact\w*)"
 _FAST = r"(?:fast|faster|fastest|slow|slower|slowest|slowly|quick\w*|swift\w*|rapid\w*)"
 _LOOP = r"(?:swing|oscillation|cycle|turn|rotation|revolution|period|vibration|lap)"
@@ -40,7 +44,9 @@ TOPICS: tuple[tuple[str, str], ...] = (
     ("camera", rf"(?<!towards the )(?<!toward the )(?<!from the )(?<!to the ){_CAMERA}(?!'s (?:view|frame))"),
     (
         "approach",
-        r"\b(?:towards?|away from|closer to|nearer to) (?:each other|one another)\b|\b(?:closer together|apart)\b|"
+        r"\bdistance between\b.*\b(?:grow|increas|shrink|decreas)\w*|"
+        r"\b(?:towards?|away from|closer to|nearer to) (?:each other|one another)\b|\bcloser together\b|"
+        r"(?<!far )\bapart\b|"
         rf"\bapproach\w* {_EACH_OTHER}\b",
     ),
     (
@@ -116,13 +122,14 @@ TOPICS: tuple[tuple[str, str], ...] = (
     (
         "trend",
         r"\b(?:faster|slower)\b.*\bthan (?:before|after|at (?:first|the))\b|"
+        r"\b(?:los(?:e|es|ing)|gain\w*) (?:speed|pace)\b|"
         r"\bspeed\w* up\b|\bslow\w* down\b|\baccelerat\w*|\bdecelerat\w*|"
         r"\b(?:speed|velocity|pace)\b.*\b(?:increas\w*|decreas\w*|chang\w*|constant|stay\w*|grow\w*|shrink\w*|"
         r"vary|varies|pattern)\b|"
         r"\b(?:increas\w*|decreas\w*|chang\w*|constant|steady|uniform|pattern)\b.*\b(?:speed|velocity|pace)\b|"
         r"\b(?:get|gets|getting|become|becomes) (?:\w+ )?(?:faster|slower)\b|\bfaster or slower\b",
     ),
-    ("speed", r"\bhow (?:fast|quickly|slowly)\b|\b(?:speed|velocity)\b"),
+    ("speed", r"\bhow (?:fast|quickly|slowly)\b|(?<!angular )(?<!rotational )\b(?:speed|velocity)\b"),
     ("distance", r"\bhow (?:far|high|much (?:higher|lower|closer))\b|\bdistance\b|\bdisplacement\b|\blength of\b"),
     (
         "axis",
@@ -145,7 +152,11 @@ TOPICS: tuple[tuple[str, str], ...] = (
         r"vertical)\w*",
     ),
     ("rotation", r"clockwise|\brotat\w*|\bspin\w*\b"),
-    ("collide", rf"^(?:do|does|did|is|are|was|were|will|has|have|can)\b.*\b{_HITS}\b|\bcollision\b"),
+    (
+        "collide",
+        rf"^(?:do|does|did|is|are|was|were|will|has|have|can)\b.*{_HIT}|"
+        r"\bthere (?:a|any) (?:collision|contact|crash)\b",
+    ),
     ("bounce", r"^(?:do|does|did|is|are|was|were|has|have|can)\b.*\b(?:bounce|rebound)\w*\b"),
     (
         "end",
@@ -220,9 +231,12 @@ OUTCOMES: dict[str, tuple[tuple[str, str], ...]] = {
             "decrease",
             r"decreas\w*|decelerat\w*|shrink\w*|slow(?:s|ing|er)?(?: down)?|smaller|fall\w*|damp\w*|"
             r"die\w*(?: out| down| away)?|"
-            r"reduc\w*|fad\w*|diminish\w*",
+            r"reduc\w*|fad\w*|diminish\w*|los(?:e|es|ing)",
         ),
-        ("increase", r"increas\w*|accelerat\w*|grow\w*|speed(?:s|ing)? up|faster|larger|bigger|rise\w*|quicken\w*"),
+        (
+            "increase",
+            r"increas\w*|accelerat\w*|grow\w*|speed(?:s|ing)? up|gain\w*|faster|larger|bigger|rise\w*|quicken\w*",
+        ),
         (
             "same",
             r"(?:stay\w*|remain\w*)(?: (?:the same|constant|steady))?|(?:the )?same|constant(?: speed| "

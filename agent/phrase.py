@@ -69,7 +69,7 @@ def _yes_no(question: Question, finding: Finding) -> Phrased:
         return Phrased("yes" if mine >= 0.5 else "no", None, 0.8 * finding.confidence)
     others = [value for token, value in finding.scores.items() if token != asked[0]]
     holds = mine > 0.5 * max([*others, NO_OUTCOME]) and mine >= NO_OUTCOME * 2
-    if question.says(r"\b(?:not|n't|never)\b"):
+    if question.says(r"\b(?:not|n't|never|nothing)\b"):
         holds = not holds
     margin = _margin([mine, max([*others, 0.0])])
     return Phrased("yes" if holds else "no", None, finding.confidence * margin)

@@ -177,6 +177,7 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
     """
     text = text[:LONGEST]
     words = re.sub(r"\bat first\b", "initially", spelt(_plain(text)))  # not the first of several
+    words = re.sub(r"\b(up|down|left|right)(wards)? first\b", r"\1\2 initially", words)
     asked = re.sub(_THING_NAMED_BY_MOTION, r"\1 thing", words)
     topic = _topic(re.sub(PHASES["after"] + "|" + PHASES["before"], " ", asked)) or _topic(asked)
     kind = KIND_OF.get(topic, "")

@@ -255,7 +255,7 @@ def approach(question: Question, facts: Facts) -> Finding:
     facts.call("distance", of=one.handle, other=other.handle)
     change = float(np.median(gap[rows][-2:]) - np.median(gap[rows][:2]))
     sure = float(np.clip(abs(change) / (0.3 * float(np.mean([one.diagonal_px, other.diagonal_px]))), 0.3, 1.0))
-    asks_apart = question.says(r"\bapart\b|\baway from\b")
+    asks_apart = question.says(r"\bapart\b|\baway from\b|\b(?:grow|increas)\w*")
     words = "closer together" if change < 0 else "apart"
     why = f"their distance changes by {change:+.0f} px from {t[rows][0]:.2f} to {t[rows][-1]:.2f} s"
     trust = subject.sureness * min(one.sureness, other.sureness) * sure * 0.9

@@ -139,6 +139,8 @@ def distance(question: Question, facts: Facts) -> Finding:
 
 def compare(question: Question, facts: Facts) -> Finding:
     """Which of several things has more: speed, way, acceleration, size, height, or which moves at all."""
+    if question.says(r"\bnot (?:\w+ )?mov\w+|\bn't mov\w+"):
+        raise ToolError("What stands still is not tracked; ask which one moves.")
     subject = _compared(question, facts)
     things = subject.things
     span = {} if question.phase not in ("before", "after") else _around_contact(question, things, facts)

@@ -132,6 +132,8 @@ def axis(question: Question, facts: Facts) -> Finding:
 
 def relative(question: Question, facts: Facts) -> Finding:
     """Where one thing is beside another, at the start or at the end."""
+    if sum(bool(one.colour or one.size or one.place) for one in question.things) < 2:
+        raise ToolError("Which two things are meant was not understood. Name both by colour, size or place.")
     subject = subjects_of(question, facts)
     one, other = subject.things[:2]
     first, second = one.image, other.image
@@ -152,6 +154,8 @@ def moves(question: Question, facts: Facts) -> Finding:
     """Whether a thing moves."""
     if facts.nothing_moves:
         return _at_rest()
+    if question.says(r"\b(?:both|all|each|every|everything|none)\b"):
+        raise ToolError("Whether every one of several things moves cannot be told: what stands still is not tracked.")
     subject = subject_of(question, facts)
     thing = subject.thing
     path = path_of(thing, question)

@@ -50,12 +50,14 @@ class Asked:
         videos: Bytes and ending of each video, in order; the part of the message where it belongs says its name.
         sampling: How replies are drawn.
         is_streaming: Whether pieces are wanted.
+        is_counting: Whether the tokens used are wanted after the last piece.
     """
 
     messages: Sequence[Mapping[str, Any]]
     videos: dict[str, bytes]
     sampling: Sampling
     is_streaming: bool
+    is_counting: bool = False
 
 
 @dataclass
@@ -94,15 +96,14 @@ def add_completions(app: FastAPI, model: Model | None, answering: ThreadPoolExec
         told, loop = _Told(), asyncio.get_running_loop()
         work = loop.run_in_executor(answering, _answered, model, asked, told)
         if asked.is_streaming:
-            return StreamingResponse(_chunks(work, told), media_type="text/event-stream")
+            return StreamingResponse(_chunks(work, told, asked), media_type="text/event-stream")
         try:
             answer, reason, tokens = await work
         except (UserError, ToolError) as error:
             return JSONResponse({"error": {"message": str(error), "type": "server_error"}}, 502)
         choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": reason}
-        usage = {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens}
         return JSONResponse(
-            _head("chat.completion") | {"choices": [choice], "usage": usage, NAME: {"calls": told.calls}}
+            _head("chat.completion") | {"choices": [choice], "usage": _usage(tokens), NAME: {"calls": told.calls}}
         )
 
 
@@ -143,7 +144,9 @@ def read_request(body: Any) -> Asked:
         raise UserError("temperature, max_tokens and seed must be numbers.") from None
     for message in plain:
         Message.from_dict({**message, "content": [p for p in _parts(message) if p.get("type") != "video_name"]})
-    return Asked(plain, videos, sampling, bool(body.get("stream")))
+    options = body.get("stream_options")
+    is_counting = bool(options.get("include_usage")) if isinstance(options, Mapping) else False
+    return Asked(plain, videos, sampling, bool(body.get("stream")), is_counting)
 
 
 def _parts(message: Mapping[str, Any]) -> list[Any]:
@@ -215,7 +218,12 @@ def _head(kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{secrets.token_hex(8)}", "object": kind, "created": int(time.time()), "model": NAME}
 
 
-async def _chunks(work: asyncio.Future[tuple[str, str, int]], told: _Told) -> AsyncIterator[str]:
+def _usage(tokens: int) -> dict[str, int]:
+    """Tokens of all replies behind an answer, read and written together."""
+    return {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens}
+
+
+async def _chunks(work: asyncio.Future[tuple[str, str, int]], told: _Told, asked: Asked) -> AsyncIterator[str]:
     """The answer in pieces, as server-sent events."""
     head = _head("chat.completion.chunk")
 
@@ -234,8 +242,10 @@ async def _chunks(work: asyncio.Future[tuple[str, str, int]], told: _Told) -> As
             break
         yield chunk({"content": piece})
     try:
-        _, reason, _ = await work
+        _, reason, tokens = await work
         yield chunk({}, reason, **{NAME: {"calls": told.calls}})
+        if asked.is_counting:
+            yield f"data: {json.dumps(head | {'choices': [], 'usage': _usage(tokens)})}\n\n"
     except (UserError, ToolError) as error:
         yield f"data: {json.dumps({'error': {'message': str(error), 'type': 'server_error'}})}\n\n"
     yield "data: [DONE]\n\n"

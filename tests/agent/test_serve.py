@@ -272,6 +272,14 @@ def test_the_agent_streams_like_a_model(tmp_path):
     assert "".join(pieces).strip() == "nothing | how fast is it?" and lines[-1] == "[DONE]"
 
 
+def test_tokens_are_counted_after_a_stream_where_asked_for(tmp_path):
+    """As OpenAI does: a last chunk without a choice."""
+    messages = [{"role": "user", "content": "how fast is it?"}]
+    reply = completion(client(tmp_path, Echo()), messages, stream=True, stream_options={"include_usage": True})
+    last = json.loads([line for line in reply.text.splitlines() if line][-2].removeprefix("data: "))
+    assert last["choices"] == [] and last["usage"]["total_tokens"] >= 0
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
