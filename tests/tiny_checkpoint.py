@@ -15,15 +15,17 @@ CORPUS = [
     '{"name": "speed", "arguments": {"track": 1}} seconds 0123456789 user assistant system tool',
 ]
 TEMPLATE = """\
+{%- macro words(content) %}{%- if content is string %}{{ content }}\
+{%- else %}{%- for part in content %}{{ part.text }}{%- endfor %}{%- endif %}{%- endmacro %}\
 {%- if tools %}{{ '<|im_start|>system\\n' }}\
-{%- if messages[0].role == 'system' %}{{ messages[0].content + '\\n\\n' }}{%- endif %}\
+{%- if messages[0].role == 'system' %}{{ words(messages[0].content) + '\\n\\n' }}{%- endif %}\
 {{ 'Tools:\\n<tools>' }}{%- for tool in tools %}{{ '\\n' + (tool | tojson) }}{%- endfor %}\
 {{ '\\n</tools>\\nCall: <tool_call>{"name": ..., "arguments": {...}}</tool_call><|im_end|>\\n' }}\
 {%- elif messages[0].role == 'system' %}\
-{{ '<|im_start|>system\\n' + messages[0].content + '<|im_end|>\\n' }}{%- endif %}\
+{{ '<|im_start|>system\\n' + words(messages[0].content) + '<|im_end|>\\n' }}{%- endif %}\
 {%- for message in messages %}{%- if message.role != 'system' %}\
 {{ '<|im_start|>' + ('user' if message.role == 'tool' else message.role) + '\\n' }}\
-{%- if message.role == 'tool' %}{{ '<tool_response>\\n' + message.content + '\\n</tool_response>' }}\
+{%- if message.role == 'tool' %}{{ '<tool_response>\\n' + words(message.content) + '\\n</tool_response>' }}\
 {%- elif message.content is string %}{{ message.content }}\
 {%- else %}{%- for part in message.content %}\
 {%- if part.type in ('image', 'image_url') %}{{ '<|vision_start|><|image_pad|><|vision_end|>' }}\

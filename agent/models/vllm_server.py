@@ -155,7 +155,7 @@ class OwnServer(OpenAIServer):
                 time.sleep(0.25)
             if now > told + TELL_EVERY_S:
                 told = now
-                tell(f"vLLM is starting, {now - begun:.0f} s: {' '.join(self._last_lines(1))[:120]}")
+                tell(f"vLLM is starting, {now - begun:.0f} s; {' '.join(self._last_lines(1))[:120] or 'silent yet'}")
         raise UserError(f"vLLM did not answer within {start_s:g} s. Its log: {self._log}.")
 
     def _must_live(self) -> None:

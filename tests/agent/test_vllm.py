@@ -129,7 +129,8 @@ def test_tools_and_results_are_taken(model):
     assert with_tools.prompt_tokens > model.reply(HELLO, sampling=SHORT).prompt_tokens + 50
     assert not model._tools_in_words  # the server has a parser: nothing fell back to words
     events = []
-    turn = run_turn(model, HELLO, [tool], sampling=SHORT, budget=Budget(calls=2), on_event=events.append)
+    talk = [Message.system("You measure."), *HELLO]  # as the page asks
+    turn = run_turn(model, talk, [tool], sampling=SHORT, budget=Budget(calls=2), on_event=events.append)
     assert turn.stopped and events[-1].kind == "stop"
 
 
