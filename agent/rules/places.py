@@ -58,7 +58,8 @@ def direction(question: Question, facts: Facts) -> Finding:
         return Finding(words, why, 0.8 * trust, scores, legs, things=(thing,), measurements=measured)
     words = _way(net)
     holds, trust = _goes_that_way(question, net, still, trust)
-    why = f"it goes {net[0]:+.0f} px across and {net[1]:+.0f} px up from {path.t[0]:.2f} to {path.t[-1]:.2f} s"
+    parts = [f"{abs(way):.0f} px {names[int(way < 0)]}" for way, names in zip(net, NAMES, strict=True)]
+    why = f"it goes {' and '.join(parts)} from {path.t[0]:.2f} to {path.t[-1]:.2f} s"
     sure = float(np.clip(np.hypot(*net) / max(4.0 * float(np.hypot(*error)), 1e-9), 0.0, 1.0))
     return Finding(words, why, sure * trust, scores, legs, holds=holds, things=(thing,), measurements=measured)
 
