@@ -104,7 +104,7 @@ def facts_of(track: Track, *, is_rough: bool = False) -> tuple[Fact, ...]:
     if words.direction == STATIONARY:
         return (*out, Fact(name, "direction", word=STATIONARY))
     for axis, kind in enumerate(("sideways", "upright")):
-        out += [Fact(name, kind, word=word) for word in _senses(path, axis, diagonal, noise, is_rough=is_rough)]
+        out += [Fact(name, kind, word=word) for word in _senses(t, path, axis, diagonal, noise, is_rough=is_rough)]
     out += [Fact(name, "direction", word=word) for word in _compass(path, words.direction, noise)]
     if words.scale != UNKNOWN and _is_clear_growth(track):
         out.append(Fact(name, "size", word=words.scale))
@@ -124,7 +124,9 @@ def is_whole(track: Track) -> bool:
     return bool(share >= WHOLE and not any("id switch" in each for each in track.warnings))
 
 
-def _senses(path: np.ndarray, axis: int, diagonal: float, noise: float, *, is_rough: bool) -> tuple[str, ...]:
+def _senses(
+    t: np.ndarray, path: np.ndarray, axis: int, diagonal: float, noise: float, *, is_rough: bool
+) -> tuple[str, ...]:
     """Which way a path goes along an axis: one word, two in order, or to and fro; nothing where that is not clear."""
     ranges = np.ptp(path, axis=0)
     beside = (ROUGH_BESIDE if is_rough else BESIDE) * float(np.max(ranges))
@@ -133,8 +135,8 @@ def _senses(path: np.ndarray, axis: int, diagonal: float, noise: float, *, is_ro
     values = path[:, axis]
     few, many = (turning_points(values, least=share * float(ranges[axis])) for share in FEW_AND_MANY)
     many = few if is_rough else many
-    if len(few) > 1:
-        return ("to and fro",)
+    if len(few) > 1:  # a tremble goes to and fro as well, but neither clearly nor evenly
+        return ("to and fro",) if len(few) == len(many) or _is_wave(t, values[:, None]) else ()
     if len(few) != len(many):
         return ()
     ends = values[[0, *few, -1]]
@@ -201,13 +203,18 @@ def _numbers(name: str, t: np.ndarray, path: np.ndarray) -> list[Fact]:
     return out
 
 
+def _is_wave(t: np.ndarray, path: np.ndarray) -> bool:
+    swing = {each.name: each.value for each in oscillation(t, path)}
+    return bool(swing and swing["share explained"] >= OSCILLATES and swing["cycles"] >= LEAST_CYCLES)
+
+
 def _period(t: np.ndarray, path: np.ndarray, turns: np.ndarray) -> Quantity | None:
     """The period of a motion that turns back evenly, where the wave that fits and the turns agree on it."""
-    swing = {each.name: each for each in oscillation(t, path)} if len(turns) > 2 else {}
-    if not swing or swing["share explained"].value < OSCILLATES or swing["cycles"].value < LEAST_CYCLES:
+    if len(turns) < 3 or not _is_wave(t, path):
         return None
     halves = np.diff(t[turns])
-    period, by_turns = swing["period"], 2 * float(np.mean(halves))
+    period = next(each for each in oscillation(t, path) if each.name == "period")
+    by_turns = 2 * float(np.mean(halves))
     apart = abs(period.value - by_turns)
     if period.stderr is None or period.stderr > SURE * period.value or apart > AGREE * period.value:
         return None

@@ -72,3 +72,12 @@ def test_a_fall_that_ends_on_the_floor_comes_to_rest_and_is_not_said_to_get_slow
     assert fact(known, "upright").word == "down"
     assert fact(known, "ends").word == "at rest"
     assert fact(known, "phase") is None
+
+
+def test_a_swing_goes_to_and_fro_while_it_dies_and_a_tremble_does_not():
+    """A damped wave keeps its word, though its turns cannot be counted; uneven jumps of the same size do not."""
+    swing = facts_of(track(100 + 60 * np.exp(-T) * np.cos(2 * np.pi * T / 0.5), 100))
+    assert fact(swing, "sideways").word == "to and fro"
+    assert fact(swing, "turns") is None
+    jumps = 100 + np.random.default_rng(1).normal(0, 20, 30)
+    assert fact(facts_of(track(jumps, 100)), "sideways") is None
