@@ -22,6 +22,7 @@ from motionlaw.agent.mcot import Chain, MotionTag, Observation, Prose, Step, wri
 from motionlaw.agent.phrase import Phrased, phrase
 from motionlaw.agent.question import Question, read_question
 from motionlaw.agent.rules import RULES
+from motionlaw.tools.camera_frames import IN_SCENE
 from motionlaw.tools.errors import ToolError
 from motionlaw.tools.law import Quantity
 from motionlaw.tools.motion_classes import MotionClasses
@@ -56,7 +57,8 @@ class Answer:
         reason: Why, or why there is no answer.
         chain: The motion chain of thought.
         evidence: Boxes.
-        motion: One entry a thing: its words of motion between two times.
+        motion: One entry a thing: its words of motion between two times, in the picture (``frame`` is ``image``), or
+            before the background where the camera moves (``scene``).
         measurements: Numbers with their errors.
         tools: Calls of instruments.
         topic: What the question was taken to ask; ``""`` where it was not understood.
@@ -144,10 +146,12 @@ def _answered(question: Question, finding: Finding, said: Phrased, facts: Facts)
     tracks = {names[one.handle]: _named(one, names[one.handle]) for one in finding.things}
     times = finding.times or _shared_times(list(tracks.values()))
     evidence = tuple(spot for track in tracks.values() for spot in _evidence(track, times))
-    motion = tuple(entry for name, track in tracks.items() for entry in _motion(name, track))
-    chain = _chain(finding, said, tracks, evidence)
+    still = {names[one.handle]: _still(one, names[one.handle]) for one in finding.things if one.moves_with_camera}
+    motion = tuple(entry for name, track in tracks.items() for entry in _motion(name, track, still.get(name)))
+    why = " ".join([_sentence(finding.why), *([IN_SCENE] if still else [])])
+    chain = _chain(why, said, tracks, still, evidence)
     return Answer(
-        question.text, said.text, said.choice, float(np.clip(said.confidence, 0.0, 0.99)), _sentence(finding.why),
+        question.text, said.text, said.choice, float(np.clip(said.confidence, 0.0, 0.99)), why,
         write_chain(chain), evidence, motion, finding.measurements, (), question.topic, tracks=tuple(tracks.values()),
     )  # fmt: skip
 
@@ -174,6 +178,11 @@ def _named(thing: Thing, name: str) -> Track:
     return Track(**{**vars(thing.track), "name": name})
 
 
+def _still(thing: Thing, name: str) -> Track:
+    """Its track before the background, where the camera moves."""
+    return Track(**{**vars(thing.tracked.scene_track), "name": name})
+
+
 def _shared_times(tracks: list[Track]) -> tuple[float, ...]:
     """The first, middle and last time at which all are seen; empty where there is none."""
     seen = [np.round(one.timestamps[np.isfinite(one.xyxy).all(axis=1)], 6) for one in tracks]
@@ -195,12 +204,13 @@ def _evidence(track: Track, times: tuple[float, ...]) -> list[Evidence]:
     return spots
 
 
-def _motion(name: str, track: Track) -> list[dict[str, Any]]:
+def _motion(name: str, track: Track, still: Track | None) -> list[dict[str, Any]]:
+    """Words for the motion of a thing; where the camera moves those of its track before the background."""
     seen = np.flatnonzero(np.isfinite(track.xyxy).all(axis=1))
     if len(seen) < 2:
         return []
     begin, end = float(track.timestamps[seen[0]]), float(track.timestamps[seen[-1]])
-    words = _words(track, begin, end)
+    words = _words(still or track, begin, end)
     return [
         {
             "obj": name,
@@ -209,6 +219,7 @@ def _motion(name: str, track: Track) -> list[dict[str, Any]]:
             "scale": words.scale,
             "from": round(begin, 4),
             "to": round(end, 4),
+            "frame": "scene" if still else "image",
         }
     ]
 
@@ -217,16 +228,21 @@ def _words(track: Track, begin: float, end: float) -> MotionClasses:
     return motion_words(between(smoothed(track), begin, end))
 
 
-def _chain(finding: Finding, said: Phrased, tracks: dict[str, Track], evidence: tuple[Evidence, ...]) -> Chain:
+def _chain(
+    why: str, said: Phrased, tracks: dict[str, Track], still: dict[str, Track], evidence: tuple[Evidence, ...]
+) -> Chain:
     """Writes what was seen, how it moves and what follows; its claims are held against the tracks."""
     steps: list[Step] = []
     for name, track in tracks.items():
         spots = [one for one in evidence if one.object == name]
         for spot in spots:
             steps.append(Observation(name, spot.box, spot.t))
-        for entry in _motion(name, track):
-            words = _words(track, entry["from"], entry["to"])
-            steps.append(MotionTag.of(name, words, t_from=entry["from"], t_to=entry["to"]))
-    steps.append(Prose(_sentence(finding.why)))
+        for entry in _motion(name, track, still.get(name)):
+            words = _words(still.get(name, track), entry["from"], entry["to"])
+            span = {"t_from": entry["from"], "t_to": entry["to"], "frame": entry["frame"]}
+            steps.append(MotionTag.of(name, words, **span))
+    steps.append(Prose(why))
     chain = Chain(tuple(steps), said.text or None)
-    return checked_chain(chain, [smoothed(track) for track in tracks.values()]).chain
+    return checked_chain(
+        chain, [smoothed(track) for track in tracks.values()], still=[smoothed(track) for track in still.values()]
+    ).chain

@@ -28,17 +28,18 @@ class CheckedChain:
     marks: tuple[str, ...]
 
 
-def checked_chain(chain: Chain, tracks: Sequence[Track]) -> CheckedChain:
+def checked_chain(chain: Chain, tracks: Sequence[Track], *, still: Sequence[Track] = ()) -> CheckedChain:
     """Corrects or drops what a chain claims against the tracks.
 
     Args:
         chain: The chain; boxes in the tracks' pixels.
         tracks: What truly moves.
+        still: The same with the camera's motion taken out, where it moves.
 
     Returns:
         The chain with a mark in its prose beside every claim that was changed, and the marks.
     """
-    found = verify_chain(chain, tracks)
+    found = verify_chain(chain, tracks, still=still)
     seen = {id(check.observation): check for check in found.observations}
     tags = {id(check.tag): check for check in found.tags}
     by_name = {track.name: track for track in tracks}

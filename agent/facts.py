@@ -79,6 +79,11 @@ class Thing:
         """Where it is before the background."""
         return _path(self.tracked.scene_track)
 
+    @property
+    def moves_with_camera(self) -> bool:
+        """Whether the camera moves, so that its places in the picture and before the background differ."""
+        return self.tracked.to_first is not None
+
     @cached_property
     def size_px(self) -> np.ndarray:
         """Median width and height of its box, pixels, shape (2,)."""
@@ -101,7 +106,7 @@ class Thing:
         seen = np.isfinite(self.track.position).all(axis=1)
         trust = float(np.mean(self.track.confidence[seen])) if seen.any() else 0.0
         doubts = sum("id switch" in text or "drift" in text for text in self.track.warnings)
-        return trust * 0.9**doubts * (0.85 if self.tracked.to_first is not None else 1.0)
+        return trust * 0.9**doubts * (0.85 if self.moves_with_camera else 1.0)
 
 
 def _path(track: Track) -> Path2:

@@ -16,6 +16,7 @@ import pandas as pd
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.table import TableInput, is_table_path, read_trajectories, trajectories_in
 from motionlaw.tools.table_files import as_table
+from motionlaw.tools.tracking.result import TrackingResult
 from motionlaw.tools.trajectory import Track, Trajectory
 
 # Coordinates of these names are places: forces act on their accelerations.
@@ -155,6 +156,8 @@ def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
         result = track_video(
             path, at=at, start_s=options["start"], end_s=options["end"], progress=options["on_progress"]
         )
+        if at != "auto" and result.camera_moves:
+            result = _before_background(path, result, options["start"], options["end"])
         tracks = result.tracks
         if at == "auto" and len(tracks) > 1:
             others = ", ".join(t.name for t in tracks[1:])
@@ -170,6 +173,19 @@ def _track_videos(paths: Sequence[str | Path], **options: Any) -> Inputs:
         warnings.append("Lengths are in pixels. Give the scale for metres, e.g. --scale 120px=0.5m.")
     is_scene = _several_clicks(at) and len(paths) == 1
     return Inputs(tuple(trajectories), is_scene, True, tuple(dict.fromkeys(warnings)), result, is_video=True)
+
+
+def _before_background(
+    path: str | Path, result: TrackingResult, start: float | None, end: float | None
+) -> TrackingResult:
+    """What was pointed at, with the camera's motion taken out: no law holds in the pixels of a moving camera."""
+    from motionlaw.tools.camera_frames import IN_SCENE, camera_frames
+
+    frames = camera_frames(path, result.tracks[0].timestamps, start_s=start, end_s=end)
+    if frames is None:
+        return result
+    warnings = (IN_SCENE, *(text for text in result.warnings if not text.startswith("The camera moves")))
+    return replace(result, tracks=tuple(frames.in_scene(one) for one in result.tracks), warnings=warnings)
 
 
 def _several_clicks(at: str | list[str]) -> bool:

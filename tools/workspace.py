@@ -29,7 +29,7 @@ class Tracked:
     """A tracked object.
 
     Args:
-        track: Its track; pixels of each frame, or before the first frame's background where the tracker compensated.
+        track: Its track; pixels of each frame.
         video: Name of the video.
         scale: What turns pixels into lengths.
         colour: How it looks, in a word; ``""`` where that cannot be told.
@@ -70,9 +70,9 @@ class Tracked:
         """Its track before the background: the camera's motion is taken out."""
         if self.to_first is None:
             return self.whole_track
-        ones = np.ones((len(self.track.position), 1))
-        position = np.einsum("tij,tj->ti", self.to_first, np.concatenate([self.whole_track.position, ones], axis=1))
-        return replace(self.track, position=position)
+        from motionlaw.tools.camera_frames import CameraFrames
+
+        return CameraFrames(self.to_first).in_scene(self.whole_track)
 
     @property
     def trajectory(self) -> Trajectory:

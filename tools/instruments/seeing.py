@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -51,6 +52,8 @@ def track(
             result = _coloured(path, colour, objects, start_s, end_s)
         else:
             result = track_video(path, at=at or "auto", objects=objects, start_s=start_s, end_s=end_s)
+        if result.camera_moves or colour is not None:
+            result, to_first = _in_both_frames(path, result, start_s, end_s, is_of_frames=bool(at or colour))
     except UserError as trouble:
         if at:
             raise
@@ -88,6 +91,28 @@ def _coloured(path: Path, colour: str, objects: int, start_s: float | None, end_
     return TrackingResult(tracks, probe(path), False, (), frame)
 
 
+def _in_both_frames(
+    path: Path, result: TrackingResult, start_s: float | None, end_s: float | None, *, is_of_frames: bool
+) -> tuple[TrackingResult, np.ndarray | None]:
+    """The tracks in the pixels of each frame, and what takes these to the first one's background if the camera moves.
+
+    Args:
+        path: The video.
+        result: Its tracks.
+        start_s: First time looked at.
+        end_s: Last time.
+        is_of_frames: Whether the tracks are in pixels of each frame already.
+    """
+    from motionlaw.tools.camera_frames import IN_SCENE, camera_frames
+
+    frames = camera_frames(path, result.tracks[0].timestamps, start_s=start_s, end_s=end_s)
+    if frames is None:
+        return result, None
+    tracks = result.tracks if is_of_frames else tuple(frames.in_frames(one) for one in result.tracks)
+    warnings = (IN_SCENE, *(text for text in result.warnings if not text.startswith("The camera moves")))
+    return replace(result, tracks=tracks, camera_moves=True, warnings=warnings), frames.to_first
+
+
 def _mover(
     path: Path, start_s: float | None, end_s: float | None, trouble: UserError
 ) -> tuple[TrackingResult, np.ndarray]:
@@ -97,6 +122,7 @@ def _mover(
         UserError: The tracker's own sentence, where nothing is found this way either.
     """
     from motionlaw.tools.camera import camera_path
+    from motionlaw.tools.camera_frames import IN_SCENE
     from motionlaw.tools.mover import find_mover
     from motionlaw.tools.video import probe, read_frames
 
@@ -106,7 +132,7 @@ def _mover(
     except ToolError:
         raise trouble from None
     note = "Found by its flow against the background's, roughly: good to a tenth of its size."
-    moved = "The camera moves; measurements are before the background." if camera.moves else ""
+    moved = IN_SCENE if camera.moves else ""
     frame = next(read_frames(path, start_s=float(camera.timestamps[0]))).image
     result = TrackingResult((one,), probe(path), camera.moves, tuple(text for text in (moved, note) if text), frame)
     return result, camera.to_first()
