@@ -57,8 +57,8 @@ class Answer:
         reason: Why, or why there is no answer.
         chain: The motion chain of thought.
         evidence: Boxes.
-        motion: One entry a thing: its words of motion between two times, in the picture (``frame`` is ``image``), or
-            before the background where the camera moves (``scene``).
+        motion: One entry a thing: its words of motion between two times; before the background where the camera
+            moves (``frame`` is then ``scene``).
         measurements: Numbers with their errors.
         tools: Calls of instruments.
         topic: What the question was taken to ask; ``""`` where it was not understood.
@@ -219,7 +219,7 @@ def _motion(name: str, track: Track, still: Track | None) -> list[dict[str, Any]
             "scale": words.scale,
             "from": round(begin, 4),
             "to": round(end, 4),
-            "frame": "scene" if still else "image",
+            **({"frame": "scene"} if still else {}),
         }
     ]
 
@@ -239,8 +239,8 @@ def _chain(
             steps.append(Observation(name, spot.box, spot.t))
         for entry in _motion(name, track, still.get(name)):
             words = _words(still.get(name, track), entry["from"], entry["to"])
-            span = {"t_from": entry["from"], "t_to": entry["to"], "frame": entry["frame"]}
-            steps.append(MotionTag.of(name, words, **span))
+            frame = entry.get("frame", "image")
+            steps.append(MotionTag.of(name, words, t_from=entry["from"], t_to=entry["to"], frame=frame))
     steps.append(Prose(why))
     chain = Chain(tuple(steps), said.text or None)
     return checked_chain(

@@ -6,14 +6,21 @@ cannot be turned round by rule and are left out. Tracks change likewise in `moti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from motionlaw.agent.mcot import Chain, MotionTag, Observation, Prose, Step
+from motionlaw.agent.mcot_checks import span_of
 from motionlaw.tools.errors import ToolError
 from motionlaw.tools.motion_classes import DIRECTIONS, SPEEDS, STATIONARY, UNKNOWN, speed_word
+
+CHANGES = ("reversed", "mirrored", "faster", "frozen")
+"""What can be done to a film."""
+
+MOSTLY = 0.5
+"""Share of their time that two tags must have in common to speak of the same."""
 
 _BACKWARDS = {
     "approaching": "receding", "receding": "approaching", "accelerating": "decelerating", "decelerating": "accelerating"
@@ -135,3 +142,56 @@ def freeze_chain(chain: Chain, t: float) -> Chain:
         )
 
     return _changed(chain, observation, tag)
+
+
+def undone(chain: Chain, change: str, width: float, timestamps: Sequence[float] | np.ndarray, factor: float) -> Chain:
+    """The claims of a chain about a changed film as they would be for the film as it is.
+
+    Args:
+        chain: What is said of the changed film.
+        change: One of `CHANGES` but ``"frozen"``, which cannot be undone; ``""`` for none.
+        width: Of the picture, pixels.
+        timestamps: Seconds of the film as it is, shape (T,).
+        factor: How many times as fast a faster film runs.
+    """
+    if change == "mirrored":
+        return mirror_chain(chain, width)
+    if change == "reversed":
+        return reverse_chain(chain, float(timestamps[0]), float(timestamps[-1]))
+    return speed_up_chain(chain, 1 / factor) if change == "faster" else chain
+
+
+def tell_the_same(one: Chain, other: Chain) -> float:
+    """Share of motion tags that give the same direction and change of size of the same object at the same time.
+
+    Example:
+        >>> east, west = (Chain((MotionTag("ball", way, scale="stable", t_from=0, t_to=1),)) for way in "EW")
+        >>> tell_the_same(east, east), tell_the_same(east, west), tell_the_same(east, mirror_chain(west, 640))
+        (1.0, 0.5, 1.0)
+    """
+    left = list(other.motion_tags)
+    same = 0.0
+    for tag in one.motion_tags:
+        partners = [
+            each for each in left
+            if (each.name, each.frame, each.reference) == (tag.name, tag.frame, tag.reference)
+            and shared_time(span_of(tag, one), span_of(each, other)) > MOSTLY
+        ]  # fmt: skip
+        if partners:
+            left.remove(partners[0])
+            same += (partners[0].direction == tag.direction) / 2 + (partners[0].scale == tag.scale) / 2
+    return same / max(len(one.motion_tags), len(other.motion_tags), 1)
+
+
+def stands_still(chain: Chain) -> float | None:
+    """Share of motion tags that tell of no motion and no change of size; ``None`` without tags."""
+    told = [(tag.direction == STATIONARY) / 2 + (tag.scale == "stable") / 2 for tag in chain.motion_tags]
+    return float(np.mean(told)) if told else None
+
+
+def shared_time(one: tuple[float, float] | None, other: tuple[float, float] | None) -> float:
+    """Overlap of two stretches of time over their union; 1 for the same instant, 0 where one is unknown."""
+    if one is None or other is None:
+        return 0.0
+    whole = max(one[1], other[1]) - min(one[0], other[0])
+    return 1.0 if whole == 0 else max(0.0, (min(one[1], other[1]) - max(one[0], other[0])) / whole)

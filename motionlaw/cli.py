@@ -317,7 +317,7 @@ def evaluate(
         Literal[
             "oscillators", "odebench", "strogatz", "llmsr", "empirical", "feynman", "physsymbol-laws",
             "worlds-qa", "real-qa", "camera", "mot-text", "motionbench", "favor", "tomato", "vsi", "quantiphy", "vstar",
-            "mvp", "intphys2", "camerabench", "foundationmotion",
+            "mvp", "intphys2", "camerabench", "foundationmotion", "chains",
         ],
         typer.Argument(help="Which benchmark.", metavar="BENCHMARK"),
     ],
@@ -346,7 +346,8 @@ def evaluate(
 
     Laws (oscillators to physsymbol-laws): the search and its peers; without options the benchmark's own noise levels,
     seed 0, our search alone. Questions about videos (worlds-qa on): the instruments, or --model, beside chance,
-    majority, blind, one frame and reversed. Writes a log and a table.
+    majority, blind, one frame and reversed. Motion chains (chains): held against true tracks, their own boxes, and
+    those of the film reversed, mirrored, faster and frozen. Writes a log and a table.
     """
     from motionlaw.eval.command import eval_command
 
@@ -358,6 +359,11 @@ def evaluate(
                 f"{benchmark} asks questions: --noise, --noise-on, --fraction, --seeds, --solvers, --cases and "
                 "--workers are for benchmarks of laws. Leave them out."
             )
+        if benchmark == "chains":
+            from motionlaw.eval.chains import MADE, ChainSettings, chains_command
+
+            told = ChainSettings(model=model, items=MADE if items is None else items, frames=frames)
+            raise typer.Exit(chains_command(told, out=out, resume=resume, as_json=json))
         shown = tuple(word.strip() for word in views.split(",") if word.strip())
         asked = QASettings(benchmark, model=model, data=data, items=items, frames=frames, views=shown)
         raise typer.Exit(qa_command(asked, out=out, resume=resume, as_json=json))

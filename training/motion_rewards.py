@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from motionlaw.agent.mcot import Chain, MotionTag
-from motionlaw.agent.mcot_changes import mirror_chain, reverse_chain
+from motionlaw.agent.mcot_changes import shared_time, tell_the_same, undone
 from motionlaw.agent.mcot_checks import box_iou, check_itself, match_names, span_of, verify_chain
 from motionlaw.agent.mcot_reader import read_chain
 from motionlaw.eval.answers import is_right
@@ -176,11 +176,7 @@ def _matched(wanted: Sequence[Span], claimed: Sequence[Span], count: int) -> flo
 
 
 def _overlap(one: Span, other: Span) -> float:
-    if one[0] != other[0] or one[1] is None or other[1] is None:
-        return 0.0
-    shared = min(one[1][1], other[1][1]) - max(one[1][0], other[1][0])
-    whole = max(one[1][1], other[1][1]) - min(one[1][0], other[1][0])
-    return 1.0 if whole == 0 else max(0.0, shared / whole)
+    return shared_time(one[1], other[1]) if one[0] == other[0] else 0.0
 
 
 def spatial_iou_reward(
@@ -250,7 +246,7 @@ def equivariance_reward(
     compared; ``None`` where there are none. Saying "STAT" of everything follows every change, and earns what is right.
     """
     plain = [
-        _undone(_said(completion), how, float(w), t)
+        undone(_said(completion), how, float(w), t, 1.0)
         for completion, how, w, t in zip(completions, change, width, timestamps, strict=True)
     ]
     right = trajectory_reward(completions, chain, tracks, timestamps)
@@ -260,30 +256,8 @@ def equivariance_reward(
         if truth is None or not others:
             rewards.append(None)
         else:
-            rewards.append(truth * float(np.mean([_alike(plain[k], other) for other in others])))
+            rewards.append(truth * float(np.mean([tell_the_same(plain[k], other) for other in others])))
     return rewards
-
-
-def _undone(chain: Chain, change: str, width: float, timestamps: Sequence[float]) -> Chain:
-    """The claims as they would be for the film without the change."""
-    if change == MIRRORED:
-        return mirror_chain(chain, width)
-    return reverse_chain(chain, timestamps[0], timestamps[-1]) if change == REVERSED else chain
-
-
-def _alike(one: Chain, other: Chain) -> float:
-    """Share of motion tags that say the same of the same object at the same time."""
-    left = list(other.motion_tags)
-    same = 0.0
-    for tag in one.motion_tags:
-        partners = [
-            each for each in left if each.name == tag.name
-            and _overlap(("", span_of(tag, one)), ("", span_of(each, other))) > 0.5
-        ]  # fmt: skip
-        if partners:
-            left.remove(partners[0])
-            same += (partners[0].direction == tag.direction) / 2 + (partners[0].scale == tag.scale) / 2
-    return same / max(len(one.motion_tags), len(other.motion_tags), 1)
 
 
 MOTION_REWARDS = (

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlaw.data_builders import facts
+from motionlaw.data_builders.facts import SECTORS
 from motionlaw.eval.qa.items import LETTERS, Item
+from motionlaw.eval.qa.motions import foretold, turning_energies
 from motionlaw.eval.qa.scores import read_number
 from motionlaw.eval.qa.things import Thing, distance, first_touch, jolt, path_length
 from motionlaw.tools.measures import oscillation, principal, turning_points
@@ -21,6 +22,8 @@ from motionlaw.tools.measures import oscillation, principal, turning_points
 BACK = 0.3  # of its range: a coordinate that goes back by more turns round
 AVERAGED = 5  # frames that a speed is averaged over
 TURNED = 0.12  # of its reach: a thing that goes back by more has turned
+KEPT = 0.06  # share of an energy by which it may seem to change
+ALIKE = 1.18  # ratio of two masses that are called the same
 FEWEST = 4  # frames in which a thing's place is known
 
 
@@ -30,6 +33,7 @@ class _Asked:
 
     text: str
     things: tuple[Thing, ...]
+    options: tuple[str, ...] = ()
 
 
 def measured_answer(item: Item, things: tuple[Thing, ...]) -> str:
@@ -45,7 +49,7 @@ def measured_answer(item: Item, things: tuple[Thing, ...]) -> str:
     rule = next((rule for pattern, rule in _RULES if re.search(pattern, item.question)), None)
     if rule is None or not things or min(len(thing.t) for thing in things) < FEWEST:
         return ""
-    said = rule(_Asked(item.question, things))
+    said = rule(_Asked(item.question, things, item.options))
     return _chosen(said, item.options) if said and item.options else said
 
 
@@ -59,14 +63,22 @@ def _chosen(said: str, options: Sequence[str]) -> str:
     return LETTERS[int(np.argmin([abs(np.log(value / number)) for number in numbers if number]))]
 
 
-def _senses(values: np.ndarray) -> tuple[int, ...]:
-    """Whether values grow (1) or shrink (-1), or the one and then the other."""
+def _turn(values: np.ndarray) -> int | None:
+    """The row at which values turn round; ``None`` where they go one way."""
     size = float(np.ptp(values)) or 1.0
     for turn in (int(np.argmax(values)), int(np.argmin(values))):
         parts = (float(values[turn] - values[0]), float(values[-1] - values[turn]))
         if min(abs(part) for part in parts) > BACK * size and parts[0] * parts[1] < 0:
-            return int(np.sign(parts[0])), int(np.sign(parts[1]))
-    return (1 if values[-1] >= values[0] else -1,)
+            return turn
+    return None
+
+
+def _senses(values: np.ndarray) -> tuple[int, ...]:
+    """Whether values grow (1) or shrink (-1), or the one and then the other."""
+    turn = _turn(values)
+    if turn is None:
+        return (1 if values[-1] >= values[0] else -1,)
+    return int(np.sign(values[turn] - values[0])), int(np.sign(values[-1] - values[turn]))
 
 
 def _in_words(senses: tuple[int, ...], pair: tuple[str, str], only: str, then: str) -> str:
@@ -136,26 +148,53 @@ def _acceleration(thing: Thing) -> float:
 
 
 def _energy(asked: _Asked) -> str:
-    found = facts.swing_changes(asked.things[0].track)
-    if not found:
+    found = turning_energies(asked.things[0])
+    if len(found) < 2:
         return ""
-    senses = tuple(1 if word == "wider" else -1 for word in found)
-    return _in_words(senses, ("lost", "gained"), "it is only {}", "it is first {}, then {}")
+    change = found[-1] / found[0] - 1
+    if abs(change) < KEPT:
+        return "it stays the same"
+    return "it rises" if change > 0 else f"it falls by {'less' if change > -0.5 else 'more'} than half"
+
+
+def _conserved(asked: _Asked) -> str:
+    found = turning_energies(asked.things[0])
+    if len(found) < 2:
+        return ""
+    return f"{'yes' if abs(found[-1] / found[0] - 1) < KEPT else 'no'}; {len(found)} times"
 
 
 def _corner(asked: _Asked) -> str:
-    path = asked.things[0].path
-    return f"the {_corner_of(path[-1] - path[0])} corner"
+    corners = [f"the {_corner_of(step)} corner" for step in _steps(asked.things[0])]
+    return corners[0] if len(corners) == 1 else f"first {corners[0]}, then {corners[1]}"
 
 
 def _corner_of(step: np.ndarray) -> str:
     return f"{'upper' if step[1] > 0 else 'lower'} {'right' if step[0] > 0 else 'left'}"
 
 
+def _steps(thing: Thing) -> list[np.ndarray]:
+    """Where it gets to, [right, up] in pixels; in two steps where it turns back on its way."""
+    path = thing.path
+    turn = _turn(principal(path))
+    return [path[-1] - path[0]] if turn is None else [path[turn] - path[0], path[-1] - path[turn]]
+
+
 def _way_and_speed(asked: _Asked) -> str:
-    path = asked.things[0].path
-    way = "right" if path[-1, 0] > path[0, 0] else "left"
-    return f"to the {way}, getting {'faster' if _senses(_speed(asked.things[0]))[-1] > 0 else 'slower'}"
+    thing = asked.things[0]
+    path = thing.path
+    named = [axis for axis, words in enumerate((("left", "right"), ("up", "down"))) if any(
+        re.search(rf"\b{word}\b", option) for word in words for option in asked.options)]  # fmt: skip
+    axis = named[0] if named else int(np.argmax(np.ptp(path, axis=0)))
+    turn = _turn(path[:, axis])
+    parts = [slice(0, len(path))] if turn is None else [slice(0, turn + 1), slice(turn, len(path))]
+    said = []
+    for part in parts:
+        way = (("left", "right"), ("down", "up"))[axis][int(path[part][-1, axis] > path[part][0, axis])]
+        pace = np.linalg.norm(np.diff(path[part], axis=0), axis=1)
+        half = max(len(pace) // 2, 1)
+        said.append(f"{way}, getting {'faster' if np.mean(pace[-half:]) > np.mean(pace[:half]) else 'slower'}")
+    return said[0] if len(said) == 1 else f"first {said[0]}, then {said[1]}"
 
 
 def _turns(asked: _Asked) -> str:
@@ -177,25 +216,34 @@ def _when_they_touch(asked: _Asked) -> str:
 def _heavier(asked: _Asked) -> str:
     """The one whose velocity changes less when they touch: momentum is kept."""
     one, other = asked.things[:2]
-    when = first_touch(one, other)
-    if when is None:
-        return ""
-    jolts = jolt(one, when), jolt(other, when)
+    when = first_touch(one, other, is_sure=True)
+    jolts = (None, None) if when is None else (jolt(one, when), jolt(other, when))
     if jolts[0] is None or jolts[1] is None:
-        return ""
-    heavy = 0 if jolts[0][0] < jolts[1][0] else 1
-    across = (jolts[0], jolts[1])[heavy][1]
-    return f"the {asked.things[heavy].name}, to the {'right' if across > 0 else 'left'}"
+        return "it does not show: they do not touch"
+    ratio = jolts[1] / max(jolts[0], 1e-9)
+    if 1 / ALIKE < ratio < ALIKE:
+        return "they weigh the same"
+    return f"the {(one if ratio > 1 else other).name}"
 
 
 def _next(asked: _Asked) -> str:
-    """Where it goes on to if its acceleration stays as it is."""
+    """Where it gets to by the motion that foretold its last steps best."""
     ahead = re.search(r"in the ([\d.]+) s after", asked.text)
     if ahead is None:
         return ""
-    thing, later = asked.things[0], float(ahead[1])
-    fit = np.polyfit(thing.t - thing.t[-1], thing.path, 2)
-    return f"towards the {_corner_of(fit[0] * later**2 + fit[1] * later)} corner"
+    thing = asked.things[0]
+    step = foretold(thing.t, thing.path, float(ahead[1])) / thing.diagonal_px
+    if not asked.options:
+        sector = SECTORS[round(float(np.arctan2(step[1], step[0])) / (np.pi / 4)) % 8]
+        return f"{np.hypot(*step):.2g} of its diagonal {sector}"
+    return min(asked.options, key=lambda option: float(np.linalg.norm(_step_of(option) - step)))
+
+
+def _step_of(option: str) -> np.ndarray:
+    """The way that an option tells, e.g. "0.4 of its diagonal up and to the left", in diagonals."""
+    length, way = option.split(" of its diagonal ")
+    angle = SECTORS.index(way) * np.pi / 4
+    return float(length) * np.array([np.cos(angle), np.sin(angle)])
 
 
 _RULES: tuple[tuple[str, Callable[[_Asked], str]], ...] = (
@@ -207,12 +255,13 @@ _RULES: tuple[tuple[str, Callable[[_Asked], str]], ...] = (
     (r"Which is faster, .*, and do they", _who_is_faster),
     (r"What is its mean speed along its path", _scaled(_mean_speed, "m/s")),
     (r"What is its acceleration", _scaled(_acceleration, "m/s²")),
+    (r"conserve its mechanical energy", _conserved),
     (r"mechanical energy", _energy),
     (r"How many times does the .* turn back", _turns),
     (r"What is the period of the motion", _period),
     (r"At what time .* first touch", _when_they_touch),
     (r"Which is heavier", _heavier),
-    (r"Where does the .* move in the [\d.]+ s after", _next),
+    (r"Where does the .* get to in the [\d.]+ s after", _next),
     (r"Towards which corner of the picture does the .* move|Which corner does the .* head for", _corner),
     (r"Which way does the .* move, and how does its speed change|How does the .* move\?", _way_and_speed),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -55,6 +54,12 @@ class Thing:
     def path(self) -> np.ndarray:
         """Where it is then, shape (N, 2), pixels, y up."""
         return self.track.position[self.seen] * [1.0, -1.0]
+
+    @property
+    def diagonal_px(self) -> float:
+        """Diagonal of its box."""
+        boxes = self.track.xyxy[self.seen]
+        return float(np.nanmedian(np.hypot(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])))
 
     @property
     def reach_px(self) -> float:
@@ -129,13 +134,24 @@ def gap(one: Thing, other: Thing) -> np.ndarray:
     return between - (one.width_px + other.width_px) / 2
 
 
-def first_touch(one: Thing, other: Thing) -> float | None:
-    """When two things first touch, seconds, by how the gap closes before; ``None`` where they are hardly seen."""
+def first_touch(one: Thing, other: Thing, *, is_sure: bool = False) -> float | None:
+    """When two things first touch, seconds, by how the gap closes before.
+
+    Args:
+        one: A thing.
+        other: Another.
+        is_sure: Give no time where they only come near.
+
+    Returns:
+        The time; ``None`` where they are hardly seen.
+    """
     between, t = gap(one, other), one.track.timestamps
     seen = np.flatnonzero(np.isfinite(between))
     if len(seen) < 4:
         return None
     touching, nearest = TOUCHING * (one.width_px + other.width_px), float(np.min(between[seen]))
+    if is_sure and nearest > touching:
+        return None
     later = seen[np.argmax(between[seen] < max(touching, nearest + 0.5)) :]
     turn = int(next((k for k, after in pairwise(later) if between[after] > between[k]), later[-1]))
     before = seen[(seen <= turn) & (between[seen] > 0.5)][-CLOSING:]
@@ -147,11 +163,11 @@ def first_touch(one: Thing, other: Thing) -> float | None:
     return float(np.clip(t[turn] - offset / slope, t[before[-1]], t[min(turn + 1, len(t) - 1)]))
 
 
-def jolt(thing: Thing, t: float) -> tuple[float, float] | None:
-    """How much a thing's velocity changes at a time, pixels per second, and how far to the right it goes after."""
+def jolt(thing: Thing, t: float) -> float | None:
+    """How much a thing's velocity changes at a time, pixels per second."""
     is_before = thing.t < t
-    rows: Sequence[np.ndarray] = (np.flatnonzero(is_before)[-CLOSING:], np.flatnonzero(~is_before)[:CLOSING])
+    rows = np.flatnonzero(is_before)[-CLOSING:], np.flatnonzero(~is_before)[:CLOSING]
     if min(len(each) for each in rows) < 2:
         return None
     before, after = (np.polyfit(thing.t[each], thing.path[each], 1)[0] for each in rows)
-    return float(np.linalg.norm(after - before)), float(thing.path[-1, 0] - thing.path[rows[1][0], 0])
+    return float(np.linalg.norm(after - before))

@@ -29,6 +29,11 @@ BACK = 200 + 100 * np.abs(T - 1)  # to the left, then to the right
 ONE, TWO = thing("red ball", 100 + 50 * T, 100), thing("blue block", 400 - 20 * T, 100)
 HIT = np.maximum(T - 1.013, 0.0)  # a red ball hits a blue one of three times its mass, edge to edge at 1.013 s
 HITTING = thing("red ball", 200 + 100 * (T - 1.013) - 150 * HIT, 100), thing("blue ball", 220 + 50 * HIT, 100)
+SPRING = thing("red ball", 300 + 100 * np.exp(-0.6 * T) * np.sin(12 * T), 9)
+FLIGHT = np.mod(T + 0.13, 0.6) - 0.3  # seconds from the nearest top
+BOUNCING = thing("red ball", 100 + 30 * T, 200 - 80 * (1 - (FLIGHT / 0.3) ** 2))
+SWING = 0.5 * np.cos(6 * T + 0.3)
+PENDULUM = thing("red ball", 200 + 120 * np.sin(SWING), 50 + 120 * np.cos(SWING))
 
 
 @pytest.mark.parametrize(
@@ -44,16 +49,22 @@ HITTING = thing("red ball", 200 + 100 * (T - 1.013) - 150 * HIT, 100), thing("bl
          "the red ball, and they come closer"),
         ("The red ball is 0.40 m wide. What is its mean speed along its path?", (ONE,), "1 m/s"),
         ("The red ball is 0.40 m wide. What is its acceleration?", (thing("red ball", 9, 100 + 25 * T**2),), "1 m/s²"),
-        ("What happens to the mechanical energy of the red ball?",
-         (thing("red ball", 300 + 100 * np.exp(-0.6 * T) * np.sin(25 * T), 9),), "it is only lost"),
+        ("What happens to the mechanical energy of the red ball?", (SPRING,), "it falls by more than half"),
+        ("Does the red ball conserve its mechanical energy, and how many times is it at a highest point?", (BOUNCING,),
+         "yes; 3 times"),
+        ("Does the red ball conserve its mechanical energy, and how many times does it turn back?", (PENDULUM,),
+         "yes; 3 times"),
         ("How many times does the red ball turn back?", (thing("red ball", 100 * np.cos(4 * T + 0.3), 9),), "2"),
         ("What is the period of the motion of the red ball?", (thing("red ball", 100 * np.cos(4 * np.pi * T), 9),),
          "0.5 s"),
         ("At what time after the start of the film do the red ball and the blue ball first touch?", HITTING, "1.013 s"),
-        ("Which is heavier, the red ball or the blue ball, and which way does it move after they touch?", HITTING,
-         "the blue ball, to the right"),
-        ("Where does the red ball move in the 0.5 s after the film ends?",
-         (thing("red ball", 100 + 50 * T, 300 - 100 * T + 24 * T**2),), "towards the lower right corner"),
+        ("Which is heavier, the red ball or the blue ball?", HITTING, "the blue ball"),
+        ("Which is heavier, the red ball or the blue block?", (ONE, TWO), "it does not show: they do not touch"),
+        ("Where does the red ball get to in the 0.5 s after the film ends?",
+         (thing("red ball", 100 + 50 * T, 300 - 100 * T + 24 * T**2),), "0.89 of its diagonal to the right"),
+        ("How does the red ball move?", (thing("red ball", 50 + 40 * T**2, 9),), "right, getting faster"),
+        ("Which corner does the red ball head for?", (thing("red ball", BACK, 300 - BACK),),
+         "first the lower left corner, then the upper right corner"),
     ],
 )  # fmt: skip
 def test_forms_are_answered_from_things(question, things, answer):
@@ -65,6 +76,9 @@ def test_options_are_chosen_by_words_or_by_the_nearest_number():
     """A letter; for numbers the nearest in ratio."""
     speed = "The red ball is 0.40 m wide. What is its mean speed along its path?"
     assert measured_answer(item(speed, "0.5 m/s", "0.71 m/s", "1.02 m/s", "1.4 m/s"), (ONE,)) == "C"
+    places = [f"{far} of its diagonal {way}" for far in ("0.4", "0.9") for way in ("to the right", "to the left")]
+    asked = "Where does the red ball get to in the 0.5 s after the film ends?"
+    assert measured_answer(item(asked, *places), (ONE,)) == "C"
     corners = [f"the {a} {b} corner" for a in ("upper", "lower") for b in ("left", "right")]
     rising = thing("red ball", 100 + 50 * T, 300 - 50 * T)
     assert measured_answer(item("Which corner does the red ball head for?", *corners), (rising,)) == "B"
