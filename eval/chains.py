@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionlaw.agent.mcot import Chain
+from motionlaw.agent.mcot import Chain, MotionTag, Observation, Step
 from motionlaw.agent.mcot_changes import CHANGES, stands_still, tell_the_same, undone
 from motionlaw.agent.mcot_checks import MAIN, check_itself, match_names, verify_chain
 from motionlaw.agent.model import Model, Sampling, choose_model
@@ -125,10 +125,13 @@ def follows(plain: Chain, changed: Chain, change: str, clip: Clip, changed_to: C
 def _by_true_names(chain: Chain, clip: Clip) -> Chain:
     """The chain with its objects called as the film's tracks are: the same thing may be named otherwise next time."""
     names = {name: track.name for name, track in match_names(chain, clip.tracks).items()}
-    return Chain(
-        tuple(replace(step, name=names.get(step.name, step.name)) if hasattr(step, "name") else step
-              for step in chain.steps), chain.answer,
-    )  # fmt: skip
+
+    def renamed(step: Step) -> Step:
+        if isinstance(step, Observation):
+            return replace(step, name=names.get(step.name, step.name))
+        return replace(step, name=names.get(step.name, step.name)) if isinstance(step, MotionTag) else step
+
+    return Chain(tuple(renamed(step) for step in chain.steps), chain.answer)
 
 
 def instruments_tell(path: Path) -> Chain:

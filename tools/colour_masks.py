@@ -12,8 +12,9 @@ import numpy as np
 
 from motionlaw.tools.coloured import colour_table
 
-WIDEST_STRIPE = 0.06
-"""Widest stripe of another colour across a thing, as a share of the picture's longer side."""
+STRIPES = (0.06, 0.02)
+"""Widest stripes of another colour across a thing, as shares of the picture's longer side: those of a large thing, and
+of a small one, which a wide gap parts from what is beside it."""
 
 LEAST_LEVEL = {"white": 150.0, "black": 180.0}
 """How bright, or how far from bright, all channels of what is white or black are at the least."""
@@ -36,25 +37,23 @@ def colour_masks(frames: np.ndarray, colour: str) -> Iterator[np.ndarray]:
     """Yields where frames have a colour, uint8, shape (T, H, W).
 
     Black and white are told beside the rest of the picture, at several levels: at a low one a thing's shades belong to
-    it, at a high one what is merely bright does not.
+    it, at a high one what is merely bright does not. Stripes are filled, first wide ones, then narrow ones.
     """
     import cv2
 
-    widest = WIDEST_STRIPE * max(frames.shape[1:3])
-
-    def cleaned(found: np.ndarray) -> np.ndarray:
-        opened = (cv2.morphologyEx(each, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) for each in found)
-        return np.stack([without_stripes(each, widest, cv2.MORPH_RECT) for each in opened])
-
-    if colour not in LEAST_LEVEL:
-        yield cleaned(named_pixels(frames, colour_table(colour) > 0).astype(np.uint8))
-        return
-    # White is what is bright in all channels, black what is dark in all.
-    level = frames.min(axis=3) if colour == "white" else 255 - frames.max(axis=3)
-    usual = float(np.median(level[:: max(1, len(frames) // 5), ::4, ::4]))
-    top = max(float(cv2.blur(each, (5, 5)).max()) for each in level)
-    for share in EXTREMES:
-        yield cleaned((level > max(LEAST_LEVEL[colour], usual + share * (top - usual))).astype(np.uint8))
+    if colour in LEAST_LEVEL:
+        # White is what is bright in all channels, black what is dark in all.
+        level = frames.min(axis=3) if colour == "white" else 255 - frames.max(axis=3)
+        usual = float(np.median(level[:: max(1, len(frames) // 5), ::4, ::4]))
+        top = max(float(cv2.blur(each, (5, 5)).max()) for each in level)
+        found = [level > max(LEAST_LEVEL[colour], usual + share * (top - usual)) for share in EXTREMES]
+    else:
+        found = [named_pixels(frames, colour_table(colour) > 0)]
+    for widest in STRIPES:
+        for each in found:
+            specks = np.ones((3, 3), np.uint8)
+            opened = (cv2.morphologyEx(mask, cv2.MORPH_OPEN, specks) for mask in each.astype(np.uint8))
+            yield np.stack([without_stripes(mask, widest * max(mask.shape), cv2.MORPH_RECT) for mask in opened])
 
 
 def named_pixels(picture: np.ndarray, table: np.ndarray) -> np.ndarray:

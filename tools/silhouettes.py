@@ -55,6 +55,12 @@ STRIPE = 0.3
 MOSTLY_GREY = 0.2
 """Where a smaller share of a picture than this is vivid, that is things and not what is behind them."""
 
+NEARLY_SURE = 0.85
+"""A patch that is as sure as this is looked for at no other level."""
+
+STABLE = 14.0
+"""Levels by which a pixel that nothing passes may change."""
+
 MOVED_PX = 2.0
 """A patch that goes farther moves."""
 
@@ -132,12 +138,14 @@ def silhouettes(frames: np.ndarray, colours: Sequence[str]) -> dict[str, Silhoue
     """
     rough: dict[str, np.ndarray] = {}
     for colour in colours:
+        best = 0.0
         for masks in colour_masks(frames, colour):
             chain = _thing(linked([patches_of(mask) for mask in masks]), len(frames))
-            if chain is not None and (colour not in rough or _way(chain) > MOVED_PX):
-                rough[colour] = _hulls(masks, chain)
-                if _way(chain) > MOVED_PX:
-                    break
+            sureness = 0.0 if chain is None else _sureness(chain, len(frames))
+            if chain is not None and sureness > best:
+                best, rough[colour] = sureness, _hulls(masks, chain)
+            if best > NEARLY_SURE:
+                break
     if not rough:
         return {}
     for is_known in (False, True):  # once the things are known whole, so is what is behind them
@@ -148,13 +156,20 @@ def silhouettes(frames: np.ndarray, colours: Sequence[str]) -> dict[str, Silhoue
 
 
 def _thing(chains: Sequence[Chain], length: int) -> Chain | None:
-    """The patches that are there for long and move, the largest."""
+    """The patches that are there for long, move, and stay of one size; rather large ones."""
     chains = [chain for chain in chains if len(chain.rows) >= max(2.0, SEEN_SHARE * length)]
 
     def weight(chain: Chain) -> float:
-        return float(np.sqrt(np.median(np.array(chain.patches)[:, 6]))) * min(_way(chain), 3 * MOVED_PX)
+        return _sureness(chain, length) * float(np.median(np.array(chain.patches)[:, 6])) ** 0.5
 
     return max(chains, key=weight, default=None)
+
+
+def _sureness(chain: Chain, length: int) -> float:
+    """How likely a chain is one thing that moves: there all the time, and of one size, not merged now and then."""
+    sizes = np.log(np.array(chain.patches)[:, 6])
+    moves = 1.0 if _way(chain) > MOVED_PX else 0.1
+    return moves * len(chain.rows) / length * float(np.exp(-np.std(sizes)))
 
 
 def _way(chain: Chain) -> float:
@@ -185,6 +200,8 @@ def _background(frames: np.ndarray, covered: Mapping[str, np.ndarray], *, is_kno
         size = 2 * (MARGIN + round(room * usual)) + 1
         kernels[colour] = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     total, count = np.zeros(frames.shape[1:], np.float32), np.zeros(frames.shape[1:3], np.float32)
+    ever = np.zeros(frames.shape[1:3], dtype=bool)
+    low, high = np.full_like(frames[0], 255), np.zeros_like(frames[0])
     for k in np.unique(np.linspace(0, len(frames) - 1, SAMPLES).round().astype(int)):
         grown = [cv2.dilate(masks[k].astype(np.uint8), kernels[colour]) for colour, masks in covered.items()]
         vivid = named_pixels(frames[k], foreign_table("")).astype(np.uint8)
@@ -193,6 +210,13 @@ def _background(frames: np.ndarray, covered: Mapping[str, np.ndarray], *, is_kno
         free = 1.0 - np.maximum.reduce(grown).astype(np.float32)
         total += frames[k] * free[:, :, None]
         count += free
+        ever |= np.logical_or.reduce([masks[k] for masks in covered.values()])
+        smooth = cv2.blur(frames[k], (3, 3))
+        low, high = np.minimum(low, smooth), np.maximum(high, smooth)
+    # What is near a thing all the time, and neither of its colour nor ever another, is behind it: a rail, a wall.
+    still = (np.max(high - low, axis=2) < STABLE) & ~cv2.dilate(ever.astype(np.uint8), np.ones((3, 3))).astype(bool)
+    still &= count == 0
+    total[still], count[still] = (low[still] / 2.0 + high[still] / 2.0), 1.0
     mean = (total / np.maximum(count, 1.0)[:, :, None]).astype(np.uint8)
     return _ycc(cv2.inpaint(mean, (count == 0).astype(np.uint8), MARGIN, cv2.INPAINT_TELEA))
 
@@ -230,8 +254,9 @@ class _Meter:
         rows, columns = slice(max(y - reach, 0), y + height + reach), slice(max(x - reach, 0), x + width + reach)
         apart = np.linalg.norm((_ycc(self.frames[k][rows, columns]) - self.still[rows, columns]) * self.weights, axis=2)
         own = self.rough[k][rows, columns]
-        # Beside its edge a pixel is compared with the nearest that is wholly the thing's.
-        local = cv2.dilate(cv2.blur(apart, (3, 3)), np.ones((7, 7), np.uint8))
+        # Beside its edge a pixel is compared with the nearest that is wholly the thing's; colour is blurred in films.
+        near = np.ones((7, 7) if self.weights[0] < 1 else (3, 3), np.uint8)
+        local = cv2.dilate(cv2.blur(apart, (3, 3)) if self.weights[0] < 1 else apart, near)
         share = np.clip((apart / np.maximum(local, 0.6 * self.contrast) - FAINT) / (FULL - FAINT), 0.0, 1.0)
         for other in self.others:
             share[other[k][rows, columns] & ~own] = 0.0

@@ -16,13 +16,19 @@ STRAIGHT = 0.02
 SHARP = 3.0
 """Factor by which a path bends more at its lowest places than at its highest where it bounces."""
 
-FITTED = ((1, 6), (1, None), (2, 8), (2, None), (3, None))
-"""Polynomials for what comes next: degree, and the last rows that they are fitted to, all for ``None``."""
+DEGREES = (1, 2, 3)
+"""Of the polynomials for what comes next."""
 
-HELD_BACK = 3
-"""A path is foretold from all but one row of so many, the last ones, to see which motion does."""
+LOOK_BACK, LEAST_ROWS = 2.5, 10
+"""What comes next is told from the last rows, so many times as long as it is; and from how many at the least."""
 
-Predictor = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray | None]
+NOISE_PX = 0.05
+"""No motion is known better than this."""
+
+KINK, KINK_PX = 4.0, 0.6
+"""A path has a kink where it bends by so many times what it usually does, and by some tenths of a pixel."""
+
+Design = Callable[[np.ndarray], np.ndarray]
 
 
 def turning_energies(thing: Thing) -> np.ndarray:
@@ -86,7 +92,7 @@ def _rest_place(q: np.ndarray) -> float:
 
 
 def foretold(t: np.ndarray, path: np.ndarray, ahead_s: float) -> np.ndarray:
-    """Foretells how far a thing gets after its last row, by the motion that foretold its last rows best.
+    """Foretells how far a thing gets after its last row, by the plainest motion that its last rows bear out.
 
     Args:
         t: Seconds, shape (T,).
@@ -95,37 +101,38 @@ def foretold(t: np.ndarray, path: np.ndarray, ahead_s: float) -> np.ndarray:
 
     Returns:
         The step from its last place, shape (2,).
+
+    Source: Schwarz (1978), the criterion by which a motion with more freedom must earn it.
     """
-    step = float(np.median(np.diff(t)))
-    kept = len(t) - int(np.clip(round(ahead_s / step), 2, max(len(t) // HELD_BACK, 2)))
-    best, least = _polynomial(1, None), np.inf
-    for predict in (*(_polynomial(degree, rows) for degree, rows in FITTED), _harmonic):
-        found = predict(t[:kept], path[:kept], t[kept:])
-        miss = np.inf if found is None else float(np.sqrt(np.mean((found - path[kept:]) ** 2)))
-        if miss < least and predict(t, path, t[-1:]) is not None:
-            best, least = predict, miss
-    places = best(t, path, np.array([t[-1], t[-1] + ahead_s]))
-    return np.zeros(2) if places is None else places[1] - places[0]
-
-
-def _polynomial(degree: int, rows: int | None) -> Predictor:
-    def predict(t: np.ndarray, path: np.ndarray, later: np.ndarray) -> np.ndarray | None:
-        last = slice(-rows, None) if rows else slice(None)
-        if len(t[last]) < degree + 2:
-            return None
-        fit = np.polyfit(t[last] - t[-1], path[last], degree)
-        return np.stack([np.polyval(fit[:, axis], later - t[-1]) for axis in range(path.shape[1])], axis=1)
-
-    return predict
-
-
-def _harmonic(t: np.ndarray, path: np.ndarray, later: np.ndarray) -> np.ndarray | None:
+    t, path = _since_last_kink(t, path)
+    rows = int(max(LEAST_ROWS, LOOK_BACK * ahead_s / float(np.median(np.diff(t)))))
     found = {each.name: each.value for each in oscillation(t, path)} if len(t) >= 8 else {}
-    if not found:
-        return None
-    omega = 2 * np.pi / found["period"]
+    t, path = t[-rows:] - t[-1], path[-rows:]
+    designs = [_powers(degree) for degree in DEGREES if len(t) > degree + 2]
+    if found and len(t) > 6:
+        designs.append(_waves(2 * np.pi / found["period"]))
+    best, least = _powers(1), np.inf
+    for design in designs:
+        rest = path - design(t) @ np.linalg.lstsq(design(t), path, rcond=None)[0]
+        count = design(t).shape[1] * path.shape[1]
+        score = rest.size * np.log(np.mean(rest**2) + NOISE_PX**2) + count * np.log(rest.size)
+        if score < least:
+            best, least = design, score
+    places = best(np.array([0.0, ahead_s])) @ np.linalg.lstsq(best(t), path, rcond=None)[0]
+    return places[1] - places[0]
 
-    def design(at: np.ndarray) -> np.ndarray:
-        return np.stack([np.ones(len(at)), np.cos(omega * at), np.sin(omega * at)], axis=1)
 
-    return design(later) @ np.linalg.lstsq(design(t), path, rcond=None)[0]
+def _since_last_kink(t: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows since a path last bent as it never does else, at a contact; all where fewer than four are left."""
+    bend = np.linalg.norm(np.diff(path, 2, axis=0), axis=1)
+    sharp = np.flatnonzero(bend > KINK * np.median(bend) + KINK_PX)
+    start = int(sharp[-1]) + 2 if len(sharp) else 0
+    return (t[start:], path[start:]) if len(t) - start >= 4 else (t, path)
+
+
+def _powers(degree: int) -> Design:
+    return lambda t: np.stack([t**k for k in range(degree + 1)], axis=1)
+
+
+def _waves(omega: float) -> Design:
+    return lambda t: np.stack([np.ones(len(t)), np.cos(omega * t), np.sin(omega * t)], axis=1)
