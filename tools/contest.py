@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import sympy
@@ -26,8 +26,9 @@ FLOOR = 0.3
 CHOICE = 2.0
 # Every segment adds unknowns to a fit, and its algebra grows with their square.
 MOST_SEGMENTS = 60
-# Runge-Kutta steps in one characteristic time.
-STEPS_PER_TIME_SCALE = 40
+# Runge-Kutta steps in one characteristic time where the noise is this share of the spread; what a step gets wrong
+# grows with its fourth power, and is to stay as far below the noise where that is less.
+STEPS_PER_TIME_SCALE, USUAL_NOISE = 40, 1e-2
 # As many more where the law jumps and the rows are precise.
 STEPS_FOR_JUMPS = 8
 # Rows with less noise than this share of the spread get a step each: chaos magnifies what coarse steps get wrong.
@@ -73,11 +74,14 @@ class Rival:
     @property
     def key(self) -> str:
         """Text that is equal for equal structures, whoever proposed them."""
-        constants = {sympy.Symbol(name): sympy.Symbol("c") for name in self.model.parameters}
-        return f"{self.model.order}|" + "|".join(
-            "+".join(sorted(str(term.subs(constants)) for term in sympy.Add.make_args(equation)))
-            for equation in self.model.equations
-        )
+        return _key(self.model.order, self.model.equations, self.model.parameters)
+
+
+@lru_cache(maxsize=4096)
+def _key(order: int, equations: tuple[sympy.Expr, ...], parameters: tuple[str, ...]) -> str:
+    constants = {sympy.Symbol(name): sympy.Symbol("c") for name in parameters}
+    terms = (sympy.Add.make_args(equation) for equation in equations)
+    return f"{order}|" + "|".join("+".join(sorted(str(term.xreplace(constants)) for term in each)) for each in terms)
 
 
 def cost_of(nats: float, constants: int, count: int) -> float:
@@ -94,12 +98,14 @@ def cost_of(nats: float, constants: int, count: int) -> float:
 
 def longest_step(evidence: Evidence, model: Model) -> float:
     """Runge-Kutta step for a law on the evidence, seconds: finer for rows with little noise, finest where it jumps."""
-    step = evidence.time_scale_s / STEPS_PER_TIME_SCALE
     shares = [run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300) for run in evidence.runs]
-    if np.min(shares) > PRECISE:
+    share = float(np.min(shares))
+    step = evidence.time_scale_s / STEPS_PER_TIME_SCALE * min(1.0, (share / USUAL_NOISE) ** 0.25)
+    jumps = any(equation.has(sympy.sign) for equation in model.equations)
+    if share > PRECISE and not jumps:
         return step
     step = min(step, float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs]))))
-    return step / STEPS_FOR_JUMPS if any(equation.has(sympy.sign) for equation in model.equations) else step
+    return step / STEPS_FOR_JUMPS if jumps and share <= PRECISE else step
 
 
 def fit_rival(
@@ -189,6 +195,7 @@ def compete(
     deadline: float,
     is_joined: bool = True,
     on_fit: Callable[[list[Rival]], None] | None = None,
+    known: Sequence[Rival] = (),
 ) -> tuple[list[Rival], bool]:
     """Fits rivals in the order given until they are done or time is up, then drops idle terms of the leader.
 
@@ -198,19 +205,21 @@ def compete(
         deadline: `time.monotonic` value after which no further fit is started.
         is_joined: Whether the segments of a run must meet (see `fit_trajectories`).
         on_fit: Called after each fit with all laws fitted so far.
+        known: Laws fitted before: they are not fitted again, and what cannot catch up with them is given up early.
 
     Returns:
         Ranked rivals and whether the deadline cut the contest short.
     """
     fitted: list[Rival] = []
-    seen: set[str] = set()
+    seen = {rival.key for rival in known}
     for rival in rivals:
         if fitted and time.monotonic() > deadline:
             return rank(fitted), True
         if rival.key in seen:
             continue
         seen.add(rival.key)
-        trial = fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline, hopeless_chi2=_hopeless_chi2(fitted))
+        hopeless = _hopeless_chi2([*known, *fitted])
+        trial = fit_rival(rival, evidence, is_joined=is_joined, deadline=deadline, hopeless_chi2=hopeless)
         if not _says_nothing(trial):
             fitted.append(trial)
         if on_fit:

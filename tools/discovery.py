@@ -28,7 +28,7 @@ from motionlaw.tools.hypotheses import (
 )
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
-from motionlaw.tools.rate_search import rate_rivals
+from motionlaw.tools.rate_search import has_accelerations, rate_rivals
 from motionlaw.tools.response_search import PLAIN, WHITE, response_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
@@ -40,6 +40,8 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
+# A law of no more than this cost that leaves nothing but noise is not put against the whole grammar of terms.
+FEW_PLAIN = 3.0
 # Times that terms are sought anew about the path of the best law.
 WIDER = 3
 # A motion turns back that goes at least this share of its highest speed the other way.
@@ -204,6 +206,14 @@ def _why_no_runs(evidence: Evidence) -> str:
     return f"No stretch of motion is long enough for a law (found only: {', '.join(kinds) or 'too few rows'})."
 
 
+def _is_settled(ranked: Sequence[Rival]) -> bool:
+    """Whether a few plain terms leave nothing but noise, or less than is believed: no strange term could be better."""
+    if not ranked or ranked[0].cost > FEW_PLAIN:
+        return False
+    fit = ranked[0].fit
+    return fit.chi2 < FLOOR * fit.count or fit.correlation_length < WHITE
+
+
 @dataclass(frozen=True)
 class _Search:
     """Runs contests under one set of settings and one deadline."""
@@ -241,6 +251,18 @@ class _Search:
         contest.ranked = rank([*contest.ranked, *fitted])
         if time.monotonic() < self.deadline:
             contest.ranked = validate(contest.ranked, contest.evidence, is_joined=contest.is_joined)
+
+    def _with_rates(self, contest: Contest, ranked: list[Rival]) -> tuple[list[Rival], bool]:
+        """Adds laws sought in the accelerations of clean positions, with the whole grammar of terms."""
+        if has_accelerations(contest.evidence):
+            return ranked, False  # they were searched before
+        rivals, _ = rate_rivals(contest.evidence, deadline=self.deadline, seed=self.settings.seed)
+        if contest.proposals:
+            rivals = with_shared_bonus([*contest.proposed, *rivals])[len(contest.proposed) :]
+        more, was_cut = compete(
+            rivals, contest.evidence, deadline=self.deadline, on_fit=partial(self._follow, contest), known=ranked
+        )
+        return rank([*ranked, *more]), was_cut
 
     def _widened(self, evidence: Evidence, ranked: list[Rival]) -> tuple[list[Rival], bool]:
         """Adds laws with the whole grammar of terms, sought about the path of the best law, as long as that helps.
@@ -292,11 +314,15 @@ class _Search:
         contest.was_cut = True
 
     def _rivals(self, contest: Contest, order: int) -> list[Rival]:
-        """Hypotheses from all engines asked for, the catalogue, and whoever proposed any."""
-        evidence = contest.evidence
-        own, is_exact = rate_rivals(evidence, deadline=self.deadline, seed=self.settings.seed)
+        """Hypotheses of plain terms and of measured accelerations, other engines', and whoever proposed any."""
+        evidence, is_exact = contest.evidence, False
+        own: list[Rival] = []
+        if has_accelerations(evidence):
+            own, is_exact = rate_rivals(evidence, deadline=self.deadline, seed=self.settings.seed)
         if not is_exact:
-            own += catalogue_rivals(evidence, order=order) + searched_rivals(evidence, order=order)
+            # The likeliest first: laws that cannot catch up with it are given up early.
+            searched = searched_rivals(evidence, order=order)
+            own += searched[:1] + catalogue_rivals(evidence, order=order) + searched[1:]
         return with_shared_bonus((own if "search" in self.settings.sr else []) + self._proposed(contest, order))
 
     def _proposed(self, contest: Contest, order: int) -> list[Rival]:
@@ -324,6 +350,8 @@ class _Search:
         """Fits joined runs; where those are chaotic, fits short stretches instead."""
         evidence = contest.evidence
         ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_fit=partial(self._follow, contest))
+        if not was_cut and contest.is_joined and "search" in self.settings.sr and not _is_settled(ranked):
+            ranked, was_cut = self._with_rates(contest, ranked)
         if is_wide and contest.is_joined and not was_cut:
             ranked, was_cut = self._widened(evidence, ranked)
         outsiders = [rival for rival in rivals if rival.source != "search"]

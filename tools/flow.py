@@ -300,8 +300,9 @@ def trajectory_fit(fit: FlowFit) -> TrajectoryFit:
     )
     count, size = sum(each.size for each in residuals), len(model.values)
     length = correlation_length(residuals)
-    covariance = np.full((size, size), np.nan)
+    covariance, nats = np.full((size, size), np.nan), np.nan
     if design is not None:
+        nats = _nats_of_constants(flow, model, design[1], design[2])
         columns = np.hstack([design[1], design[2]])
         norms = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
         inverse = (
@@ -320,7 +321,31 @@ def trajectory_fit(fit: FlowFit) -> TrajectoryFit:
         count=count,
         correlation_length=length,
         status="ok" if fit.has_settled else "did not converge" if np.isfinite(fit.chi2) else "diverged",
+        nats_of_constants=nats,
     )
+
+
+def _nats_of_constants(flow: Flow, model: Model, firsts: np.ndarray, columns: np.ndarray) -> float:
+    """What the data had to say to pin the constants down: half the log-determinant of their information.
+
+    Before the data a coefficient is known to the size at which its term alone makes up the rate, an inner constant to
+    its own size. A constant that the data hardly pin down costs next to nothing, whatever their number.
+
+    Source: Laplace's approximation of the marginal likelihood, MacKay (1992).
+    """
+    if not len(model.values):
+        return 0.0
+    nodes = flow.nodes()
+    slopes, rates = slopes_of(model, nodes), rates_of(model, model.values, nodes)
+    whole = np.sqrt(np.mean(rates**2, axis=0))
+    each = np.sqrt(np.mean(slopes**2, axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        alone = np.nanmax(np.where(each > 0, whole / each, np.nan), axis=1)
+    is_outer = np.array([name.startswith("c_") for name in model.parameters])
+    size = np.where(is_outer & np.isfinite(alone), alone, np.abs(model.values))
+    basis, _ = np.linalg.qr(firsts / np.maximum(np.linalg.norm(firsts, axis=0), 1e-300))
+    own = (columns - basis @ (basis.T @ columns)) * size
+    return 0.5 * float(np.sum(np.log1p(np.linalg.svd(own, compute_uv=False) ** 2)))
 
 
 def _step(flow: Flow, model: Model) -> tuple[Flow, np.ndarray, float, float, int] | None:

@@ -18,6 +18,7 @@ import numpy as np
 from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.flow import FLOOR, Linearised
 from motionlaw.tools.flow_terms import Item, items_of, lonely_powers, part_values, shared_price
+from motionlaw.tools.positive import BELOW_ZERO, is_pushed_below_zero
 from motionlaw.tools.subsets import Products, Subset, Worth, best_subsets, pool_of
 
 # Nats of a term that stands in another equation already, and of a power without the coordinate itself beside it.
@@ -84,9 +85,13 @@ class Regression:
         self.operator = operator - basis @ (basis.T @ operator)
         self.wanted = wanted[rows] - basis @ (basis.T @ wanted[rows])
         self.nodes, self.rate = about.flow.nodes(), about.rates()[:, target]
+        self.is_positive = all(np.min(position[:, target]) > 0 for position in about.flow.position)
+        self.empty = self.nodes[:, :: max(1, self.nodes.shape[1] // 200)].copy()
+        self.empty[target] = 0.0
         self.inputs = (*names, "t")
         self.shared = {item.key: item for item in shared}
         self._columns: dict[str, np.ndarray] = {}
+        self._empty: dict[str, np.ndarray] = {}
 
     def price(self, item: Item) -> float:
         """Nats of an item in this equation."""
@@ -106,13 +111,15 @@ class Regression:
             self._columns[item.key] = found
         return found
 
-    def values(self, item: Item, constants: dict[str, float]) -> np.ndarray:
-        """An item and its derivatives by its inner constants on the nodes, shape (1 + K, N)."""
-        plain, rows = np.ones(self.nodes.shape[1]), [np.ones(self.nodes.shape[1])]
+    def values(self, item: Item, constants: dict[str, float], nodes: np.ndarray | None = None) -> np.ndarray:
+        """An item and its derivatives by its inner constants on the nodes, or others, shape (1 + K, N)."""
+        nodes = self.nodes if nodes is None else nodes
+        plain, rows = np.ones(nodes.shape[1]), [np.ones(nodes.shape[1])]
         for part in item.parts:
-            values = part_values(part, [constants[name] for name, _ in part.constants], self.nodes, self.inputs)
-            rows = [row * values[0] for row in rows] + [plain * slope for slope in values[1:]]
-            plain = plain * values[0]
+            values = part_values(part, [constants[name] for name, _ in part.constants], nodes, self.inputs)
+            with np.errstate(invalid="ignore"):  # zero times a pole
+                rows = [row * values[0] for row in rows] + [plain * slope for slope in values[1:]]
+                plain = plain * values[0]
         return np.array(rows)
 
     def fitted(self, items: Sequence[Item], constants: dict[str, float], *, steps: int) -> Choice:
@@ -137,8 +144,22 @@ class Regression:
         if not np.isfinite(least):
             return best
         price = sum(self.price(item) for item in items) + shared_price(items) + LONELY * lonely_powers(items)
+        price += BELOW_ZERO * self._is_pushed_below_zero(best)
         score = self.worth(np.zeros(0)).score(least, price, len(items) + len(names))
         return replace(best, score=float(score))
+
+    def _is_pushed_below_zero(self, choice: Choice) -> bool:
+        """Whether a choice would push the coordinate below zero, if it was never seen there."""
+        if not self.is_positive:
+            return False
+        rate = np.zeros(self.empty.shape[1])
+        for item, coefficient in zip(choice.items, choice.coefficients, strict=True):
+            if item.constants or item.key not in self._empty:
+                values = self.values(item, choice.constants, self.empty)[0]
+                self._empty[item.key] = values
+            with np.errstate(invalid="ignore"):  # poles of both signs at zero
+                rate = rate + coefficient * self._empty[item.key]
+        return is_pushed_below_zero(rate, self.rate)
 
     def _misfit(self, blocks: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
         design = np.array([block[0] for block in blocks]).reshape(len(blocks), len(self.wanted)).T

@@ -18,9 +18,10 @@ import sympy
 
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.flow import FLOOR, Flow, FlowFit, Linearised, fit_flow, linearised, rates_of, slopes_of
+from motionlaw.tools.flow_prior import mirrored, price_below_zero, price_of
 from motionlaw.tools.flow_ratios import with_ratios
-from motionlaw.tools.flow_regression import LONELY, SHARED, Choice, Regression, choice_with, choices_of
-from motionlaw.tools.flow_terms import Item, lonely_powers, rounded, shared_price, terms_of
+from motionlaw.tools.flow_regression import SHARED, Choice, Regression, choice_with, choices_of
+from motionlaw.tools.flow_terms import Item, rounded, shared_price, terms_of
 
 # Largest choices for one equation: of plain terms, and of all.
 MOST_PLAIN_TERMS, MOST_TERMS = 8, 6
@@ -49,11 +50,12 @@ NEAR = 3.0
 
 @dataclass(frozen=True)
 class FlowLaw:
-    """A whole law: a choice for every equation, its fit and its description length in nats."""
+    """A whole law: a choice for every equation, its fit, its description length and what of that is prior, in nats."""
 
     choices: tuple[Choice, ...]
     fit: FlowFit
     score: float
+    price: float
 
 
 def model_of_choices(names: Sequence[str], choices: Sequence[Choice]) -> Model:
@@ -87,29 +89,20 @@ def with_constants(law: Model, choices: Sequence[Choice]) -> tuple[Choice, ...]:
     return tuple(found)
 
 
-def price_of(choices: Sequence[Choice]) -> float:
-    """Nats of a law's terms; one that stands in several equations is paid for once, and little more for each other."""
-    prices: dict[str, float] = {}
-    for choice in choices:
-        for item in choice.items:
-            known = prices.get(item.key)
-            prices[item.key] = item.price if known is None else known + min(item.price, SHARED)
-    shared = shared_price([item for choice in choices for item in choice.items])
-    return sum(prices.values()) + shared + LONELY * sum(lonely_powers(choice.items) for choice in choices)
-
-
 def fitted_law(flow: Flow, choices: Sequence[Choice], deadline: float, *, least: float = np.inf) -> FlowLaw:
     """Fits a whole law and scores it; the fit is given up where the score will not come near ``least``."""
     count = sum(each.size for each in flow.position)
     model = model_of_choices(flow.names, choices)
-    price = price_of(choices) + 0.5 * len(model.values) * np.log(count)
-    hopeless = count * np.exp(min(2 * (least + HOPELESS - price) / count, 50.0))
+    price = price_of(choices, flow.names)
+    digits = 0.5 * len(model.values) * np.log(count)
+    hopeless = count * np.exp(min(2 * (least + HOPELESS - price - digits) / count, 50.0))
     fit = fit_flow(flow, model, deadline=deadline, hopeless_chi2=float(hopeless))
+    price += price_below_zero(flow, fit.model)
     score = np.inf
     if np.isfinite(fit.chi2) and fit.has_settled and np.max(np.abs(fit.model.values), initial=0.0) < LARGEST:
-        score = 0.5 * count * np.log(fit.chi2 / count + FLOOR) + price_of(choices)
-        score += 0.5 * (len(fit.model.values) + fit.first_states) * np.log(count)
-    return FlowLaw(with_constants(fit.model, choices), fit, float(score))
+        score = 0.5 * count * np.log(fit.chi2 / count + FLOOR) + price + digits
+        score += 0.5 * fit.first_states * np.log(count)
+    return FlowLaw(with_constants(fit.model, choices), fit, float(score), price)
 
 
 def _champions(choices: Sequence[Choice]) -> list[Choice]:
@@ -243,10 +236,15 @@ class FlowSearch:
                 self.on_best(self.best)
 
     def _shared(self, target: int) -> list[Item]:
-        """Terms of the best law's other equations, but for those that are cheap anyway."""
+        """Terms of the best law's other equations and their mirror images, but for those that are cheap anyway."""
         choices = self.best.choices if self.best is not None else ()
-        items = [item for d, choice in enumerate(choices) if d != target for item in choice.items]
-        return [item for item in items if item.price > SHARED]
+        found: list[Item] = []
+        for source, choice in enumerate(choices):
+            if source != target:
+                names = self.flow.names[source], self.flow.names[target]
+                own = [item for item in choice.items if item.price > SHARED]
+                found += own + [mirrored(item, *names) for item in own if not item.constants]
+        return found
 
     def _others(self, about: Linearised, near: FlowLaw | None, target: int) -> np.ndarray:
         """Responses of the other equations' terms, and of their inner constants."""

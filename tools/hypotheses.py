@@ -5,7 +5,7 @@ Every source ends in the same value, a `Rival` with constants to be fitted, so t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -191,11 +191,10 @@ def _plain_rivals(evidence: Evidence, samples: Sequence[Samples]) -> list[Rival]
         return []
     else:
         picks = list(product(((), ("1",)), repeat=count)) + [(terms,) * count for terms in PLAIN_LAWS_OF_EACH]
-    supports = {
-        (target, terms): _plain_support(terms, target, evidence, samples)
-        for pick in picks
-        for target, terms in enumerate(pick)
-    }
+    supports: dict[tuple[int, Sequence[str]], Support] = {}
+    for target in range(count):
+        wanted = dict.fromkeys(pick[target] for pick in picks)
+        supports |= {(target, terms): found for terms, found in _plain_supports(wanted, target, evidence, samples)}
     rivals = []
     for pick in picks:
         chosen = [supports[target, terms] for target, terms in enumerate(pick)]
@@ -204,23 +203,27 @@ def _plain_rivals(evidence: Evidence, samples: Sequence[Samples]) -> list[Rival]
     return rivals
 
 
-def _plain_support(terms: Sequence[str], target: int, evidence: Evidence, samples: Sequence[Samples]) -> Support:
-    """Named plain terms for one coordinate, their coefficients from the weak form."""
+def _plain_supports(
+    choices: Iterable[Sequence[str]], target: int, evidence: Evidence, samples: Sequence[Samples]
+) -> Iterator[tuple[Sequence[str], Support]]:
+    """Choices of named plain terms for one coordinate, their coefficients from the weak form."""
     rates = velocity_names(evidence.coordinates)
     names = {"q": evidence.coordinates[target], "v": rates[target]}
-    wanted = [
-        parse(text, variables=["q", "v"]).subs({sympy.Symbol(k): sympy.Symbol(v) for k, v in names.items()})
-        for text in terms
-    ]
+    choices = list(choices)
+    wanted = {
+        text: parse(text, variables=["q", "v"]).xreplace({sympy.Symbol(k): sympy.Symbol(v) for k, v in names.items()})
+        for terms in choices for text in terms
+    }  # fmt: skip
     library = feature_library(evidence.coordinates, target, order=2, is_angle=evidence.is_angle)
-    features = [feature for feature in library if feature.expression in wanted]
-    if not features:
-        return Support((), np.zeros(0), 0.0, 0.0)
+    plain = [feature for feature in library if feature.expression in wanted.values()]
     system = weak_system(
-        samples, features, target, coordinates=evidence.coordinates, order=2, window_s=window_seconds(evidence)
+        samples, plain, target, coordinates=evidence.coordinates, order=2, window_s=window_seconds(evidence)
     )
-    solution, *_ = np.linalg.lstsq(system.matrix, system.vector, rcond=1e-8)
-    return Support(system.features, solution, 0.0, 0.0)
+    for terms in choices:
+        own = {wanted[text] for text in terms}
+        held = [k for k, feature in enumerate(system.features) if feature.expression in own]
+        solution, *_ = np.linalg.lstsq(system.matrix[:, held], system.vector, rcond=1e-8)
+        yield terms, Support(tuple(system.features[k] for k in held), solution, 0.0, 0.0)
 
 
 def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, source: str) -> list[Rival]:

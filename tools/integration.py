@@ -38,17 +38,14 @@ class Grid:
 
 
 def make_grid(times: Sequence[np.ndarray], longest_step: float) -> Grid:
-    """Cuts segments into equal steps no longer than ``longest_step`` seconds and the mean row spacing.
+    """Cuts segments into equal steps no longer than ``longest_step`` seconds; rows between two steps are interpolated.
 
     Args:
         times: Rows of each segment, seconds, increasing.
         longest_step: Seconds.
     """
     spans = np.array([t[-1] - t[0] for t in times])
-    spacings = np.array([span / max(1, len(t) - 1) for span, t in zip(spans, times, strict=True)])
-    with np.errstate(all="ignore"):
-        counts = np.ceil(spans / np.minimum(longest_step, spacings) - 1e-9)
-    steps = int(max(1, np.nanmax(counts, initial=1.0)))
+    steps = int(max(1, np.ceil(spans.max() / longest_step - 1e-9)))
     h = spans / steps
     most = max(len(t) for t in times)
     place = np.empty((most, len(times)))

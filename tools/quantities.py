@@ -37,9 +37,14 @@ def _with_error(rival: Rival, number: Callable[[Model], float | None]) -> tuple[
     return float(value), float(np.sqrt(variance)) if np.isfinite(variance) and variance >= 0 else None
 
 
+def _accelerations(model: Model, position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
+    """Accelerations at the start of time, shape (B,), at places and velocities of that shape."""
+    state = np.array([position, velocity])
+    return model.derivative(state, np.zeros(len(position)), np.repeat(model.values[:, None], len(position), axis=1))[1]
+
+
 def _acceleration(model: Model, position: float, velocity: float) -> float:
-    state = np.array([[position], [velocity]])
-    return float(model.derivative(state, np.zeros(1), model.values[:, None])[1, 0])
+    return float(_accelerations(model, np.array([position]), np.array([velocity]))[0])
 
 
 def _depends_on(model: Model, names: Sequence[str]) -> bool:
@@ -51,8 +56,7 @@ def _equilibrium(model: Model, low: float, high: float) -> float | None:
     """The stable place of rest within the motion's range, widened by half."""
     wide = 0.5 * (high - low)
     grid = np.linspace(low - wide, high + wide, 201)
-    with np.errstate(all="ignore"):
-        push = np.array([_acceleration(model, q, 0.0) for q in grid])
+    push = _accelerations(model, grid, np.zeros_like(grid))
     falls = np.flatnonzero((push[:-1] > 0) & (push[1:] <= 0))
     if not len(falls):
         return None
@@ -76,8 +80,7 @@ def _terminal_velocity(model: Model, low: float, high: float) -> float | None:
     """The velocity at which a law without position or time gives no acceleration, near the velocities seen."""
     reach = 3 * max(abs(low), abs(high))
     grid = np.linspace(-reach, reach, 401)
-    with np.errstate(all="ignore"):
-        push = np.array([_acceleration(model, 0.0, v) for v in grid])
+    push = _accelerations(model, np.zeros_like(grid), grid)
     crossings = np.flatnonzero((push[:-1] > 0) & (push[1:] <= 0))
     if not len(crossings):
         return None

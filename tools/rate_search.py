@@ -63,7 +63,9 @@ def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[
 
 def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: float, seed: int) -> list[Fitted]:
     """Formulas for one coordinate's acceleration, best first."""
-    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2 and is_clean(run)]
+    given = _given(evidence)
+    is_clean = all(map(_has_clean_positions, evidence.runs))
+    runs = [run for run in evidence.runs if run.rows_fitted > 2 * ENDS + 2 and (given or is_clean)]
     parts = [slice(ENDS, run.rows_fitted - ENDS) for run in runs]
     if len(runs) < len(evidence.runs) or sum(part.stop - part.start for part in parts) < FEWEST_ROWS:
         return []
@@ -83,8 +85,7 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
         return find_formula(columns, y, kinds=kinds, seed=seed, time_limit=limit, **how)
 
     states = joined([run.states for run in runs])
-    given = [run.trajectory.acceleration for run in runs if run.trajectory.acceleration is not None]
-    if len(given) == len(runs):
+    if given:
         measured = joined(given)[:, target]
         if not np.any(measured):
             return []  # no force at all: the plain laws say so
@@ -94,6 +95,8 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
         if _is_cleaner(runs, given, target):
             found = search(states, measured)
             return _tried(found)
+    if not is_clean:
+        return []
     y = joined([run.acceleration[:, target] for run in runs])
     errors = joined([run.acceleration_stderr[:, target] for run in runs])
     if not 0 < np.median(errors) <= NOISIEST * np.std(y):
@@ -115,10 +118,28 @@ def _tried(found: Regression) -> list[Fitted]:
     return [found.best, *found.alternatives[: TRIED - 1], *found.plainer]
 
 
-def is_clean(run: Run) -> bool:
-    """Whether the positions have next to no noise, or the file has accelerations of its own."""
+def is_searched(evidence: Evidence) -> bool:
+    """Whether accelerations are known well enough to be searched: by clean positions, or by a clean column."""
+    given = _given(evidence)
+    columns = range(len(evidence.coordinates))
+    has_clean_column = bool(given) and all(_is_cleaner(evidence.runs, given, target) for target in columns)
+    return has_clean_column or all(map(_has_clean_positions, evidence.runs))
+
+
+def has_accelerations(evidence: Evidence) -> bool:
+    """Whether the file brings accelerations of its own for every run."""
+    return bool(_given(evidence))
+
+
+def _given(evidence: Evidence) -> list[np.ndarray]:
+    """The file's own accelerations by run; none where a run is without."""
+    given = [run.trajectory.acceleration for run in evidence.runs]
+    return [column for column in given if column is not None] if all(c is not None for c in given) else []
+
+
+def _has_clean_positions(run: Run) -> bool:
     share = run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300)
-    return run.trajectory.acceleration is not None or bool(np.all(share <= CLEAN))
+    return bool(np.all(share <= CLEAN))
 
 
 def _measured_states(run: Run) -> np.ndarray:

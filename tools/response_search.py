@@ -17,10 +17,11 @@ from motionlaw.tools.candidates import candidate_terms
 from motionlaw.tools.contest import Rival, cost_of
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.flow import Flow, fit_flow, linearised
+from motionlaw.tools.flow_prior import price_of
 from motionlaw.tools.flow_regression import Choice, Regression, choices_of
-from motionlaw.tools.flow_search import model_of_choices, price_of
+from motionlaw.tools.flow_search import model_of_choices
 from motionlaw.tools.observe import Evidence, Run
-from motionlaw.tools.rate_search import is_clean
+from motionlaw.tools.rate_search import is_searched
 from motionlaw.tools.regression import variables_of
 from motionlaw.tools.response import Cells, make_cells
 from motionlaw.tools.smoothing import smooth_curves
@@ -54,8 +55,7 @@ def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> li
     """
     model = leader.model
     is_settled = leader.fit.correlation_length < WHITE and leader.cost < PLAIN
-    is_searched = all(is_clean(run) for run in evidence.runs)  # in the accelerations
-    if model.order != 2 or len(model.coordinates) != 1 or is_settled or is_searched or evidence.is_short:
+    if model.order != 2 or len(model.coordinates) != 1 or is_settled or evidence.is_short or is_searched(evidence):
         return []
     step = max(1, int(np.ceil(evidence.rows / MOST_ROWS)))
     long_enough = [run for run in evidence.runs if run.rows_fitted // step >= FEWEST_CELLS]

@@ -48,6 +48,7 @@ class TrajectoryFit:
         count: Number of observed values.
         correlation_length: Rows after which residuals are independent; 1 for white residuals.
         status: ``"ok"``, ``"did not converge"`` or ``"diverged"``.
+        nats_of_constants: What the data had to say to pin the constants down, in nats; NaN where that is not known.
     """
 
     model: Model
@@ -58,6 +59,7 @@ class TrajectoryFit:
     count: int
     correlation_length: float
     status: str
+    nats_of_constants: float = np.nan
 
     @property
     def reduced_chi2(self) -> float:

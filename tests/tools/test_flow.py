@@ -12,8 +12,9 @@ from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.equation import canonical_terms, parse
 from motionlaw.tools.flow import fit_flow, linearised, make_flow, trajectory_fit
+from motionlaw.tools.flow_prior import price_of
 from motionlaw.tools.flow_regression import Choice
-from motionlaw.tools.flow_search import price_of, search_flow
+from motionlaw.tools.flow_search import search_flow
 from motionlaw.tools.flow_terms import Item
 from motionlaw.tools.realign import named_constants
 from motionlaw.tools.smoothing import smooth_curves

@@ -5,10 +5,11 @@ import pytest
 import sympy
 from scipy.integrate import solve_ivp
 
+from motionlaw.tools import discovery
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import canonical_terms, compile_rhs, parse
 from motionlaw.tools.observe import gather_evidence
-from motionlaw.tools.rate_search import rate_rivals
+from motionlaw.tools.rate_search import is_searched, rate_rivals
 from motionlaw.tools.trajectory import Trajectory
 
 T = np.linspace(0, 20, 2000)
@@ -63,6 +64,28 @@ def test_noisy_positions_are_left_to_the_weak_form():
     x, _ = _played(_law)
     noisy = x + 0.01 * np.random.default_rng(0).normal(size=len(x))
     assert rate_rivals(gather_evidence([Trajectory("run", T, ("x",), noisy[:, None])]), deadline=np.inf) == ([], False)
+
+
+def test_noisy_positions_beside_a_noisier_acceleration_are_left_to_the_weak_form():
+    """An acceleration column that is poorer than the positions' own does not make noisy positions clean."""
+    x, v = _played(_law)
+    rng = np.random.default_rng(0)
+    noisy = x + 0.01 * x.std() * rng.normal(size=len(T))
+    a = _law(x, v, T) * (1 + 3 * rng.normal(size=len(T)))
+    evidence = gather_evidence([Trajectory("run", T, ("x",), noisy[:, None], acceleration=a[:, None])])
+    assert rate_rivals(evidence, deadline=np.inf) == ([], False)
+    assert not is_searched(evidence)
+
+
+def test_a_plain_law_that_leaves_nothing_is_not_put_against_the_whole_grammar(monkeypatch):
+    """A clean damped spring is settled by plain terms: no strange term could be better."""
+    monkeypatch.setattr(discovery, "rate_rivals", lambda *_, **__: pytest.fail("the whole grammar was searched"))
+    t = np.linspace(0, 10, 300)
+    x = np.exp(-0.1 * t) * np.cos(2 * t)
+    found = discover_law([Trajectory("run", t, ("x",), x[:, None])], settings=DiscoverySettings(order="2"))
+    terms = canonical_terms(parse(found.law["v"]))
+    assert set(terms) == {"x", "v"}
+    assert terms["x"] == pytest.approx(-4.01, rel=1e-4)
 
 
 def test_a_measured_acceleration_of_zero_is_uniform_motion():
