@@ -288,8 +288,12 @@ class _Search:
         evidence = contest.evidence
         found: list[Rival] = []
         if "search" in self.settings.sr:
+            # Where a few plain forces leave nothing but noise, only a law as plain could be preferred for its order.
             found = searched_first_order(
-                evidence, deadline=self.deadline, on_best=lambda rival: self._lead(contest, rival)
+                evidence,
+                deadline=self.deadline,
+                on_best=lambda rival: self._lead(contest, rival),
+                is_plain=_is_settled(contest.ranked),
             )
         others = self._proposed(contest, 1)
         contest.proposed += others

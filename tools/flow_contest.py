@@ -26,7 +26,11 @@ MOST_FITTED, MOST_FINALISTS, FINALISTS_WITHIN = 6, 16, 8.0
 
 
 def searched_first_order(
-    evidence: Evidence, *, deadline: float, on_best: Callable[[Rival], None] | None = None
+    evidence: Evidence,
+    *,
+    deadline: float,
+    on_best: Callable[[Rival], None] | None = None,
+    is_plain: bool = False,
 ) -> list[Rival]:
     """First-order laws from the structure search, fitted.
 
@@ -34,6 +38,7 @@ def searched_first_order(
         evidence: The data.
         deadline: `time.monotonic` value after which the best so far are returned.
         on_best: Called with every law that takes the lead.
+        is_plain: Whether only laws of plain terms are of interest.
     """
 
     def rival_of(law: FlowLaw) -> Rival:
@@ -46,7 +51,7 @@ def searched_first_order(
 
     few = flow_of(evidence, whole=evidence.is_short, most_rows=SEARCHED_ROWS)
     has_all_rows = few is flow_of(evidence, whole=evidence.is_short)
-    laws = search_flow(few, deadline=deadline, on_best=lead)
+    laws = search_flow(few, deadline=deadline, on_best=lead, is_plain=is_plain)
     best = [law for law in laws if np.isfinite(law.score) and law.score < laws[0].score + FINALISTS_WITHIN]
     found = []
     for law in best[: MOST_FINALISTS if has_all_rows else MOST_FITTED]:

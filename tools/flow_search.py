@@ -121,10 +121,17 @@ class FlowSearch:
         flow: The measured runs with smooth paths.
         deadline: `time.monotonic` value after which the best so far are returned.
         on_best: Called with every law that takes the lead.
+        tiers: Prices in nats up to which terms are searched, one after the other.
     """
 
-    def __init__(self, flow: Flow, deadline: float, on_best: Callable[[FlowLaw], None] | None = None) -> None:
-        self.flow, self.deadline, self.on_best = flow, deadline, on_best
+    def __init__(
+        self,
+        flow: Flow,
+        deadline: float,
+        on_best: Callable[[FlowLaw], None] | None = None,
+        tiers: Sequence[float] = TIERS,
+    ) -> None:
+        self.flow, self.deadline, self.on_best, self.tiers = flow, deadline, on_best, tiers
         self.laws: dict[str, FlowLaw] = {}
         self.best: FlowLaw | None = None
         self.count = sum(each.size for each in flow.position)
@@ -132,7 +139,7 @@ class FlowSearch:
 
     def run(self) -> list[FlowLaw]:
         """Finds laws, best first."""
-        for cheapest, tier in zip((0.0, *TIERS), TIERS, strict=False):
+        for cheapest, tier in zip((0.0, *self.tiers), self.tiers, strict=False):
             for _ in range(MOST_ROUNDS):
                 before = self.best
                 self._round(cheapest, tier)
@@ -337,12 +344,15 @@ class FlowSearch:
         return self.laws[key]
 
 
-def search_flow(flow: Flow, *, deadline: float, on_best: Callable[[FlowLaw], None] | None = None) -> list[FlowLaw]:
+def search_flow(
+    flow: Flow, *, deadline: float, on_best: Callable[[FlowLaw], None] | None = None, is_plain: bool = False
+) -> list[FlowLaw]:
     """Finds first-order laws, best first.
 
     Args:
         flow: The measured runs with smooth paths.
         deadline: `time.monotonic` value after which the best so far are returned.
         on_best: Called with every law that takes the lead.
+        is_plain: Whether only laws of plain terms are of interest.
     """
-    return FlowSearch(flow, deadline, on_best).run()
+    return FlowSearch(flow, deadline, on_best, TIERS[:1] if is_plain else TIERS).run()

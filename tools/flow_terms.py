@@ -16,7 +16,7 @@ import sympy
 
 from motionlaw.tools.candidates import DEAREST, FACTOR, TERM, Candidates, candidate_terms
 from motionlaw.tools.equation import compile_rhs, parse
-from motionlaw.tools.pieces import Term, Variable
+from motionlaw.tools.pieces import INNER, Term, Variable
 
 # Nats for a piece of a difference of two coordinates, and of time.
 DIFFERENCE, TIME = 1.0, 3.0
@@ -67,7 +67,9 @@ def shared_price(items: Sequence[Item]) -> float:
 
 
 def _generic(part: Term) -> sympy.Expr:
-    """A part with its constants called ``k_0``, ``k_1``."""
+    """A part with its constants called ``k_0``, ``k_1``: one expression for all scanned values of a shape."""
+    if len(part.constants) == 1 and part.template.has(INNER):
+        return _renamed(part.template, (INNER.name,))
     return _renamed(part.expression, tuple(name for name, _ in part.constants))
 
 
