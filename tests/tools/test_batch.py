@@ -17,7 +17,8 @@ from springs import spring, write_springs
 
 import motionlaw
 from motionlaw.agent.hypothesise import ServerProposer, server_proposer
-from motionlaw.tools.batch.across import constants_of, laws_across, read_metadata
+from motionlaw.tools.algebraic import find_algebraic_law
+from motionlaw.tools.batch.across import AcrossLaw, constants_of, laws_across, read_metadata
 from motionlaw.tools.batch.page import write_batch_page
 from motionlaw.tools.batch.run import BatchSettings, run_batch
 from motionlaw.tools.batch.tasks import Task, count_tasks, find_sources, make_tasks
@@ -262,6 +263,24 @@ def test_the_page_shows_structures_constants_and_failures(finished, tmp_path):
     wanted = ("6 laws that hold", "v&#x27; = v + x", "<svg", "run006.csv", "white noise", "batch &lt;runs&gt;")
     assert [text for text in wanted if text not in page] == []
     assert "<script" not in page
+
+
+def test_the_page_of_many_runs_stays_small(tmp_path):
+    """Thousands of runs are a thousand points and thirty lines; what is not shown is counted."""
+    count = 4000
+    m = np.linspace(1.0, 2.0, count)
+    found = 3.0 / m
+    found[::100] *= 1.5
+    terms = [{"of": "v", "term": "x", "coefficient": c, "stderr": 1e-9, "unit": ""} for c in found]
+    plain = {"status": "ok", "reason": "", "quantities": [], "structure": "v' = x", "same_as": "", "seconds": 1.0}
+    plain |= {"discovery": ""}
+    laws = pd.DataFrame([{"name": f"run{k:04d}", "terms": [terms[k]], **plain} for k in range(count)])
+    law = find_algebraic_law({"m": m[::40]}, 3.0 / m[::40], target="x_in_v")
+    across = [AcrossLaw(constants_of(laws)[0], law, tuple(range(0, count, 100)))]
+    write_batch_page(tmp_path / "page.html", laws, metadata=pd.DataFrame({"m": m}), across=across)
+    page = (tmp_path / "page.html").read_text()
+    assert "1,000 of 4,000 runs, and all outliers" in page and "10 more outliers" in page
+    assert len(page) < 500_000
 
 
 def test_a_saved_law_can_be_played(finished):

@@ -17,8 +17,8 @@ from motionlaw.tools.html_page import NARROW_IN, card, escaped, figure, table, w
 from motionlaw.tools.summary import with_error
 from motionlaw.tools.typeset import number_text
 
-# Structures, reasons and runs shown; what is beyond is counted.
-MOST_STRUCTURES, MOST_LISTED = 20, 30
+# Structures, reasons and outliers shown, and points of a picture; what is beyond is counted.
+MOST_STRUCTURES, MOST_LISTED, MOST_POINTS = 20, 30, 1000
 STATUS = {"ok": "a law that holds", "weak": "a law with weak support", "refused": "no law", "failed": "not readable"}
 
 
@@ -132,6 +132,8 @@ def _pictures(laws: pd.DataFrame, metadata: pd.DataFrame | None, across: Sequenc
             caption = (
                 f"{constant.name}: found in each run against the law across runs, {next(iter(one.found.law.values()))}"
             )
+            if len(one.constant.runs) > MOST_POINTS:
+                caption += f" ({MOST_POINTS:,} of {len(one.constant.runs):,} runs, and all outliers)"
         else:
             picture = _spread(constant)
             caption = f"{constant.name} in {len(constant.values)} runs"
@@ -148,12 +150,15 @@ def _against(one: AcrossLaw, metadata: pd.DataFrame) -> Any:
     def draw() -> Any:
         constant = one.constant
         told = told_by(one.found, metadata.iloc[constant.runs])
+        drawn = np.linspace(0, len(told) - 1, min(len(told), MOST_POINTS)).astype(int)
+        drawn = np.union1d(drawn, np.flatnonzero(np.isin(constant.runs, one.outliers)))
         fig = matplotlib.figure.Figure(figsize=(NARROW_IN, 2.6), layout="constrained")
         ax = fig.subplots()
         ends = [min(told.min(), constant.values.min()), max(told.max(), constant.values.max())]
-        ax.plot(ends, ends, color="#d55e00", linewidth=0.9)
-        errors = np.where(np.isfinite(constant.stderr), constant.stderr, 0.0)
-        ax.errorbar(told, constant.values, yerr=1.96 * errors, fmt="o", markersize=2.6, color="#0072b2", elinewidth=0.6)
+        ax.plot(ends, ends, color="#d55e00", linewidth=0.9, zorder=3)
+        errors = 1.96 * np.where(np.isfinite(constant.stderr), constant.stderr, 0.0)[drawn]
+        found = constant.values[drawn]
+        ax.errorbar(told[drawn], found, yerr=errors, fmt="o", markersize=2.6, color="#0072b2", elinewidth=0.6)
         ax.set(xlabel="law across runs", ylabel=f"found ({constant.unit})" if constant.unit else "found")
         return fig
 
@@ -184,7 +189,13 @@ def _outliers(laws: pd.DataFrame, across: Sequence[AcrossLaw]) -> str:
             value = with_error(one.constant.values[k], one.constant.stderr[k], one.constant.unit)
             rows.append((escaped(laws["name"].iloc[run]), escaped(one.constant.name), escaped(value)))
     shown = table(("run", "constant", "#found"), rows[:MOST_LISTED])
-    return card("Outliers", shown, kind="wide") if rows else ""
+    return card("Outliers", shown + _more(rows, "outliers"), kind="wide") if rows else ""
+
+
+def _more(rows: Sequence[object], what: str) -> str:
+    """Counts what is not listed."""
+    beyond = len(rows) - MOST_LISTED
+    return f'<p class="note">{beyond:,} more {what}: see the table of laws.</p>' if beyond > 0 else ""
 
 
 def _without_law(laws: pd.DataFrame) -> str:
@@ -197,7 +208,8 @@ def _without_law(laws: pd.DataFrame) -> str:
         (escaped(status), escaped(reason), f"{len(group)}", escaped(group["name"].iloc[0]))
         for (status, reason), group in groups[:MOST_LISTED]
     ]
-    return card("Without a law", table(("", "reason", "#runs", "for example"), rows), kind="wide")
+    shown = table(("", "reason", "#runs", "for example"), rows)
+    return card("Without a law", shown + _more(groups, "reasons"), kind="wide")
 
 
 def _again(laws: pd.DataFrame, command: str) -> str:
