@@ -22,6 +22,9 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest import mock
@@ -75,25 +78,76 @@ def comparable(path: Path) -> pd.DataFrame:
     return laws.assign(discovery=told).astype(str)
 
 
-def kills(rounds: int, count: int, seed: int, engine: str) -> None:
+@dataclass(frozen=True)
+class Place:
+    """Where batches are disturbed.
+
+    Args:
+        engine: ``local`` or ``ray``.
+        address: Of the Ray cluster, if there is one.
+        pid: The process that the cluster's own are below.
+    """
+
+    engine: str
+    address: str | None = None
+    pid: int | None = None
+
+    def workers(self, driver: int) -> list[int]:
+        """The processes that work for a driver now."""
+        return below(driver) if self.pid is None else [one for one in below(self.pid) if "ray::_do" in _title(one)]
+
+    def spent(self, driver: int) -> float:
+        """CPU seconds of a driver and of those that work for it now."""
+        return sum(cpu_seconds(one) for one in (driver, *self.workers(driver)))
+
+
+@contextlib.contextmanager
+def place_of(engine: str) -> Iterator[Place]:
+    """Starts a Ray cluster of two processors, if one is asked for, in a process of its own."""
+    if engine == "local":
+        yield Place(engine)
+        return
+    ours, theirs = FORK.Pipe()
+    process = FORK.Process(target=_cluster, args=(theirs,))
+    process.start()
+    theirs.close()
+    try:
+        yield Place(engine, ours.recv(), process.pid)
+    finally:
+        ours.close()
+        process.join()
+
+
+def _cluster(pipe: Connection) -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    pipe.send(cluster.address)
+    with contextlib.suppress(EOFError):
+        pipe.recv()
+    cluster.shutdown()
+
+
+def kills(rounds: int, count: int, seed: int, place: Place) -> None:
     """Kills the driver, workers, or both at random moments, and compares the tables with an undisturbed one."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         inputs = make_inputs(folder / "runs", count)
-        before = os.times()
-        calmly = started(inputs, folder / "calm.parquet", engine, is_resumed=False)
-        calmly.join()
-        spent = os.times().children_user + os.times().children_system - before.children_user - before.children_system
+        calmly = started(inputs, folder / "calm.parquet", place, is_resumed=False)
+        spent = 0.0
+        while calmly.is_alive():
+            spent = max(spent, place.spent(calmly.pid or 0))
+            time.sleep(0.02)
         calm = comparable(folder / "calm.parquet")
-        print(f"{rounds} rounds of kill -9, {engine}, {len(calm)} recordings "
+        print(f"{rounds} rounds of kill -9, {place.engine}, {len(calm)} recordings "
               f"({calm['status'].value_counts().to_dict()}), {spent:.1f} CPU s undisturbed.\n")  # fmt: skip
         print(
             "| round | killed | starts | rows | lost | twice | equal to the undisturbed table |\n" + "| --- " * 7 + "|"
         )
         for number in range(rounds):
             out = folder / f"round{number}.parquet"
-            killed, starts = disturbed(inputs, out, engine, rng, spent)
+            killed, starts = disturbed(inputs, out, place, rng, spent)
             table = comparable(out)
             lost = len(set(calm["name"]) - set(table["name"]))
             told = ", ".join(f"{count} {victim}" for victim, count in sorted(Counter(killed).items()))
@@ -103,26 +157,26 @@ def kills(rounds: int, count: int, seed: int, engine: str) -> None:
             )
 
 
-def started(inputs: list[str], out: Path, engine: str, *, is_resumed: bool) -> BaseProcess:
+def started(inputs: list[str], out: Path, place: Place, *, is_resumed: bool) -> BaseProcess:
     """The driver of a batch with two workers, in a process of its own; shards are small, so that there are many."""
-    settings = BatchSettings(search=PATIENT, workers=2, engine=engine)
+    settings = BatchSettings(search=PATIENT, workers=2, engine=place.engine, address=place.address)
     process = FORK.Process(target=run_batch, args=(inputs, out), kwargs={"settings": settings, "resume": is_resumed})
     with mock.patch("motionlaw.tools.batch.ledger.ROWS_A_SHARD", 3):
         process.start()
     return process
 
 
-def disturbed(inputs: list[str], out: Path, engine: str, rng: random.Random, spent: float) -> tuple[list[str], int]:
+def disturbed(inputs: list[str], out: Path, place: Place, rng: random.Random, spent: float) -> tuple[list[str], int]:
     """Runs a batch to its end although one to three of its processes are killed on the way."""
     killed: list[str] = []
     plan = [rng.choice(["driver", "worker"]) for _ in range(rng.randint(1, 3))]
     for turn in range(len(plan) + 5):
-        process = started(inputs, out, engine, is_resumed=turn > 0)
+        process = started(inputs, out, place, is_resumed=turn > 0)
         assert process.pid is not None
         moments = sorted(rng.uniform(0.0, spent) for _ in plan)
         while moments and process.is_alive():
             time.sleep(0.01)
-            if cpu_seconds(process.pid) > moments[0] and _is_killed(process.pid, plan[0], engine, rng):
+            if place.spent(process.pid) > moments[0] and _is_killed(process.pid, plan[0], place, rng):
                 killed.append(plan.pop(0))
                 moments.pop(0)
                 if killed[-1] == "driver":
@@ -136,18 +190,16 @@ def disturbed(inputs: list[str], out: Path, engine: str, rng: random.Random, spe
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds of a process and of all that are below it now."""
-    ticks = 0
-    for one in (pid, *below(pid)):
-        with contextlib.suppress(OSError, IndexError):
-            ticks += sum(map(int, Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    """CPU seconds of a process."""
+    with contextlib.suppress(OSError, IndexError):
+        ticks = map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
-def _is_killed(pid: int, victim: str, engine: str, rng: random.Random) -> bool:
+def _is_killed(pid: int, victim: str, place: Place, rng: random.Random) -> bool:
     """Kills the driver, or one of the processes that work for it, if there is one by now."""
-    mark = "ray::" if engine == "ray" else ""
-    victims = [pid] if victim == "driver" else [child for child in below(pid) if mark in _title(child)]
+    victims = [pid] if victim == "driver" else place.workers(pid)
     with contextlib.suppress(ProcessLookupError, IndexError):
         os.kill(rng.choice(victims), signal.SIGKILL)
         return True
@@ -166,7 +218,7 @@ def disk(count: int) -> None:
         folder, place = Path(name), Path(name) / "small"
         place.mkdir()
         inputs = make_inputs(folder / "runs", count)
-        started(inputs, folder / "calm.parquet", "local", is_resumed=False).join()
+        started(inputs, folder / "calm.parquet", Place("local"), is_resumed=False).join()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(place)], check=True)
         try:
             out = place / "laws.parquet"
@@ -223,7 +275,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.part == "kills":
-        kills(options.rounds, options.count, options.seed, options.engine)
+        with place_of(options.engine) as place:
+            kills(options.rounds, options.count, options.seed, place)
     elif options.part == "disk":
         disk(options.count)
     else:

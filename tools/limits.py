@@ -174,6 +174,7 @@ def _child(
     call: tuple[Callable[..., Any], tuple[Any, ...]],
 ) -> None:
     """The child's side. An exception passes through: Python prints it into the log and ends the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which kills this process
     for other in inherited:
         other.close()
     file = open(log, "w", encoding="utf-8", buffering=1)  # noqa: SIM115  (it stays open as long as the process)

@@ -67,6 +67,17 @@ def test_a_child_that_dies_says_so():
     assert (outcome.status, outcome.message) == ("killed", "The process ended with status -9.")
 
 
+def hears_ctrl_c(value):
+    os.kill(os.getpid(), signal.SIGINT)
+    return value
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_is_the_parents_affair():
+    """The terminal tells all processes: a child that heard it would look like work that failed."""
+    assert call_limited(hears_ctrl_c, 7, seconds=60).value == 7
+
+
 def test_workers_run_side_by_side(tmp_path):
     """Four that end only when all four have begun do end with four workers."""
     done = dict(call_all([(meets, (tmp_path, k, 4)) for k in range(4)], seconds=60, workers=4))
