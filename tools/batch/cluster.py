@@ -102,7 +102,9 @@ def _connected(workers: int, address: str | None) -> Any:
         import ray
     except ImportError as error:
         raise missing_extra("Working on a cluster", "Ray", "ray") from error
-    options: dict[str, Any] = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
+    # "local": else Ray joins whatever cluster of somebody else it finds on this machine.
+    own = {"address": "local", "num_cpus": workers, "include_dashboard": False}
+    options: dict[str, Any] = {"address": address} if address else own
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, ignore_reinit_error=True, **options)
     except Exception as error:  # Ray raises no less where its processes do not come up in time
