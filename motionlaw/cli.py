@@ -84,7 +84,9 @@ def discover(
     columns: Annotated[str | None, typer.Option(help="The columns of a table to use, e.g. x,v,a.")] = None,
     order: Annotated[Literal["1", "2", "auto"], typer.Option(help="Order of the law in time.")] = "auto",
     target: Annotated[str | None, typer.Option(help="Find an algebraic law for this column instead.")] = None,
-    model: ModelName = "none",
+    model: Annotated[
+        str, typer.Option(help="Proposes laws: none, embedded (small, on board), a checkpoint's folder, or a server.")
+    ] = "none",
     samples: Annotated[int, typer.Option(help="Laws that the model is asked for.")] = 8,
     prior: Annotated[float, typer.Option(help="Weight of a law's log-probability under the model in its score.")] = 0.0,
     sr: Annotated[str, typer.Option(help="Engines, with commas: search, operon, sindy, pysr.")] = "search",
