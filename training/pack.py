@@ -1,5 +1,7 @@
 """A checkpoint as it ships: weights in bfloat16, and a card that says what it is, what made it and how good it is.
 
+The template of a small model is our own, of a dozen lines: it writes the same as Qwen's for what such a model is asked.
+
 motionlaw train pack --checkpoint practised --measured measured-practised.json --output_dir agent/embedded
 """
 
@@ -8,9 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from motionlaw.agent.law_question import BRIEF
 from motionlaw.tools.errors import UserError
 from motionlaw.training.model import form_of, load_checkpoint, save_checkpoint
 from motionlaw.training.options import read_options
@@ -66,10 +70,15 @@ def pack_command(words: Sequence[str]) -> int:
     except (OSError, ValueError) as error:
         raise UserError(f"{settings.measured} is no output of motionlaw train measure ({error}).") from None
     model, processor = load_checkpoint(settings.checkpoint, dtype="bfloat16")
+    if form_of(model) == BRIEF:
+        template = files("motionlaw.training").joinpath("configs/brief_chat.jinja").read_text("utf-8")
+        processor.chat_template = processor.tokenizer.chat_template = template
     out = Path(settings.output_dir)
     save_checkpoint(model, processor, out)
     count = sum(weight.numel() for weight in model.parameters())
     (out / "README.md").write_text(card(count, form_of(model), measured), encoding="utf-8")
+    for path in out.iterdir():
+        path.chmod(0o644)
     size = sum(path.stat().st_size for path in out.iterdir())
     print(json.dumps({"weights": count, "megabytes": round(size / 1e6, 2), "output": settings.output_dir}))
     return 0

@@ -84,6 +84,12 @@ def test_a_packed_checkpoint_has_a_card_and_proposes_only(small, tmp_path):
     card = (out / "README.md").read_text()
     assert "license: mit" in card and "| model | 0.610 ± 0.020 |" in card and "| 200 |" in card
     assert choose_model(str(out), talks=False).form == "brief"
+    from motionlaw.training.collate import rendered
+    from motionlaw.training.conversations import Asking, Source, msi1
+    from motionlaw.training.model import load_checkpoint
+
+    talk = msi1(next(Source.read("msi1=fresh:1:5").rows("train")), Asking("brief"))
+    assert len({rendered(load_checkpoint(str(folder))[1], talk) for folder in (small, out)}) == 1
     with pytest.raises(UserError, match="only proposes laws"):
         choose_model(str(out))
 
