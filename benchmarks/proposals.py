@@ -1,11 +1,12 @@
 """Does a model's proposal help the search? The same noisy motions with and without it, law by law.
 
-    python benchmarks/proposals.py --model embedded [--n 40] [--rows 100] [--noise 0.05] [--samples 8] [--out FOLDER]
+    python benchmarks/proposals.py --model embedded [--n 40] [--rows 100] [--noise 0.05] [--samples 8] [--out X]
 
 Oscillators of physsymbol with families that may not meet in training (`test_structure`), their positions at a few rows
 with noise as a share of the spread. Each is searched alone, then with the model's laws among the candidates. Prints how
-many exact structures and what mean S_struct each way finds, and the difference with its standard error. With ``--out``
-every law is logged as it is found, and a run that was stopped goes on.
+many exact structures and what mean S_struct each way finds, and the difference with its standard error. With
+``--blind`` the model is shown the motion of another oscillator: what is left of the gain is not by looking. With
+``--out`` every law is logged as it is found, and a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ def recorded(drawn: Oscillator, rows: int, noise: float) -> Inputs:
     return Inputs((Trajectory("run", drawn.t[index], ("x",), x[:, None], units=("m",)),), False, True, ())
 
 
-def attempt(drawn: Oscillator, model: Any, options: argparse.Namespace) -> Row:
-    """One oscillator both ways, and the best of the proposals themselves."""
+def attempt(drawn: Oscillator, shown: Oscillator, model: Any, options: argparse.Namespace) -> Row:
+    """One oscillator both ways, and the best of the proposals themselves; the model sees the shown one."""
     inputs = recorded(drawn, options.rows, options.noise)
     data = {"t": drawn.t, "x": drawn.x, "v": drawn.v}
     settings = DiscoverySettings(time_limit=options.time_limit, order="2")
@@ -65,7 +66,8 @@ def attempt(drawn: Oscillator, model: Any, options: argparse.Namespace) -> Row:
         return [float(scores.is_exact or 0), float(scores.s_struct or 0)]
 
     alone = discover_inputs(inputs, settings=settings)
-    proposals = propose_laws(inputs, model, samples=options.samples, timeout_s=600.0)
+    seen = recorded(shown, options.rows, options.noise)
+    proposals = propose_laws(seen, model, samples=options.samples, timeout_s=600.0)
     helped = discover_inputs(inputs, settings=replace(settings, hypotheses=proposals.laws))
     laws = {"alone": alone.law.get("v"), "helped": helped.law.get("v")}
     proposed = [scored(each.law["v"]) for each in proposals.laws]
@@ -87,10 +89,11 @@ def table(found: list[Row], options: argparse.Namespace) -> str:
     gain = scores["helped"] - scores["alone"]
     told = [f"{g.mean():+.3f} ± {g.std(ddof=1) / len(g) ** 0.5:.3f}" for g in gain.T]
     some = int(sum(row["any_exact"] for row in found))
+    how = "Shown another motion. " if options.blind else ""
     return "\n".join(
         [
             *lines, "",
-            f"Helped less alone: exact {told[0]}, S_struct {told[1]}; the truth among the proposals: {some}. "
+            f"{how}Helped less alone: exact {told[0]}, S_struct {told[1]}; the truth among the proposals: {some}. "
             f"{options.rows} rows, noise {options.noise:g}, {options.samples} samples, at most {options.time_limit:g} "
             f"s each, seed {options.seed}, commit {commit()}.",
         ]
@@ -106,6 +109,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8, help="proposals for each")
     parser.add_argument("--seed", type=int, default=17, help="seed of the oscillators")
     parser.add_argument("--time-limit", type=float, default=30.0, help="seconds a law")
+    parser.add_argument("--blind", action="store_true", help="show the model another oscillator")
     parser.add_argument("--out", default="", help="folder for the log; a run there goes on")
     options = parser.parse_args()
     model = choose_model(options.model, talks=False)
@@ -114,8 +118,10 @@ def main() -> None:
     lines = log.read_text(encoding="utf-8").splitlines() if options.out and log.exists() else []
     done: dict[str, Row] = {each["name"]: each for each in map(json.loads, lines)}
     found: list[Row] = []
+    others = unseen(options.seed + 1)
     for drawn in unseen(options.seed):
-        row = done.get(drawn.name) or attempt(drawn, model, options)
+        shown = next(others) if options.blind else drawn
+        row = done.get(drawn.name) or attempt(drawn, shown, model, options)
         if options.out and drawn.name not in done:
             with log.open("a", encoding="utf-8") as file:
                 print(json.dumps(row), file=file)
