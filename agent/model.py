@@ -7,6 +7,7 @@ say how probable an answer would have been. Where it runs is its own file: `moti
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -122,22 +123,17 @@ def choose_model(text: str, *, talks: bool = True) -> Model | None:
     """
     if text == "none":
         return None
-    model = _named_model(text)
-    if talks and model.form == "brief":
-        raise UserError(
-            f"The model {model.name} only proposes laws (motionlaw discover --model {text}); for questions name a "
-            "server (--model http://localhost:8000/v1), the folder of a larger checkpoint, or none."
-        )
-    return model
-
-
-def _named_model(text: str) -> Model:
     if text.startswith(("http://", "https://")):
         from motionlaw.agent.models.openai_server import OpenAIServer
 
         return OpenAIServer(text)
-    folder = str(files("motionlaw.agent").joinpath("embedded")) if text == "embedded" else text
-    if Path(folder).is_dir():
+    folder = Path(str(files("motionlaw.agent").joinpath("embedded"))) if text == "embedded" else Path(text)
+    if talks and _is_brief(folder):
+        raise UserError(
+            f"The model {folder.name} only proposes laws (motionlaw discover --model {text}); for questions name a "
+            "server (--model http://localhost:8000/v1), the folder of a larger checkpoint, or none."
+        )
+    if folder.is_dir():
         from motionlaw.agent.models.in_process import InProcessModel
 
         return InProcessModel(folder)
@@ -145,3 +141,11 @@ def _named_model(text: str) -> Model:
         f"model must be none, embedded, a server's address (http://localhost:8000/v1) or the folder of a checkpoint, "
         f"got {text!r}."
     )
+
+
+def _is_brief(folder: Path) -> bool:
+    """Whether a checkpoint was trained to be asked for laws in the brief form, and for nothing else."""
+    try:
+        return bool(json.loads((folder / "config.json").read_text("utf-8")).get("question_form") == "brief")
+    except (OSError, ValueError):
+        return False  # whoever loads it says what is wrong

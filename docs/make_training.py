@@ -35,7 +35,7 @@ def curve(ax: Axes, steps: list[float], values: list[float], title: str, name: s
     width = min(20, max(1, len(values) // 4))
     ax.plot(steps, values, color="#c6d4e1", linewidth=0.6)
     ax.plot(smooth(steps, width), smooth(values, width), color="#1f4e79", linewidth=1.4)
-    ax.set(title=title, xlabel="updates", ylabel=name)
+    ax.set(title=title, xlabel="updates", ylabel=name, yscale="log" if name == "loss" else "linear")
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
         for where, told in enumerate(measured.values()):
             ax.errorbar(where, told["model"][name]["mean"], told["model"][name]["stderr"], fmt="o", color="#1f4e79")
             ax.axhline(told["most usual law"][name]["mean"], color="#bb5500", linewidth=0.8)
-        ax.set(title=f"{title}, test_structure, and always the most usual law", ylim=(-0.02, 1))
+        ax.set(title=f"{title}, unseen sets (line: most usual law)", ylim=(-0.02, 1))
         ax.set_xticks(range(len(measured)), list(measured), rotation=20)
     figure.savefig(Path(__file__).parent / "training.png", dpi=80)
 
