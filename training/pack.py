@@ -51,7 +51,7 @@ def card(weights: int, form: str, measured: dict[str, Any]) -> str:
         "oscillators drawn by this project (`data_builders/oscillator_blocks.py`) and on nothing else; MIT licence, "
         f"like the project. It is asked in the {form} form and answers no other question. Its laws are proposals: "
         "`motionlaw discover` fits them again and lets the data choose.", "",
-        "Made by `runs/cpu.sh` as `docs/models.md` says. Greedy answers on physsymbol's `test_structure` (families "
+        "Made as `docs/models.md` says, stage by stage. Greedy answers on physsymbol's `test_structure` (families "
         "that never met in training), mean ± standard error:", "",
         "| " + " | ".join(["", *(words for _, words in SHOWN), "answers"]) + " |", "| --- " * (len(SHOWN) + 2) + "|",
     ]  # fmt: skip
