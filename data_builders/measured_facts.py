@@ -35,7 +35,7 @@ SEEN_SHARE = 0.6  # of the frames, for what is only roughly outlined
 WHOLE = 0.9  # share of the frames between its first and its last in which a thing must be seen
 LEAST_CYCLES = 1.5
 SURE = 0.15  # a number whose error is a larger share of it is none
-AGREE = 0.12  # two ways to measure a number may differ by this share, or two errors
+AGREE = 0.12  # two ways to measure a number may differ by this share
 CLEAR_GROWTH = 0.3  # of the logarithm of the area
 CLEAR_PACE = 1.3  # of the speeds of the last and the first third, either way
 STOPPED = 0.1  # of the first speed
@@ -166,14 +166,22 @@ def _is_at_rest_at_last(track: Track, path: np.ndarray, diagonal: float, noise: 
 
 
 def _is_clear_growth(track: Track) -> bool:
-    """Whether the box is clearly larger or smaller in the last fifth than in the first, and in between half way."""
+    """Whether both sides of the box are clearly longer, or shorter, in the last fifth, and in between half way.
+
+    One side alone changes where a thing turns, or where its box is drawn tighter.
+    """
     seen = track.xyxy[has_box(track)]
-    area = np.log(np.maximum(np.prod(seen[:, 2:] - seen[:, :2], axis=1), 1.0))
-    parts = [float(np.median(part)) for part in np.array_split(area, 5)] if len(area) >= FEWEST_FOR_NUMBERS else [0.0]
-    growth = parts[-1] - parts[0]
-    steps = np.sign(np.diff(parts)) * np.sign(growth)
-    is_same = np.sign(growth) == np.sign(area[-1] - area[0])
-    return bool(is_same and abs(growth) > CLEAR_GROWTH and np.all(steps >= 0))
+    if len(seen) < FEWEST_FOR_NUMBERS:
+        return False
+    sides = np.log(np.maximum(seen[:, 2:] - seen[:, :2], 1.0))
+    parts = np.array([np.median(part, axis=0) for part in np.array_split(sides, 5)])
+    growth, ends = parts[-1] - parts[0], sides[-1] - sides[0]
+    sense = float(np.sign(growth.sum()))
+    return bool(
+        np.all(sense * growth > CLEAR_GROWTH / 2)
+        and np.all(sense * np.diff(parts, axis=0) >= 0)
+        and sense * ends.sum() > 0
+    )
 
 
 def _numbers(name: str, t: np.ndarray, path: np.ndarray) -> list[Fact]:
@@ -188,8 +196,9 @@ def _numbers(name: str, t: np.ndarray, path: np.ndarray) -> list[Fact]:
     ]
     # What is smoothed across a contact errs by more than its error says: the way that was gone must agree.
     apart = abs(way / float(t[-1] - t[0]) - mean)
-    if np.isfinite([mean, mean_error]).all() and mean_error < SURE * mean and apart < max(2 * mean_error, AGREE * mean):
-        out.append(Fact(name, "mean speed", mean, stderr=float(np.hypot(mean_error, apart)), unit="px/s"))
+    error_of_mean = float(np.hypot(mean_error, apart))
+    if np.isfinite(error_of_mean) and error_of_mean < SURE * mean:
+        out.append(Fact(name, "mean speed", mean, stderr=error_of_mean, unit="px/s"))
     along = principal(path)
     few, many = (turning_points(along, least=share * float(np.ptp(along))) for share in FEW_AND_MANY)
     period = _period(t, path, many)

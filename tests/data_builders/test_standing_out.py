@@ -81,3 +81,16 @@ def test_a_swing_goes_to_and_fro_while_it_dies_and_a_tremble_does_not():
     assert fact(swing, "turns") is None
     jumps = 100 + np.random.default_rng(1).normal(0, 20, 30)
     assert fact(facts_of(track(jumps, 100)), "sideways") is None
+
+
+def test_what_comes_nearer_grows_on_both_sides_and_a_box_that_narrows_does_not_shrink():
+    """Size is told of the whole of a thing."""
+    near = track(50 + 100 * T, 100)
+    wide, high = 14 * np.exp(0.4 * T), 14 * np.exp(-0.5 * T)
+
+    def sized(across, up):
+        half = np.stack([across + 0 * T, up + 0 * T], axis=1)
+        return replace(near, xyxy=np.hstack([near.position - half, near.position + half]))
+
+    assert fact(facts_of(sized(wide, wide)), "size").word == "approaching"
+    assert fact(facts_of(sized(14, high)), "size") is None
