@@ -69,15 +69,17 @@ def pids(folder):
     return [int(word) for word in (folder / "pids.txt").read_text().split()]
 
 
-def must_end(pid):
-    """Waits until a process is gone or a zombie; the test's own time limit is the only one."""
-    while True:
+def must_end(pid, *, most_s=300.0):
+    """Waits until a process is gone or a zombie; so long that no busy machine is taken for a server left behind."""
+    deadline = time.monotonic() + most_s
+    while time.monotonic() < deadline:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
                 return
         except FileNotFoundError:
             return
         time.sleep(0.05)
+    raise AssertionError(f"process {pid} is left behind")
 
 
 def test_the_words_make_tools_pictures_and_silence(tmp_path):
