@@ -154,7 +154,8 @@ def first_touch(one: Thing, other: Thing, *, is_sure: bool = False) -> float | N
         return None
     later = seen[np.argmax(between[seen] < max(touching, nearest + 0.5)) :]
     turn = int(next((k for k, after in pairwise(later) if between[after] > between[k]), later[-1]))
-    before = seen[(seen <= turn) & (between[seen] > 0.5)][-CLOSING:]
+    # In the row of the least gap they may have touched and be apart again.
+    before = seen[(seen < turn) & (between[seen] > 0.5)][-CLOSING:]
     if len(before) < 2 or nearest > touching:
         return float(t[turn])
     slope, offset = np.polyfit(t[before] - t[turn], between[before], 1)
