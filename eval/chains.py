@@ -40,7 +40,7 @@ NAME = "chains"
 TABLE = "table.md"
 FASTER = 2.0
 MADE = 20
-MEASURES = (*MAIN, "agreement", "coverage", "boxes", "itself", "follows")
+MEASURES = (*MAIN, "known", "agreement", "coverage", "boxes", "itself", "follows")
 Teller = Callable[[Path], Chain]
 
 
@@ -89,13 +89,15 @@ def measured_chain(chain: Chain, clip: Clip) -> Row:
     """
     found = verify_chain(chain, clip.tracks)
     tags = [check for check in found.tags if check.expected is not None]
-    # A tag of no known object is wrong in all its words.
-    right = {name: [check.right.get(name, False) for check in found.tags] for name in MAIN}
+    right = {name: [check.right.get(name, False) for check in tags] for name in MAIN}
     own = [check.share_right for check in check_itself(chain) if check.expected is not None]
     means = {name: float(np.mean(values)) if values else None for name, values in right.items()}
     return {
-        "scores": {**means, "agreement": found.agreement, "coverage": found.coverage, "boxes": found.mean_iou,
-                   "itself": float(np.mean(own)) if own else None},
+        "scores": means | {
+            "known": len(tags) / len(found.tags) if found.tags else None,
+            "agreement": found.agreement, "coverage": found.coverage, "boxes": found.mean_iou,
+            "itself": float(np.mean(own)) if own else None,
+        },
         "right": right,
         "truth": {name: [getattr(check.expected, name) for check in tags] for name in MAIN},
     }  # fmt: skip
