@@ -102,7 +102,8 @@ def _columns(
             if not any(column is each for each in own):
                 own.append(column)
     waves = [term.numbers[1] * t for term in terms if term.family.name in ("sine force", "cosine force")]
-    candidates = [column for columns in known.values() for column in columns]
+    # Where the velocity keeps its sign, v² is the drag.
+    candidates = [v**2, *(column for columns in known.values() for column in columns)]
     candidates += [wave(phase) for phase in waves for wave in (np.sin, np.cos)]
     others = []
     for column in candidates:

@@ -29,8 +29,8 @@ from motionlaw.tools.ratios import (
     ratio_rows,
     with_ratio,
 )
-from motionlaw.tools.subsets import EXACT, NOISE_FREE, Products, Worth, best_subsets, pool_of
-from motionlaw.tools.waves import driven, is_smooth
+from motionlaw.tools.subsets import EXACT, NOISE_FREE, Products, Worth, best_subsets, pool_of, sparsest
+from motionlaw.tools.waves import FREE, driven, is_smooth
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
 TIERS = (60, 150, 400)
@@ -241,16 +241,29 @@ class _Search:
         uneven, plain = (self.judge.ranked(found, each)[0].score for each in (noise, even))
         return noise if uneven < plain - UNEVEN else even
 
+    def _sparse(self) -> set[Choice]:
+        """Choices of plain candidates that are much alike, of which a beam does not find the right few."""
+        found = set()
+        for count in FREE:
+            pool = self.plain[:count]
+            values = self.judge.candidates.columns(pool, self.looked)
+            few = sparsest(values, self.rows.y[self.looked], self.judge.candidates.costs[pool])
+            found |= {tuple(int(pool[k]) for k in each) for each in few if len(each) < len(self.looked) // 6}
+        return {self.judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in sorted(found)}
+
     def _driven(self) -> set[Choice]:
-        """Choices with driving waves, where one or two of them beside plain terms explain all of the target."""
+        """Choices of many alike terms, or with driving waves, where they explain all of a target without noise."""
         inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
         time_name = next((name for name in inputs if self.kinds.get(name) == "time"), None)
         if time_name is None or not is_smooth(inputs[time_name], self.rows.y):
             return set()
+        sparse = self._sparse()
+        if self._is_exact(sparse):
+            return sparse
         judge, share = self.judge, max(EXPLAINED, 10 * self.floor)
         judge.candidates, found = driven(judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share)
         kept = {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
-        return kept.union(*(self._settled(choice, Noise()) for choice in sorted(kept)))
+        return sparse | kept.union(*(self._settled(choice, Noise()) for choice in sorted(kept)))
 
     def _refined(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """The most promising choices with inner constants again, with those constants fitted."""
