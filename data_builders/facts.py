@@ -152,21 +152,6 @@ def mean_speed(track: Track) -> float | None:
     return length / float(t[-1] - t[0]) if length > CLEAR_WAY * diagonal(track) else None
 
 
-def faster_one(one: Track, other: Track) -> str | None:
-    """Names the faster of two objects, if it is clearly faster on the whole and in both halves of the clip."""
-    speeds = []
-    for track in (one, other):
-        if not is_seen(track):
-            return None
-        path = seen_path(track)[1]
-        step, half = np.linalg.norm(np.diff(path, axis=0), axis=1), len(path) // 2
-        speeds.append([np.sum(step[rows]) for rows in (slice(None), slice(None, half), slice(half, None))])
-    first, second = np.array(speeds)
-    if np.all(first > CLEAR_RATIO * second):
-        return one.name
-    return other.name if np.all(second > CLEAR_RATIO * first) else None
-
-
 def turns(track: Track) -> int | None:
     """Counts how often an object turns back on its way, if the count does not hang on what counts as a turn.
 

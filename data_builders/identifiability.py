@@ -161,21 +161,21 @@ def _shows(gram: np.ndarray, rest: np.ndarray, others: np.ndarray) -> np.ndarray
 def _gram_columns(
     laws: Sequence[Sequence[Term]], t: np.ndarray, x: np.ndarray, v: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All kinds of columns, shape (N, 13, T); which are the law's own, and which others may stand in, (N, 13)."""
+    """All kinds of columns and v², shape (N, 14, T); which are the law's own, which others may stand in, (N, 14)."""
     places = {
         "spring": [0], "damping": [1], "cubic spring": [2], "cubic damping": [3], "quadratic spring": [4],
         "x cos x": [5], "quadratic drag": [6], "constant force": [7], "self-excitation": [1, 8],
         "sine force": [9], "cosine force": [12],
     }  # fmt: skip
-    own, waves = np.zeros((len(laws), 13), bool), np.zeros((len(laws), 2))
+    own, waves = np.zeros((len(laws), 14), bool), np.zeros((len(laws), 2))
     others = np.ones_like(own)
     for n, law in enumerate(laws):
         for term in law:
             own[n, places[term.family.name]] = True
             if term.family.name in ("sine force", "cosine force"):
                 waves[n, int(term.family.name == "cosine force")] = term.numbers[1]
-    others[:, 9:] = np.repeat(waves > 0, 2, axis=1)
+    others[:, 9:13] = np.repeat(waves > 0, 2, axis=1)
     phase = waves[:, :, None] * t
     known = (x, v, x**3, v**3, x**2, x * np.cos(x), np.abs(v) * v, np.ones_like(x), x**2 * v)
     driven = (np.sin(phase[:, 0]), np.cos(phase[:, 0]), np.sin(phase[:, 1]), np.cos(phase[:, 1]))
-    return np.stack([*known, *driven], axis=1), own, others & ~own
+    return np.stack([*known, *driven, v**2], axis=1), own, others & ~own

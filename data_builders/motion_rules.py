@@ -163,34 +163,6 @@ def _who_moves(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal |
     )
 
 
-def _faster(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
-    """Needs one window in which the one is faster and one in which the other is; played backwards, they do the rest."""
-    one, other = names
-    answers = tuple(f"the {name}, and they {do}" for name in names for do in ("come closer", "move apart"))
-
-    def read(cut: Clip) -> str | None:
-        tracks = named(cut, one), named(cut, other)
-        fast, change = facts.faster_one(*tracks), facts.distance_changes(*tracks)
-        if fast is None or change is None or len(change) != 1:
-            return None
-        return f"the {fast}, and they {'come closer' if change[0] == 'closer' else 'move apart'}"
-
-    start, stop = window
-    cuts: list[Cut] = []
-    for name in names:
-        for _ in range(TRIES):
-            at = int(rng.integers(0, max(min(len(clip.timestamps), LONGEST) - (stop - start), 1)))
-            word = read(clip.edited(Cut(at, at + stop - start)))
-            if word is not None and word.startswith(f"the {name},"):
-                pace = slowed(clip, window)
-                cuts += [Cut(at, at + stop - start, is_reversed, speed=pace) for is_reversed in (False, True)]
-                break
-        else:
-            return None
-    question = f"Which is faster, the {one} or the {other}, and do they come closer or move apart?"
-    return Proposal(question, answers, tuple(cuts), read, names)
-
-
 MOTION_RULES = (
     Rule("corner", "location-related motion", "towards which corner it moves, or first one, then the other",
          _corner, weight=8, tries=60, is_wide=True),
@@ -204,5 +176,4 @@ MOTION_RULES = (
          _order_of_distances, True, weight=3, is_wide=True),
     Rule("turns", "repetition count", "how often it turns back", _turns, weight=3, tries=4),
     Rule("who moves", "motion-related objects", "which of two moves to a side", _who_moves, True, weight=40, tries=4),
-    Rule("who is faster", "motion-related objects", "which of two is faster", _faster, True, weight=30, tries=10),
 )  # fmt: skip

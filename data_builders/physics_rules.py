@@ -29,11 +29,12 @@ from motionlaw.data_builders.worlds import make_twin
 from motionlaw.tools.trajectory import Track
 
 
-def twin_of(clip: Clip, **changed: float) -> Clip | None:
-    """The clip of a scene that begins alike and goes on with other numbers; ``_`` stands for a blank in their names."""
+def _twin(clip: Clip, **changed: float) -> Clip | None:
+    """The clip of a scene made again with other numbers; ``_`` stands for a blank in their names."""
     if clip.scene is None:
         return None
-    twin = make_twin(clip.scene, {name.replace("_", " "): value for name, value in changed.items()})
+    rounded = {name.replace("_", " "): float(f"{value:.4g}") for name, value in changed.items()}
+    twin = make_twin(clip.scene, rounded)
     return twin and scene_clip(twin)
 
 
@@ -54,9 +55,9 @@ def _heavier(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | N
     masses = _parameter(clip, "mass 1"), _parameter(clip, "mass 2")
     if touch is None or max(masses) < facts.CLEAR_RATIO * min(masses):
         return None
-    mean = float(f"{np.sqrt(masses[0] * masses[1]):.4g}")
-    exchanged = twin_of(clip, mass_1=masses[1], mass_2=masses[0])
-    alike = twin_of(clip, mass_1=mean, mass_2=mean)
+    mean = np.sqrt(masses[0] * masses[1])
+    exchanged = _twin(clip, mass_1=masses[1], mass_2=masses[0])
+    alike = _twin(clip, mass_1=mean, mass_2=mean)
     at = int(np.searchsorted(clip.timestamps, touch))
     length = 2 * (at // 2)
     if exchanged is None or alike is None or at < 2 * SHORTEST or at + length // 2 > len(clip.timestamps):
@@ -95,41 +96,57 @@ def _energies(clip: Clip, name: str) -> Callable[[Clip], str]:
     return say
 
 
-def _losing(clip: Clip, lost: float) -> Clip | None:
-    """The twin of a single swinging or bouncing body that loses about so large a share of its energy over the film."""
-    if clip.scene is None:
+def _losing(clip: Clip, lost: float, start: float) -> Clip | None:
+    """The twin of a single body that swings or bounces: it loses a share of its energy over the film.
+
+    Args:
+        clip: The film.
+        lost: About how large a share it loses.
+        start: Its energy at first, as a share of that in the film.
+    """
+    if clip.scene is None or clip.scene.world not in ("pendulum", "spring", "bouncing"):
         return None
     span = float(clip.timestamps[-1])
     if clip.scene.world == "pendulum":
-        return twin_of(clip, damping=float(f"{-np.log(1 - lost) / span:.4g}"))
+        angle = np.arccos(1 - start * (1 - np.cos(_parameter(clip, "release angle"))))
+        return _twin(clip, damping=-np.log(1 - lost) / span, release_angle=angle)
     if clip.scene.world == "spring":
-        return twin_of(clip, damping=float(f"{-np.log(1 - lost) / span * _parameter(clip, 'mass'):.4g}"))
-    if clip.scene.world == "bouncing":
-        # A ball that loses nothing is at its top every so many seconds.
-        fall = np.sqrt(2 * _parameter(clip, "height") / _parameter(clip, "gravity"))
-        return twin_of(clip, restitution=float(f"{(1 - lost) ** (fall / span):.4g}"))
-    return None
+        damping = -np.log(1 - lost) / span * _parameter(clip, "mass")
+        return _twin(clip, damping=damping, amplitude=np.sqrt(start) * _parameter(clip, "amplitude"))
+    height = start * _parameter(clip, "height")
+    # A ball that loses little is at its top about so many times.
+    tops = span / np.sqrt(8 * height / _parameter(clip, "gravity"))
+    return _twin(clip, restitution=(1 - lost) ** (0.5 / tops), height=height)
 
 
 def _whole(clip: Clip, rng: Rng) -> Window:
     """Most of a film, for a window would hold too few swings; from any phase, for films often start at an extreme."""
     length = min(len(clip.timestamps), LONGEST)
-    return int(rng.integers(0, length // 4 + 1)), length - int(rng.integers(0, length // 4 + 1))
+    return int(rng.integers(0, length // 8 + 1)), length - int(rng.integers(0, length // 8 + 1))
 
 
 def _energy(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
-    """A film, and how it would be without loss, with a little and with much; or swings that change, in real videos."""
+    """A film as it would be without loss, with a little, with much, and backwards; or swings that change, if real.
+
+    All four begin, or all four end, with the same energy.
+    """
     (name,) = names
     if len(clip.tracks) != 1:  # two bodies hand energy to each other
         return None
     question = f"What happens to the mechanical energy of the {name}?"
     if clip.scene is None:
         return _swings(clip, names, question, rng)
-    twins = {"without loss": _losing(clip, 0.0), "with a little loss": _losing(clip, float(rng.uniform(0.3, 0.5))),
-             "with much loss": _losing(clip, float(rng.uniform(0.75, 0.9)))}  # fmt: skip
-    known = {words: twin for words, twin in twins.items() if twin is not None}
-    if len(known) < len(twins):
-        return None
+    little, much, backwards = rng.uniform((0.2, 0.72, 0.3), (0.45, 0.85, 0.8)).tolist()
+    starts = (1 - backwards,) * 3 + (1.0,)
+    if rng.integers(2):
+        starts = (1 - much, (1 - much) / (1 - little), 1.0, 1 - much)
+    losses = {"without loss": 0.0, "with a little loss": little, "with much loss": much, "with loss": backwards}
+    twins = {}
+    for (words, lost), start in zip(losses.items(), starts, strict=True):
+        twin = _losing(clip, lost, start)
+        if twin is None:
+            return None
+        twins[words] = twin
     answers = ("it stays the same", "it falls by less than half", "it falls by more than half", "it rises")
 
     def read(cut: Clip) -> str | None:
@@ -138,10 +155,8 @@ def _energy(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | No
             return None
         return answers[0] if change == 0 else answers[3] if change > 0 else answers[1 if change > -0.5 else 2]
 
-    backwards = str(rng.choice(["with a little loss", "with much loss"]))
-    cuts = (*(Cut(*_whole(clip, rng), twin=words) for words in known),
-            Cut(*_whole(clip, rng), is_reversed=True, twin=backwards))  # fmt: skip
-    return Proposal(question, answers, cuts, read, names, twins=known, evidence=_energies(clip, name))
+    cuts = tuple(Cut(*_whole(clip, rng), is_reversed=words == "with loss", twin=words) for words in twins)
+    return Proposal(question, answers, cuts, read, names, twins=twins, evidence=_energies(clip, name))
 
 
 def _swings(clip: Clip, names: Names, question: str, rng: Rng) -> Proposal | None:
@@ -156,9 +171,10 @@ def _swings(clip: Clip, names: Names, question: str, rng: Rng) -> Proposal | Non
 
 
 def _conserved(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
-    """A film that loses energy and its twin that does not, each with two numbers of turns."""
+    """A film that loses energy and one that does not, each with two numbers of turns."""
     (name,) = names
-    keeps, loses = _losing(clip, 0.0), _losing(clip, float(rng.uniform(0.4, 0.8)))
+    lost = float(rng.uniform(0.3, 0.7))
+    keeps, loses = _losing(clip, 0.0, float(rng.uniform(1 - lost, 1.0))), _losing(clip, lost, 1.0)
     if len(clip.tracks) != 1 or keeps is None or loses is None:
         return None
     twins = {"without loss": keeps, "with loss": loses}

@@ -195,7 +195,7 @@ def _distributions(maker: _Maker) -> list[str]:
         f"- **Kept** if |x| stays below {MOST_REACH:g} m, the spread of x is at least {LEAST_SPREAD:g} m and in the "
         f"second half at least {100 * LEAST_LATE:g} % of that, and every term shows in the first {100 * SHOWN:g} % of "
         f"the rows: the acceleration, fitted again without it, is missed by at least {100 * LEAST_EFFECT:g} % of its "
-        f"rms, with any other family in its place by {100 * LEAST_SWAPPED:g} %, with any two by "
+        f"rms, with any other family or v² in its place by {100 * LEAST_SWAPPED:g} %, with any two by "
         f"{100 * LEAST_SWAPPED_TWICE:g} %. Else all but the number of terms is drawn again, so families and numbers "
         "of kept laws are not quite uniform.",
         f"- **Process noise**: a random push of one step's length at a time, {maker.process_noise:g} of the force's "

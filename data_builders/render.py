@@ -123,7 +123,7 @@ def _fixture_cover(fixture: Fixture, scale: Scale, margin: int, size: tuple[int,
 
 
 def _draw_links(picture: np.ndarray, scene: Scene, k: int) -> None:
-    """Draws threads, rods and springs as thin antialiased lines."""
+    """Draws threads, rods and springs as antialiased lines of one pixel: thicker rods are taken for parts of bodies."""
     import cv2
 
     if not scene.links:
@@ -133,9 +133,8 @@ def _draw_links(picture: np.ndarray, scene: Scene, k: int) -> None:
     before = drawn.copy()
     for link in scene.links:
         points = _link_points(link, middle, scene, k)
-        thick = {"thread": 1, "rod": 2, "spring": 1}[link.kind]
         ink = tuple(max(value - DARKER[link.kind], 0) for value in scene.look.background_rgb)
-        cv2.polylines(drawn, [np.round(points * 16).astype(np.int32)], False, ink, thick, cv2.LINE_AA, 4)
+        cv2.polylines(drawn, [np.round(points * 16).astype(np.int32)], False, ink, 1, cv2.LINE_AA, 4)
     changed = (drawn != before).any(axis=2)
     picture[changed] = drawn[changed]
 

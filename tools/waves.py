@@ -183,7 +183,7 @@ def _likely(basis: np.ndarray, rest: np.ndarray, t: np.ndarray) -> list[float]:
     """Frequencies at which one wave takes the most off the rest, highest peaks first."""
     scanned = _scanned(t)
     gains = _gains(scanned, basis, rest, t)
-    edged = np.concatenate([[-1.0], gains, [-1.0]])
+    edged = np.concatenate([[np.inf], gains, [-1.0]])  # what is slower than all that were scanned is no peak
     peaks = np.flatnonzero((gains >= edged[:-2]) & (gains > edged[2:]) & (gains > 0))
     return [_finer(scanned[k], basis, rest, t) for k in peaks[np.argsort(-gains[peaks], kind="stable")][:FOLLOWED]]
 
@@ -198,6 +198,7 @@ def _likely_pairs(basis: np.ndarray, rest: np.ndarray, t: np.ndarray) -> list[tu
     waves -= (waves @ basis) @ basis.T
     gains = _pair_gains(waves, rest)
     edged = np.pad(gains, 1, constant_values=-1.0)
+    edged[0] = edged[:, 0] = np.inf
     inner = slice(1, -1)
     is_peak = gains > 0
     for down, right in product((slice(0, -2), inner, slice(2, None)), repeat=2):

@@ -1,5 +1,8 @@
 """Films of worlds: bodies are drawn where they truly are, at their true times, and the tracker finds them there."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -65,6 +68,31 @@ def test_a_film_has_the_scenes_times_and_the_same_bytes_each_time(fps, tmp_path)
     assert np.allclose(info.timestamps, scene.timestamps, atol=1e-9)
     assert (info.width, info.height, info.frame_count) == (scene.width, scene.height, len(scene.timestamps))
     assert path.read_bytes() == film(scene)
+
+
+def test_a_film_does_not_depend_on_what_memory_held_before():
+    """Made in processes whose fresh memory is filled with other bytes, a film and its pictures are the same.
+
+    With B-frames x264 fails this: it reads memory that nobody wrote.
+    """
+    script = (
+        "import hashlib, tempfile, pathlib\n"
+        "from motionlaw.data_builders.render import film\n"
+        "from motionlaw.data_builders.worlds import make_scene\n"
+        "from motionlaw.tools.video import read_frames\n"
+        "path = pathlib.Path(tempfile.mkdtemp()) / 'film.mp4'\n"
+        "path.write_bytes(film(make_scene(0, 7)))\n"
+        "pictures = b''.join(frame.image.tobytes() for frame in read_frames(path))\n"
+        "print(hashlib.sha256(path.read_bytes() + pictures).hexdigest())\n"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | {"MALLOC_PERTURB_": fill}, capture_output=True, text=True,
+            check=True,
+        ).stdout
+        for fill in ("85", "170")
+    }  # fmt: skip
+    assert len(made) == 1
 
 
 def test_the_tracker_finds_what_is_true(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from motionlaw.data_builders.identifiability import LEAST_EFFECT, LEAST_SWAPPED, misfits_without
+from motionlaw.data_builders.identifiability import LEAST_EFFECT, LEAST_SWAPPED, is_identifiable, misfits_without
 from motionlaw.data_builders.physsymbol import (
     BENCHMARK_SEED,
     FAMILIES,
@@ -103,6 +103,14 @@ def test_terms_that_cannot_be_told_apart_are_seen():
     small, large = (misfits_without(term, t, size * np.cos(t), -size * np.sin(t))[0] for size in (0.1, 3.0))
     assert small[0] == pytest.approx(1.0) and small[1] < LEAST_SWAPPED and small[2] < 1e-4
     assert large[1] > 0.1 and large[2] > 10 * small[2]
+
+
+def test_a_drag_whose_velocity_keeps_its_sign_is_the_square_of_it():
+    """-v|v| is v² where v < 0: the rows do not tell which, so such a law is not kept."""
+    t = np.linspace(0, 20, 1001)
+    drag = (Term(FAMILIES[8], (0.3,)), Term(FAMILIES[9], (1.0,)))
+    assert not is_identifiable(drag, t, -t - np.sin(t) / 2, -1 - np.cos(t) / 2)
+    assert is_identifiable(drag, t, -2 * np.cos(t), 2 * np.sin(t))
 
 
 def test_the_seed_gives_the_same_draw_whatever_the_count(oscillators):

@@ -48,7 +48,7 @@ def test_noise_is_no_smooth_target():
 @pytest.mark.parametrize(
     "law",
     [
-        "-0.372*x^2 - 1.13*x*cos(x) + 0.725*v - 0.289*v*abs(v) - 0.725*x^2*v",  # no drive, but terms that are much alike
+        "-0.372*x^2 - 1.13*x*cos(x) + 0.725*v - 0.289*v*abs(v) - 0.725*x^2*v",  # alike, no drive
         "-1.37*x*cos(x) + 0.923*v - 0.277*v^3 - 0.923*x^2*v + 1.74*cos(2.94*t) + 1.4",
         "-1.85*x - 0.138*v^3 + 1.44*cos(2.12*t) + 0.348*sin(0.811*t) - 1.31",
         "-1.07*x - 0.311*v + 0.835*cos(0.584*t) - 0.802",
