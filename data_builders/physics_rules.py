@@ -35,7 +35,7 @@ def _twin(clip: Clip, **changed: float) -> Clip | None:
         return None
     rounded = {name.replace("_", " "): float(f"{value:.4g}") for name, value in changed.items()}
     twin = make_twin(clip.scene, rounded)
-    return twin and scene_clip(twin)
+    return None if twin is None else scene_clip(twin)
 
 
 def _parameter(clip: Clip, name: str) -> float:

@@ -100,5 +100,7 @@ def _made(seed: int, index: int, changed: Mapping[str, float]) -> Scene | None:
             rng.bit_generator.state = state
             values |= changed
             other = world.play(values, rng)
-            motion = other and replace(other, view=motion.view)  # the same camera films it
-        return motion and stage(world, motion, values, rng, name=name, split=split)
+            if other is None:
+                return None
+            motion = replace(other, view=motion.view)  # the same camera films it
+        return stage(world, motion, values, rng, name=name, split=split)

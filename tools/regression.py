@@ -243,7 +243,7 @@ class _Search:
 
     def _sparse(self) -> set[Choice]:
         """Choices of plain candidates that are much alike, of which a beam does not find the right few."""
-        found = set()
+        found: set[Choice] = set()
         for count in FREE:
             pool = self.plain[:count]
             values = self.judge.candidates.columns(pool, self.looked)
