@@ -19,6 +19,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -155,6 +156,9 @@ def kills(rounds: int, count: int, seed: int, place: Place) -> None:
             print(
                 f"| {number} | {told} | {starts} | {len(table)} | {lost} | {twice} | {table.equals(calm)} |", flush=True
             )
+            if len(table) == len(calm):
+                for row in np.flatnonzero((table != calm).any(axis=1)):
+                    print(f"{table['name'][row]}: {table['status'][row]}, {table['reason'][row]}", file=sys.stderr)
 
 
 def started(inputs: list[str], out: Path, place: Place, *, is_resumed: bool) -> BaseProcess:
