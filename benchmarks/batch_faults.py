@@ -157,7 +157,7 @@ def kills(rounds: int, count: int, seed: int, place: Place) -> None:
                 f"| {number} | {told} | {starts} | {len(table)} | {lost} | {twice} | {table.equals(calm)} |", flush=True
             )
             if len(table) == len(calm):
-                for row in np.flatnonzero((table != calm).any(axis=1)):
+                for row in np.flatnonzero((table.fillna("") != calm.fillna("")).any(axis=1)):
                     print(f"{table['name'][row]}: {table['status'][row]}, {table['reason'][row]}", file=sys.stderr)
 
 
