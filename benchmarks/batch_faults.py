@@ -115,7 +115,7 @@ def place_of(engine: str) -> Iterator[Place]:
     try:
         yield Place(engine, ours.recv(), process.pid)
     finally:
-        ours.close()
+        ours.send("over")
         process.join()
 
 
@@ -124,8 +124,7 @@ def _cluster(pipe: Connection) -> None:
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
     pipe.send(cluster.address)
-    with contextlib.suppress(EOFError):
-        pipe.recv()
+    pipe.recv()
     cluster.shutdown()
 
 
