@@ -123,12 +123,6 @@ def _who_moves(asked: _Asked) -> str:
     return f"only the {asked.things[0 if goes[0] else 1].name}"
 
 
-def _who_is_faster(asked: _Asked) -> str:
-    pace = [path_length(thing) / float(thing.t[-1] - thing.t[0]) for thing in asked.things[:2]]
-    closer = _senses(_distances(asked))[-1] < 0
-    return f"the {asked.things[int(pace[1] > pace[0])].name}, and they {'come closer' if closer else 'move apart'}"
-
-
 def _scaled(measure: Callable[[Thing], float], unit: str) -> Callable[[_Asked], str]:
     def rule(asked: _Asked) -> str:
         width = re.search(r"is ([\d.]+) m wide", asked.text)
@@ -252,7 +246,6 @@ _RULES: tuple[tuple[str, Callable[[_Asked], str]], ...] = (
     (r"move up and down\?", _ways(1, ("down", "up"))),
     (r"How does the distance between", _distance_order),
     (r"which moves to the (?:left|right)\?", _who_moves),
-    (r"Which is faster, .*, and do they", _who_is_faster),
     (r"What is its mean speed along its path", _scaled(_mean_speed, "m/s")),
     (r"What is its acceleration", _scaled(_acceleration, "m/s²")),
     (r"conserve its mechanical energy", _conserved),
