@@ -60,7 +60,7 @@ def main() -> None:
         for where, told in enumerate(measured.values()):
             ax.errorbar(where, told["model"][name]["mean"], told["model"][name]["stderr"], fmt="o", color="#1f4e79")
             ax.axhline(told["most usual law"][name]["mean"], color="#bb5500", linewidth=0.8)
-        ax.set(title=f"{title}, unseen sets (line: most usual law)", ylim=(-0.02, 1))
+        ax.set(title=f"{title} (line: most usual law)", ylim=(-0.02, 1))
         ax.set_xticks(range(len(measured)), list(measured), rotation=20)
     figure.savefig(Path(__file__).parent / "training.png", dpi=80)
 
