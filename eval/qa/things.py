@@ -68,7 +68,7 @@ class Thing:
 
 
 def named_things(question: str, film: Path) -> tuple[Thing, ...]:
-    """Finds the things that a question names in its film; none where one of them is not found.
+    """Finds the things that a question names in its film; none where one of them is never seen whole.
 
     Raises:
         UserError: The film cannot be read.
@@ -78,7 +78,7 @@ def named_things(question: str, film: Path) -> tuple[Thing, ...]:
         return ()
     shown = list(read_frames(film))
     found = silhouettes(np.stack([frame.image for frame in shown]), [_colour(name) for name in names])
-    if any(_colour(name) not in found for name in names):
+    if not all(name in found and found[name].is_whole.any() for name in map(_colour, names)):
         return ()
     t = np.array([frame.timestamp for frame in shown])
     return tuple(_outlined(name, t, found[_colour(name)]) for name in names)
