@@ -146,12 +146,12 @@ def silhouettes(frames: np.ndarray, colours: Sequence[str]) -> dict[str, Silhoue
                 best, rough[colour] = sureness, _hulls(masks, chain)
             if best > NEARLY_SURE:
                 break
-    if not rough:
-        return {}
+    found: dict[str, _Meter] = {}
     for is_known in (False, True):  # once the things are known whole, so is what is behind them
-        still = _background(frames, rough, is_known=is_known)
+        if rough:
+            still = _background(frames, rough, is_known=is_known)
         found = {colour: _Meter(frames, still, rough, colour) for colour in rough}
-        rough = {colour: meter.filled for colour, meter in found.items()}
+        rough = {colour: meter.filled for colour, meter in found.items() if meter.filled.any()}
     return {colour: meter.result for colour, meter in found.items()}
 
 

@@ -84,3 +84,12 @@ def test_what_the_edge_of_the_picture_cuts_off_is_completed():
 def test_a_colour_that_is_not_there_is_left_out():
     """No patch, no thing."""
     assert silhouettes(np.stack([painted([(disc(60, 60, 15), RED)])] * 4), ["green"]) == {}
+
+
+GREY, NOISE = np.full((8, 40, 60, 3), 128), np.random.default_rng(0).integers(0, 255, (8, 40, 60, 3))
+
+
+@pytest.mark.parametrize("frames", [GREY, NOISE], ids=["grey", "noise"])
+def test_what_is_not_there_is_left_out(frames):
+    """A colour that no thing has gives nothing."""
+    assert silhouettes(frames.astype(np.uint8), ["red", "blue"]) == {}
