@@ -99,6 +99,6 @@ def write_h264(frames: Iterable[np.ndarray], file: str | IO[bytes], *, fps: floa
         for k, picture in enumerate(frames):
             if k == 0:
                 stream.height, stream.width = picture.shape[:2]
-            planes = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
+            planes: np.ndarray = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         container.mux(stream.encode())
