@@ -260,10 +260,15 @@ class _Search:
         sparse = self._sparse()
         if self._is_exact(sparse):
             return sparse
-        judge, share = self.judge, max(EXPLAINED, 10 * self.floor)
+        judge, share, t = self.judge, max(EXPLAINED, 10 * self.floor), sympy.Symbol(time_name)
         judge.candidates, found = driven(judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share)
         kept = {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
-        return sparse | kept.union(*(self._settled(choice, Noise()) for choice in sorted(kept)))
+        found = sparse | kept.union(*(self._settled(choice, Noise()) for choice in sorted(kept)))
+        best = judge.likeliest(found, Noise())[0] if found else ()
+        waves = [k for k in best if t in judge.candidates.term(k).expression.free_symbols]
+        if waves and not self._late():  # what a long sum beside them imitates may be few dearer terms
+            found |= self._tier(np.array([*self.plain[: TIERS[1]], *waves]), 1 / self.rows.errors)
+        return found
 
     def _refined(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """The most promising choices with inner constants again, with those constants fitted."""
