@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import interruptible
 
 from motionlaw.agent.messages import Message
 from motionlaw.agent.models import keeper
@@ -141,11 +142,11 @@ def test_it_ends_however_we_end(folder, vllm, end):
         print("ready", flush=True)
         time.sleep(600)
     """)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = interruptible([sys.executable, "-c", script])
     try:
-        assert process.stdout.readline() == b"ready\n"
+        assert process.stdout.readline() == "ready\n"
         process.send_signal(end)
-        process.wait()
+        process.communicate(timeout=60)
     finally:
         process.kill()
     for pid in pids(folder):
