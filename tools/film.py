@@ -87,18 +87,18 @@ def write_h264(frames: Iterable[np.ndarray], file: str | IO[bytes], *, fps: floa
     """
     try:
         import av
-        import cv2
+        import cv2  # noqa: F401  (frames that are still to be drawn need it)
     except ImportError as error:
         raise missing_extra("Making films", "PyAV and OpenCV", "video") from error
     with av.open(file, "w", format="mp4") as container:
         # More threads would make the bytes depend on the machine; with B-frames x264's rate control is not repeatable.
-        # Colours are changed by OpenCV: swscale with its threads is the likely cause of films that differed.
+        # Colours are changed by one thread too: swscale with several is the likely cause of films that differed.
         options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "bf": "0"}
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
         stream.pix_fmt = "yuv420p"
         for k, picture in enumerate(frames):
             if k == 0:
                 stream.height, stream.width = picture.shape[:2]
-            planes: np.ndarray = cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p", threads=1)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
