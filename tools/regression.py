@@ -261,8 +261,8 @@ class _Search:
         if self._is_exact(sparse):
             return sparse
         judge, share, t = self.judge, max(EXPLAINED, 10 * self.floor), sympy.Symbol(time_name)
-        judge.candidates, found = driven(judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share)
-        kept = {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in found}
+        judge.candidates, sums = driven(judge.candidates, self.plain, inputs, time_name, self.rows.y, enough=share)
+        kept = {judge.pruned(choice, 1 / self.rows.errors, slice(None)) for choice in sums}
         found = sparse | kept.union(*(self._settled(choice, Noise()) for choice in sorted(kept)))
         best = judge.likeliest(found, Noise())[0] if found else ()
         waves = [k for k in best if t in judge.candidates.term(k).expression.free_symbols]
