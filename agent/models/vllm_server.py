@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,12 +134,11 @@ class OwnServer(OpenAIServer):
                 stdin=subprocess.PIPE, stdout=file, stderr=file, env=environment(vllm, os.environ),
                 start_new_session=True,
             )  # fmt: skip
-        try:
+        with ExitStack() as unless_it_answers:
+            unless_it_answers.callback(self._stop)
             self._wait(f"http://127.0.0.1:{port}/health", tell, start_s)
             super().__init__(f"http://127.0.0.1:{port}/v1")
-        except BaseException:
-            self._stop()
-            raise
+            unless_it_answers.pop_all()
 
     def _wait(self, health: str, tell: Tell, start_s: float) -> None:
         """Waits until the server answers, telling what it does."""
