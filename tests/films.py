@@ -37,7 +37,7 @@ def write_film(
         for k, t in enumerate(times):
             image = picture(k, float(t))
             if stream is None:
-                options = {"crf": str(crf), "preset": "veryfast"}
+                options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
                 stream = container.add_stream("libx264", rate=Fraction(30), options=options)
                 stream.width, stream.height, stream.pix_fmt = image.shape[1], image.shape[0], "yuv420p"
                 stream.codec_context.time_base = Fraction(1, 12000)

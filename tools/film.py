@@ -13,6 +13,10 @@ import numpy as np
 
 from motionlaw.tools.errors import missing_extra
 
+AVX512_SKX = 256
+"""OpenCV's number (``CV_CPU_AVX512_SKX``) for what x264's AVX-512 code needs. Its mbtree weighs blocks by memory that
+nobody wrote, so that a film would depend on what its process did before; the AVX2 code does not."""
+
 
 def plaster(width: int, height: int, rng: np.random.Generator, *, grey: float = 176.0) -> np.ndarray:
     """Makes a plaster wall: blotched at several sizes, darker towards the lower right corner.
@@ -87,13 +91,13 @@ def write_h264(frames: Iterable[np.ndarray], file: str | IO[bytes], *, fps: floa
     """
     try:
         import av
-        import cv2  # noqa: F401  (frames that are still to be drawn need it)
+        import cv2
     except ImportError as error:
         raise missing_extra("Making films", "PyAV and OpenCV", "video") from error
     with av.open(file, "w", format="mp4") as container:
-        # More threads would make the bytes depend on the machine; with B-frames x264's rate control is not repeatable.
-        # Colours are changed by one thread too: swscale with several is the likely cause of films that differed.
-        options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "bf": "0"}
+        options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}  # more threads: other bytes elsewhere
+        if cv2.checkHardwareSupport(AVX512_SKX):
+            options["x264-params"] = "asm=avx2"
         stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=options)
         stream.pix_fmt = "yuv420p"
         for k, picture in enumerate(frames):
