@@ -11,7 +11,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import sympy
-from scipy.stats import f as f_distribution
+from scipy.special import fdtrc
 
 from motionlaw.tools.algebraic_fit import Rows
 
@@ -52,7 +52,7 @@ def multiplying_columns(rows: Rows) -> dict[str, sympy.Rational]:
     alone = []
     for column, gone in enumerate(involved):
         ratio = (left[1 + column] - left[0]) / len(gone) / max(left[0] / free, 1e-300)
-        if left[1 + column] < 1e-20 * float(target @ target) or f_distribution.sf(ratio, len(gone), free) > BY_CHANCE:
+        if left[1 + column] < 1e-20 * float(target @ target) or fdtrc(len(gone), free, ratio) > BY_CHANCE:
             alone.append(column)
     if not alone:
         return {}

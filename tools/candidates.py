@@ -24,6 +24,8 @@ DEAREST, DEAREST_OF_TIME, MOST_TERMS = 13.0, 9.0, 20_000
 PLAIN = 3.5
 # Two terms whose columns differ by less than this, as a share, are one term on these data.
 SAME = 1e-9
+# So many terms are computed one by one.
+FEW = 12
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Candidates:
     def columns(self, terms: np.ndarray | slice = slice(None), rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Values of terms on rows, shape (F, n): one row of the result a term, so that they lie together in memory."""
         factors, one = self.factors[terms], len(self.pieces) - 1
+        if len(factors) <= FEW:
+            return self._few_columns(factors.tolist(), rows)
         used, places = np.unique(factors, return_inverse=True)
         count = int(np.searchsorted(used, one, side="right"))
         values = self.pieces[used[:count]][:, rows]
@@ -61,6 +65,21 @@ class Candidates:
             held = np.flatnonzero(used[factor] != one)
             result[held] *= values[factor[held]]
         return result
+
+    def _few_columns(self, factors: list[list[int]], rows: np.ndarray | slice) -> np.ndarray:
+        """The same for few terms, given by their factors, without gathering the pieces first."""
+        ones = self.pieces[-1][rows]
+        result = np.repeat(ones[None], len(factors), axis=0)
+        for column, factor in zip(result, factors, strict=True):
+            for piece in factor:
+                if piece != len(self.pieces) - 1:
+                    column *= self.piece(piece)[rows]
+        return result
+
+    def piece(self, piece: int) -> np.ndarray:
+        """Values of a piece by its number in the factors, shape (n,)."""
+        count = len(self.pieces)
+        return self.pieces[piece] if piece < count else self.later[piece - count]
 
     def part(self, piece: int) -> Term | None:
         """A piece by its number in the factors, ``None`` for no piece."""
@@ -100,6 +119,20 @@ class Candidates:
         has_constant.insert(len(self.pieces) - 1, False)
         return ~np.array(has_constant)[self.factors].any(axis=1)
 
+    def split(self, terms: Sequence[int]) -> tuple[np.ndarray, list[list[Term]]]:
+        """For every term the product of its factors without inner constants, shape (k, n), and those that have some."""
+        one = len(self.pieces) - 1
+        plain = np.ones((len(terms), self.pieces.shape[1]))
+        shaped: list[list[Term]] = [[] for _ in terms]
+        for place, index in enumerate(terms):
+            for piece in self.factors[index].tolist():
+                part = self.part(piece)
+                if part is not None and part.constants:
+                    shaped[place].append(part)
+                elif piece != one:
+                    plain[place] *= self.piece(piece)
+        return plain, shaped
+
     def refined(
         self, support: Sequence[int], constants: dict[str, float], inputs: dict[str, np.ndarray]
     ) -> tuple[Candidates, tuple[int, ...]]:
@@ -137,10 +170,9 @@ class Candidates:
 
 def _part_values(parts: Sequence[Term], inputs: dict[str, np.ndarray]) -> np.ndarray:
     """Values of pieces, shape (P, n)."""
-    numbers = {sympy.Symbol(name): sympy.Float(value) for part in parts for name, value in part.constants}
-    return compile_rhs([part.expression.xreplace(numbers) for part in parts], list(inputs))(
-        np.array([*inputs.values()])
-    )
+    rows = len(next(iter(inputs.values())))
+    found = [np.broadcast_to(part.values(inputs, dict(part.constants)), (rows,)) for part in parts]
+    return np.array(found).reshape(len(found), rows)
 
 
 def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values: np.ndarray) -> Candidates:

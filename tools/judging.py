@@ -7,6 +7,7 @@ or both; terms and constants have their price. Leaves out where choices come fro
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,12 +19,15 @@ from motionlaw.tools.inner import fit_inner_constants
 from motionlaw.tools.pieces import Term
 
 Choice = tuple[int, ...]
-# Subsets of each search that are judged; times that a formula is weighed by its own values.
-JUDGED, REWEIGHED = 50, 3
+# Choices that are judged by their own noise, those of them that may give the noise for the others' first look, and
+# times that a formula is weighed by its own values.
+JUDGED, LEADING, REWEIGHED = 20, 5, 3
 # Constant over proportional noise that is tried, in units of the target's size.
 RATIOS = np.geomspace(1e-9, 10.0, 51)
 # The noise never falls below this share of what it is at the target's usual size.
 LEAST_SHAPE = 1e-10
+# A column's part outside the others, as a share of it, above which products of columns are exact enough.
+OWN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -114,30 +118,44 @@ class Judge:
         self.independent = independent_share * len(rows.y)
         self.independent_share, self.floor = independent_share, floor
         self._prices: dict[Choice, float] = {}
+        self._inner: dict[Choice, int] = {}
+        self._weights: dict[Noise, np.ndarray] = {}
         self._judged: dict[tuple[Noise, Choice], Fitted] = {}
         self._looks: dict[tuple[Noise, Choice], float] = {}
 
     def ranked(self, choices: Iterable[Choice], noise: Noise) -> list[Fitted]:
-        """The best choices, and the best of each number of constants, judged by their own likelihood, best first.
-
-        The measured values tell which are the best.
-        """
-        likely = self.likeliest(choices, noise)
-        first = {len(each) + len(self.candidates.constants_of(each)): each for each in reversed(likely)}
+        """The best choices, and the best of each number of constants, judged by their own likelihood, best first."""
+        every = set(choices)
+        if noise.share and noise not in self._weights:
+            leading = [self.judged(each, noise) for each in self.likeliest(every, noise)[:LEADING]]
+            leader = min(leading, key=lambda each: each.score)
+            self._weights[noise] = 1 / (noise.shape(self.values(leader)) * self.rows.errors)
+            self._looks = {key: look for key, look in self._looks.items() if key[0] != noise}
+        likely = self.likeliest(every, noise)
+        first = {len(each) + self.inner_count(each): each for each in reversed(likely)}
         judged = dict.fromkeys([*likely[:JUDGED], *first.values()])
         return sorted((self.judged(each, noise) for each in judged), key=lambda each: each.score)
 
     def likeliest(self, choices: Iterable[Choice], noise: Noise) -> list[Choice]:
-        """Choices by description length with the measured values standing in for the true ones in the noise."""
-        weights = 1 / (noise.shape(self.rows.y) * self.rows.errors)[self.looked]
-        target = weights * self.rows.y[self.looked]
+        """Choices by description length for the noise of the formula that led first, before that of measured values.
+
+        All rows are looked at: of those that the search saw, long choices say more than they should.
+        """
+        weights = self._weights.get(noise)
+        weights = 1 / (noise.shape(self.rows.y) * self.rows.errors) if weights is None else weights
+        target = weights * self.rows.y
         ordered = sorted(choices)
         for choice in ordered:
             if (noise, choice) not in self._looks:
-                columns = self.candidates.columns(np.array(choice), self.looked)
-                corner = triangle(columns * weights, target)
+                corner = triangle(self.candidates.columns(np.array(choice)) * weights, target)
                 self._looks[noise, choice] = self.description(choice, corner)
         return sorted(ordered, key=lambda choice: self._looks[noise, choice])
+
+    def inner_count(self, choice: Choice) -> int:
+        """How many inner constants a choice has."""
+        if choice not in self._inner:
+            self._inner[choice] = len(self.candidates.constants_of(choice))
+        return self._inner[choice]
 
     def pruned(self, choice: Choice, weights: np.ndarray, rows: np.ndarray | slice) -> Choice:
         """A choice without the terms that earn less than they cost."""
@@ -175,8 +193,8 @@ class Judge:
     def price(self, choice: Choice) -> float:
         """Nats of the terms and of the digits of their inner constants."""
         if choice not in self._prices:
-            inner = len(self.candidates.constants_of(choice))
-            self._prices[choice] = self.candidates.price(choice) + 0.5 * inner * float(np.log(self.independent))
+            digits = 0.5 * self.inner_count(choice) * float(np.log(self.independent))
+            self._prices[choice] = self.candidates.price(choice) + digits
         return self._prices[choice]
 
     def judged(self, choice: Choice, noise: Noise) -> Fitted:
@@ -204,19 +222,15 @@ class Judge:
         """A choice with its inner constants fitted, without the terms that are idle then."""
         weights = 1 / (noise.shape(self.values(self.judged(choice, noise))) * self.rows.errors)
         inputs = dict(zip(self.rows.names, self.rows.inputs, strict=True))
-        terms = [self.candidates.term(k) for k in choice]
-        constants = fit_inner_constants(terms, inputs, self.rows.y, weights)
+        plain, shaped = self.candidates.split(choice)
+        constants = fit_inner_constants(plain, shaped, inputs, self.rows.y, weights)
         self.candidates, fresh = self.candidates.refined(choice, constants, inputs)
         return self.pruned(fresh, weights, slice(None))
 
     def noise_of(self, best: Fitted) -> Noise:
         """The likeliest mixture of a constant noise and one that is a share of the value."""
         value = self.values(best)
-        rest = self.rows.y - value
-        shapes = np.sqrt(value**2 + RATIOS[:, None] ** 2)
-        scales = np.sqrt(np.mean((rest / shapes) ** 2, axis=1))
-        place = int(np.argmin(np.mean(np.log(shapes), axis=1) + np.log(scales)))
-        return Noise(float(scales[place] * RATIOS[place]), float(scales[place]))
+        return likeliest_noise(value, self.rows.y - value)
 
     def is_white(self, fitted: Fitted, noise: Noise) -> bool:
         """Whether nothing of the columns is left in what a formula leaves: it is noise, and no other law needs it."""
@@ -230,15 +244,36 @@ class Judge:
         return fitted.coefficients @ self.candidates.columns(np.array(fitted.support))
 
 
+def likeliest_noise(values: np.ndarray, rest: np.ndarray) -> Noise:
+    """The likeliest mixture of a constant noise and one that is a share of the value, for values of size 1."""
+    shapes = np.sqrt(values**2 + RATIOS[:, None] ** 2)
+    scales = np.sqrt(np.mean((rest / shapes) ** 2, axis=1))
+    place = int(np.argmin(np.mean(np.log(shapes), axis=1) + np.log(scales)))
+    return Noise(float(scales[place] * RATIOS[place]), float(scales[place]))
+
+
 def triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left."""
-    triangle: np.ndarray = np.asarray(np.linalg.qr(np.column_stack([columns.T, target]), mode="r"))
-    return triangle
+    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left.
+
+    Products are squares of what they are made of: they will do where every column, and the target, keeps a part of
+    its own. Elsewhere the columns themselves are turned.
+    """
+    both = np.vstack([columns, target])
+    products = both @ both.T
+    norms = np.sqrt(np.diag(products))
+    if np.all(norms > 0):
+        with suppress(np.linalg.LinAlgError):  # columns alike: products do not tell them apart
+            corner = np.linalg.cholesky(products / np.outer(norms, norms)).T
+            if np.diag(corner).min() > OWN:
+                return np.asarray(corner * norms)
+    return np.asarray(np.linalg.qr(both.T, mode="r"))
 
 
 def solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients, and a root of their covariance for unit noise, shape (k, k)."""
     matrix, target = triangle[:-1, :-1], triangle[:-1, -1]
     norms = np.linalg.norm(matrix, axis=0)
-    inverse = np.linalg.pinv(matrix / norms, rcond=1e-14) / norms[:, None]
+    unit = matrix / norms
+    is_regular = np.abs(np.diag(unit)).min() > OWN
+    inverse = (np.linalg.inv(unit) if is_regular else np.linalg.pinv(unit, rcond=1e-14)) / norms[:, None]
     return inverse @ target, inverse

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -93,10 +93,20 @@ class Term:
         """The expression in the data's symbols and the names of the constants."""
         return self.template.xreplace({INNER: sympy.Symbol(self.constants[0][0])}) if self.constants else self.template
 
+    def values(self, columns: Mapping[str, np.ndarray], constants: Mapping[str, float]) -> np.ndarray:
+        """Its values for columns of one length and for constants by name; overflow is infinite, without a warning."""
+        inner = tuple(name for name, _ in self.constants)
+        named = (INNER.name,) if _has_inner(self.template) else inner
+        run = _compiled_piece(self.template, (*columns, *named))
+        with np.errstate(all="ignore"):
+            return np.asarray(run([*columns.values(), *(constants[name] for name in inner)])[0])
+
     def renamed(self, names: Mapping[str, str], values: Mapping[str, float]) -> Term:
         """The same with other names for its constants, and values by their old names."""
-        symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items()}
         constants = tuple((new, values[old]) for old, new in names.items())
+        if _has_inner(self.template):
+            return replace(self, constants=constants)
+        symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items()}
         return replace(self, template=self.template.xreplace(symbols), constants=constants)
 
 
@@ -108,6 +118,16 @@ def _parsed(text: str) -> sympy.Expr:
 @cache
 def _compiled(text: str) -> Callable[[list[Any]], list[Any]]:
     return compile_rows([_parsed(text)], ["u", "k"])
+
+
+@lru_cache(maxsize=4096)
+def _has_inner(template: sympy.Expr) -> bool:
+    return bool(template.has(INNER))
+
+
+@lru_cache(maxsize=2048)
+def _compiled_piece(template: sympy.Expr, names: tuple[str, ...]) -> Callable[[list[Any]], list[Any]]:
+    return compile_rows([template], names)
 
 
 def _values(text: str, column: np.ndarray, constants: np.ndarray) -> np.ndarray:

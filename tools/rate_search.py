@@ -18,6 +18,7 @@ from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.motion import noise_std
 from motionlaw.tools.observe import Evidence, Run
 from motionlaw.tools.regression import Fitted, Regression, find_formula
+from motionlaw.tools.row_noise import noise_between_rows
 from motionlaw.tools.subsets import NOISE_FREE
 
 # Derivatives at the ends of a run are the poorest: so many rows are left out.
@@ -89,9 +90,11 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
         measured = joined(given)[:, target]
         if not np.any(measured):
             return []  # no force at all: the plain laws say so
-        exact = search(joined([_measured_states(run) for run in runs]), measured, stderr=np.ones_like(measured))
-        if exact.best.misfit < NOISE_FREE:
-            return [exact.best]
+        told = joined([_measured_states(run) for run in runs])
+        if noise_between_rows(t, measured, told.T) is None:
+            exact = search(told, measured, stderr=np.ones_like(measured))
+            if exact.best.misfit < NOISE_FREE:
+                return [exact.best]
         if _is_cleaner(runs, given, target):
             found = search(states, measured)
             return _tried(found)

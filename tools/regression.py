@@ -29,6 +29,7 @@ from motionlaw.tools.ratios import (
     ratio_rows,
     with_ratio,
 )
+from motionlaw.tools.row_noise import noise_between_rows
 from motionlaw.tools.subsets import EXACT, NOISE_FREE, Products, Worth, best_subsets, pool_of, sparsest
 from motionlaw.tools.waves import FREE, driven, is_smooth
 
@@ -38,14 +39,15 @@ MOST_TERMS = 8
 # Rows that formulas are judged by, that the search looks at, and that all candidates are screened on; the coefficients
 # of the best come from all rows.
 MOST_ROWS, SEARCHED_ROWS, SCREENED_ROWS = 6_000, 1500, 500
-# Rows that the data are taken for in the search for plain subsets; subsets of each search that are judged.
-TEMPERED, LISTED, JUDGED = 60, 20, 50
+# Rows that the data are taken for in the search for plain subsets; subsets of each search that are kept.
+TEMPERED, LISTED = 60, 20
 # A weighted mean square below this may be rounding, once the inner constants are right.
 NEARLY = 1e-6
 # A wave in time is believed that leaves less than this share of the target's square beside plain terms.
 EXPLAINED = 1e-16
-# An uneven noise is believed where it gains this many nats; rounds in which formula and noise are found in turn.
-UNEVEN, ROUNDS, REWEIGHED = 8.0, 3, 3
+# An uneven noise is believed where it gains this many nats, at once where it gains more; rounds in which formula and
+# noise are found in turn.
+UNEVEN, CLEARLY, ROUNDS = 8.0, 200.0, 3
 # Constant over proportional noise, in units of the target's size: first guess, and what is tried.
 PROXY, RATIOS = 1e-3, np.geomspace(1e-9, 10.0, 51)
 # The noise never falls below this share of what it is at the target's usual size.
@@ -193,6 +195,8 @@ class _Search:
     rng: np.random.Generator
     independent_share: float
     floor: float
+    # Weighted mean square that noise leaves of the target where it is known beforehand.
+    left: float = 0.0
 
     def run(self) -> tuple[list[Fitted], Noise]:
         """Ranked formulas, best first, and the noise that they were judged by."""
@@ -202,6 +206,11 @@ class _Search:
         self.judge = Judge(rows, candidates, self.looked, self.independent_share, self.floor)
         self.plain = np.flatnonzero(candidates.is_plain())
         even = Noise()
+        seen = self._noise_seen()
+        if seen is not None:
+            self.left = seen.share**2
+            found: set[Choice] = set()
+            return self._with_noise(found, self._uneven_noise(found, even, seen))
         found = self._supports(1 / rows.errors)
         ranked = self.judge.ranked(found, even)
         is_noise = ranked[0].misfit > NOISE_FREE and self.judge.is_white(ranked[0], even)
@@ -216,18 +225,27 @@ class _Search:
             ranked = self._exchanged(found, even)
         if ranked[0].misfit < NOISE_FREE or rows.has_known_errors or self._late():
             return ranked, Noise(float(np.sqrt(ranked[0].misfit)))
-        noise = self._uneven_noise(found, even)
-        # Also where the rest is white: what noise hides, a ratio may say in fewer words.
+        return self._with_noise(found, self._uneven_noise(found, even, Noise(PROXY, 1.0)))
+
+    def _noise_seen(self) -> Noise | None:
+        """Noise that neighbouring rows show before any law is known: then none is exact, and none need be sought."""
+        columns = dict(zip(self.rows.names, self.rows.inputs, strict=True))
+        t = next((columns[name] for name in columns if self.kinds.get(name) == "time"), None)
+        if t is None or self.rows.has_known_errors:
+            return None
+        return noise_between_rows(t, self.rows.y, list(columns.values()))
+
+    def _with_noise(self, found: set[Choice], noise: Noise) -> tuple[list[Fitted], Noise]:
+        """Ranked formulas where there is noise: ratios too, since what noise hides, a ratio may say in fewer words."""
         found |= self._ratios(found, noise)
         ranked = self._exchanged(found | self._refined(found, noise), noise)
         return ranked, noise if noise.share else Noise(float(np.sqrt(ranked[0].misfit)))
 
-    def _uneven_noise(self, found: set[Choice], even: Noise) -> Noise:
+    def _uneven_noise(self, found: set[Choice], even: Noise, noise: Noise) -> Noise:
         """Finds noise that is a share of the value, and what follows from it; the even noise where that is likelier.
 
         The measured values stand in for the true ones at first, since a poor formula is poorest where they are small.
         """
-        noise = Noise(PROXY, 1.0)
         weights = 1 / noise.shape(self.rows.y)
         for _ in range(ROUNDS):
             found |= self._plain_supports(weights, TIERS[:-1])
@@ -237,7 +255,10 @@ class _Search:
             if noise.is_like(before) or self._late():
                 break
         found |= self._supports(weights)
-        noise = self.judge.noise_of(self.judge.ranked(found, noise)[0])
+        best = self.judge.ranked(found, noise)[0]
+        noise = self.judge.noise_of(best)
+        if self.judge.judged(best.support, even).score > best.score + CLEARLY:
+            return noise
         uneven, plain = (self.judge.ranked(found, each)[0].score for each in (noise, even))
         return noise if uneven < plain - UNEVEN else even
 
@@ -275,7 +296,7 @@ class _Search:
         by_size: dict[int, list[Choice]] = {}
         refined: set[Choice] = set()
         for each in self.judge.likeliest(found, noise):
-            if 0 < len(self.judge.candidates.constants_of(each)) <= MOST_INNER:
+            if 0 < self.judge.inner_count(each) <= MOST_INNER:
                 some = by_size.setdefault(len(each), [])
                 if len(some) < (REFINED_OF_FEW if len(each) <= FEW else REFINED):
                     some.append(each)
@@ -368,7 +389,8 @@ class _Search:
         """The pool of candidates that any good choice may hold."""
         some = _some(len(self.rows.y), SCREENED_ROWS, self.rng)
         target = weights[some] * self.rows.y[some]
-        worth = Worth(self.judge.candidates.costs, len(some), float(target @ target), self.floor)
+        total = float(target @ target)
+        worth = Worth(self.judge.candidates.costs, len(some), total, self.floor, self.left * len(some) / total)
         wide = self.judge.candidates.columns(rows=some) * weights[some]
         return pool_of(wide, target, worth, most_terms=self._most())
 
@@ -387,7 +409,8 @@ class _Search:
         found: set[Choice] = set()
         for independent in (self.independent_share * len(weights), TEMPERED):
             if independent <= len(weights):
-                worth = Worth(self.judge.candidates.costs[pool], independent, products.total, self.floor)
+                costs, noise = self.judge.candidates.costs[pool], self.left * len(weights) / products.total
+                worth = Worth(costs, independent, products.total, self.floor, noise)
                 best = best_subsets(products, worth, most_terms=self._most(), kept=LISTED)
                 found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
         return {self.judge.pruned(choice, weights, self.looked) for choice in sorted(found)}

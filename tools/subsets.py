@@ -20,6 +20,8 @@ ALIKE = 1e-10
 EXACT = 1e-26
 # A mean square below this share of the target's is rounding.
 NOISE_FREE = 1e-20
+# Noise alone is left below so many times what is expected of it; then so many larger sizes are tried in vain.
+NOISE_LEFT, IDLE_SIZES = 1.2, 2
 WIDE_BEAM, DEEP_BEAM = 12, 60
 POOL, POOLED_EACH = 500, 40
 # Rounds of reweighting, singular values that count as zero, and the shares of the largest coefficient that are large.
@@ -50,16 +52,34 @@ class Worth:
         independent: Number of independent rows.
         total: Sum of squares of the target.
         floor: Misfit per row, as a share of the target's mean square, below which there is no further evidence.
+        noise: What noise leaves of the target, as a share of its sum of squares; 0 where that is not known.
     """
 
     prices: np.ndarray
     independent: float
     total: float
     floor: float = EXACT
+    noise: float = 0.0
 
     def score(self, misfit: np.ndarray | float, price: np.ndarray | float, size: int) -> np.ndarray | float:
         share = np.maximum(np.maximum(misfit, 0.0) / self.total, 0.0) + self.floor
         return 0.5 * self.independent * np.log(share) + price + 0.5 * size * np.log(max(self.independent, 3.0))
+
+
+class _Growth:
+    """Tells when subsets need not grow further: noise alone is left, and larger ones no longer pay."""
+
+    def __init__(self, worth: Worth) -> None:
+        self.worth, self.best, self.idle = worth, np.inf, 0
+
+    def is_over(self, level: _Level) -> bool:
+        """Whether the last sizes, this level's among them, brought nothing that noise does not."""
+        prices = self.worth.prices[level.members].sum(axis=1)
+        best = float(np.min(self.worth.score(level.misfit, prices, level.members.shape[1])))
+        is_noise = float(level.misfit.min()) < NOISE_LEFT * self.worth.noise * self.worth.total
+        self.idle = self.idle + 1 if is_noise and best >= self.best else 0
+        self.best = min(self.best, best)
+        return self.idle == IDLE_SIZES
 
 
 @dataclass
@@ -189,6 +209,7 @@ def pool_of(
     """
     products = Products(columns, target, has_gram=False)
     level, seen = products.start(), set[tuple[int, ...]]()
+    growth = _Growth(worth)
     wanted: dict[int, float] = {int(k): -np.inf for k in np.argsort(worth.prices, kind="stable")[: POOL // 3]}
     for _ in range(most_terms):
         scores = _scores(level, worth)
@@ -201,6 +222,8 @@ def pool_of(
         if not len(parents):
             break
         level = products.grown(level, parents, chosen)
+        if growth.is_over(level):
+            break
     ranked = sorted(wanted, key=lambda k: wanted[k])[:POOL]
     return np.sort(np.array(ranked, dtype=int))
 
@@ -234,6 +257,7 @@ def best_subsets(
     level = products.subsets(np.array([sorted(forced)], dtype=int)) if len(forced) else products.start()
     found: dict[tuple[int, ...], Subset] = {}
     seen: set[tuple[int, ...]] = set()
+    growth = _Growth(worth)
     _note(level, worth, found)
     for _ in range(most_terms - len(forced)):
         parents, chosen = _best(_scores(level, worth), level, beam, seen)
@@ -241,6 +265,8 @@ def best_subsets(
             break
         level = products.grown(level, parents, chosen)
         _note(level, worth, found)
+        if growth.is_over(level):
+            break
     for _ in range(swaps):
         before = len(found)
         leaders = sorted(found.values(), key=lambda each: each.score)[: beam // 2]
