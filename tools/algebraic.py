@@ -28,7 +28,7 @@ from motionlaw.tools.algebraic_fit import (
 )
 from motionlaw.tools.algebraic_residual import is_white
 from motionlaw.tools.algebraic_search import Leader, formula_families
-from motionlaw.tools.algebraic_table import StaticTable, read_static
+from motionlaw.tools.algebraic_table import StaticTable, read_static, refuse_constant
 from motionlaw.tools.algebraic_units import foreign_cost, known_dimensions
 from motionlaw.tools.discovery import SHORT, DiscoverySettings
 from motionlaw.tools.doubts import POSSIBLE
@@ -107,6 +107,9 @@ def find_algebraic_law(
     Returns:
         A discovery of order 0; refused, with the reason, where no column determines the target.
 
+    Raises:
+        UserError: The target is the same in all rows.
+
     Example:
         >>> x = np.linspace(1.0, 3.0, 50)
         >>> find_algebraic_law({"x": x}, 2 * x**2).law
@@ -116,6 +119,7 @@ def find_algebraic_law(
     rows = Rows(
         {name: np.asarray(values, dtype=float) for name, values in columns.items()}, np.asarray(y, float), stderr
     )
+    refuse_constant(target, rows.y)
     table = StaticTable(rows, target, units, [])
     return _discovered(table, DiscoverySettings(time_limit=time_limit, seed=seed))
 

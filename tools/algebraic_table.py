@@ -29,6 +29,16 @@ class StaticTable:
     warnings: list[str]
 
 
+def refuse_constant(target: str, y: np.ndarray) -> None:
+    """Refuses a target that never changes.
+
+    Raises:
+        UserError: All values are the same.
+    """
+    if np.ptp(y) <= 1e-12 * np.max(np.abs(y)):
+        raise UserError(f"The target column '{target}' must vary, but it is {y[0]:g} in all {len(y)} rows.")
+
+
 def read_static(paths: Sequence[str | Path], target: str, columns: Sequence[str] | str | None) -> StaticTable:
     """Reads the columns of tables and tells predictors from stated errors.
 
@@ -55,8 +65,7 @@ def read_static(paths: Sequence[str | Path], target: str, columns: Sequence[str]
     if target not in frame:
         raise UserError(f"The target column '{target}' must hold numbers, but it holds text.")
     y = frame[target].to_numpy(float)
-    if np.ptp(y) <= 1e-12 * np.max(np.abs(y)):
-        raise UserError(f"The target column '{target}' must vary, but it is {y[0]:g} in all {len(y)} rows.")
+    refuse_constant(target, y)
     stated = frame[errors].to_numpy(float) if errors in frame else None
     if stated is not None and not np.all(stated > 0):
         warnings.append(f"Column {errors} has errors that are not positive and is not used.")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import sympy
 
-from motionlaw.tools.algebraic import discover_algebraic
+from motionlaw.tools.algebraic import discover_algebraic, find_algebraic_law
 from motionlaw.tools.algebraic_fit import Formula, Rows, fit_formula, weight
 from motionlaw.tools.discovery import DiscoverySettings
 from motionlaw.tools.equation import canonical_terms, evaluate, parse
@@ -179,3 +179,9 @@ def test_plain_pieces_cost_less():
     """The prior orders pieces as physicists would."""
     costs = [weight(parse(text)) for text in ("x", "x**2", "x**3", "sin(x)", "sin(x)*x**2")]
     assert costs == sorted(costs)
+
+
+def test_a_target_that_never_changes_is_refused():
+    """Numbers in memory are refused in the words of a file's."""
+    with pytest.raises(UserError, match="'y' must vary, but it is 3 in all 40 rows"):
+        find_algebraic_law({"x": np.linspace(1, 2, 40)}, np.full(40, 3.0))
