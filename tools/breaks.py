@@ -10,6 +10,7 @@ Leaves out: changes of the acceleration alone, which belong to laws (Coulomb fri
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -47,6 +48,7 @@ class _Fits:
     slope_gain: np.ndarray  # (2, W): variance of the slope over the variance of a row
 
 
+@cache
 def _slopes(degree: int) -> np.ndarray:
     """Slopes of the Legendre polynomials at -1 and 1, shape (2, degree + 1)."""
     each = [legendre.legval(np.array([-1.0, 1.0]), legendre.legder(row)) for row in np.eye(degree + 1)]
@@ -96,10 +98,11 @@ class _Candidates:
     offset: np.ndarray  # (S,) distance of the pieces in the middle, in standard deviations of a row
 
 
-def _candidates(t: np.ndarray, x: np.ndarray, noise: np.ndarray, degree: int, rows: int, guard: int) -> _Candidates:
+def _candidates(
+    t: np.ndarray, x: np.ndarray, noise: np.ndarray, pieces: _Fits, degree: int, rows: int, guard: int
+) -> _Candidates:
     """Compares pieces and smooth polynomial for every split at one scale."""
     length = len(t)
-    pieces = _fit(t, x, np.ones(rows, dtype=bool), degree)
     mask = np.ones(2 * rows + guard, dtype=bool)
     mask[rows : rows + guard] = False
     smooth = _fit(t, x, mask, 2 * degree + 1)
@@ -193,10 +196,13 @@ def find_breaks(t: np.ndarray, x: np.ndarray, noise: np.ndarray) -> tuple[Break,
     pace = (x[lag:] - x[:-lag]) / (t[lag:] - t[:-lag])[:, None]
     speed = float(np.linalg.norm(np.quantile(pace, 0.98, axis=0) - np.quantile(pace, 0.02, axis=0)))
     for degree, rows in SCALES:
+        if len(t) < 2 * rows:
+            continue
+        pieces = _fit(t, x, np.ones(rows, dtype=bool), degree)
         for guard in GUARDS:
             if len(t) < 2 * rows + guard:
                 continue
-            candidates = _candidates(t, x, noise, degree, rows, guard)
+            candidates = _candidates(t, x, noise, pieces, degree, rows, guard)
             for kind, marked in zip(("contact", "jump"), _accepted(candidates, t, speed), strict=True):
                 for index in np.flatnonzero(marked):
                     before = int(candidates.before[index])

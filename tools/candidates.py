@@ -175,13 +175,16 @@ def _part_values(parts: Sequence[Term], inputs: dict[str, np.ndarray]) -> np.nda
     return np.array(found).reshape(len(found), rows)
 
 
-def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values: np.ndarray) -> Candidates:
+def candidate_terms(
+    variables: Sequence[Variable], names: Sequence[str], values: np.ndarray, *, dearest: float = DEAREST
+) -> Candidates:
     """Lists the terms that a law of these variables may hold, as far as the data let them be.
 
     Args:
         variables: What the pieces are functions of.
         names: The columns of the data, V of them.
         values: The data, shape (V, n).
+        dearest: Nats of the dearest terms listed.
 
     Returns:
         Terms, plain ones first; those without a finite value in some row are left out, and of several that are equal
@@ -201,7 +204,7 @@ def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values:
     owner = np.repeat(np.arange(len(found)), [len(some) for some, _, _ in found])
     is_power = np.array([flag for _, flags, _ in found for flag in flags], dtype=bool)
     is_time = np.array([variables[k].kind == "time" for k in owner.tolist()], dtype=bool)
-    factors, costs = _products(parts, owner, is_power, is_time)
+    factors, costs = _products(parts, owner, is_power, is_time, dearest)
     order = np.argsort(costs, kind="stable")[:MOST_TERMS]
     pieces = np.concatenate([*(each for _, _, each in found), np.ones((1, np.shape(values)[1]))])
     listed = Candidates(pieces, factors[order], costs[order], tuple(parts))
@@ -209,7 +212,7 @@ def candidate_terms(variables: Sequence[Variable], names: Sequence[str], values:
 
 
 def _products(
-    parts: Sequence[Term], owner: np.ndarray, is_power: np.ndarray, is_time: np.ndarray
+    parts: Sequence[Term], owner: np.ndarray, is_power: np.ndarray, is_time: np.ndarray, dearest: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """All products that are not too dear: pieces as factors, shape (F, 3), and their costs."""
     prices = np.array([part.cost for part in parts])
@@ -225,7 +228,7 @@ def _products(
     fits &= ~is_scanned[first] | plain[second]
     fits &= ~is_scanned[second] | plain[first]
     price = TERM + FACTOR + prices[first] + prices[second]
-    fits &= price <= np.where(is_time[first] | is_time[second], DEAREST_OF_TIME, DEAREST)
+    fits &= price <= np.where(is_time[first] | is_time[second], min(DEAREST_OF_TIME, dearest), dearest)
     first, second, price = first[fits], second[fits], price[fits]
     lists.append(np.column_stack([first, second, np.full(len(first), one)]))
     costs.append(price)
@@ -235,7 +238,7 @@ def _products(
     for a, b in pairs:
         others = thirds[(~is_power[thirds]) | (owner[thirds] > max(owner[a], owner[b]))]
         price = TERM + 2 * FACTOR + prices[a] + prices[b] + prices[others]
-        others, price = others[price <= DEAREST], price[price <= DEAREST]
+        others, price = others[price <= dearest], price[price <= dearest]
         lists.append(np.column_stack([np.full(len(others), a), np.full(len(others), b), others]))
         costs.append(price)
     return np.concatenate(lists), np.concatenate(costs)
@@ -252,15 +255,13 @@ def _distinct(terms: Candidates) -> np.ndarray:
     rng = np.random.default_rng(0)
     prints = np.abs(columns @ rng.normal(size=(columns.shape[1], 2)))
     order = np.lexsort((terms.costs, np.round(prints[:, 0] / SAME)))
-    kept = []
-    previous = None
-    for index in order:
-        if not alive[index]:
-            continue
-        is_twin = previous is not None and np.all(np.abs(prints[index] - prints[previous]) < 3 * SAME)
-        if not is_twin:
+    order = order[alive[order]]
+    kept: list[int] = []
+    first, second = -np.inf, -np.inf
+    for index, one, other in zip(order.tolist(), *prints[order].T.tolist(), strict=True):
+        if not (abs(one - first) < 3 * SAME and abs(other - second) < 3 * SAME):
             kept.append(index)
-            previous = index
+            first, second = one, other
         elif terms.costs[index] < terms.costs[kept[-1]]:  # rounding can put the dearer one first
             kept[-1] = index
     return np.sort(np.array(kept, dtype=int))

@@ -29,8 +29,9 @@ MOST_SEGMENTS = 60
 # Runge-Kutta steps in one characteristic time where the noise is this share of the spread; what a step gets wrong
 # grows with its fourth power, and is to stay as far below the noise where that is less.
 STEPS_PER_TIME_SCALE, USUAL_NOISE = 40, 1e-2
-# As many more where the law jumps and the rows are precise.
-STEPS_FOR_JUMPS = 8
+# At most as many more where the law jumps and the rows are precise: what a step over the jump gets wrong is to stay
+# below this share of the noise.
+STEPS_FOR_JUMPS, SEEN_OF_JUMP = 8, 0.1
 # Rows with less noise than this share of the spread get a step each: chaos magnifies what coarse steps get wrong.
 PRECISE = 1e-3
 # A run whose segments fit this much better apart than joined is not followed by any single first state.
@@ -96,16 +97,45 @@ def cost_of(nats: float, constants: int, count: int) -> float:
     return float((2 * nats + each * constants) / (each + CHOICE))
 
 
+def nats_within(cost: float, constants: int, count: int) -> float:
+    """The price in nats that so many constants may come with at a cost in free constants: `cost_of` turned round."""
+    each = np.log(max(count, 3))
+    return float((cost * (each + CHOICE) - each * constants) / 2)
+
+
 def longest_step(evidence: Evidence, model: Model) -> float:
     """Runge-Kutta step for a law on the evidence, seconds: finer for rows with little noise, finest where it jumps."""
+    step, missed = _step(evidence, model)
+    return step / float(np.clip(missed / SEEN_OF_JUMP, 1.0, STEPS_FOR_JUMPS))
+
+
+def _step(evidence: Evidence, model: Model) -> tuple[float, float]:
+    """The step for a law without its jumps, and how far such steps lead astray at those that count (`_missed`)."""
     shares = [run.noise_std / np.maximum(np.std(run.trajectory.position, axis=0), 1e-300) for run in evidence.runs]
     share = float(np.min(shares))
     step = evidence.time_scale_s / STEPS_PER_TIME_SCALE * min(1.0, (share / USUAL_NOISE) ** 0.25)
     jumps = any(equation.has(sympy.sign) for equation in model.equations)
     if share > PRECISE and not jumps:
-        return step
+        return step, 0.0
     step = min(step, float(np.median(np.concatenate([np.diff(run.trajectory.t) for run in evidence.runs]))))
-    return step / STEPS_FOR_JUMPS if jumps and share <= PRECISE else step
+    return step, _missed(evidence, model, step) if jumps and share <= PRECISE else 0.0
+
+
+def _missed(evidence: Evidence, model: Model, step: float) -> float:
+    """How far a step over a jump of the law leads astray in a characteristic time, in units of the noise.
+
+    A Runge-Kutta step that a jump parts errs by a third of the jump at most: the velocity by that times the step.
+    """
+    terms = [[term for term in sympy.Add.make_args(each) if term.has(sympy.sign)] for each in model.equations]
+    parts = replace(model, equations=tuple(sympy.Add(*some) for some in terms))
+    size = 0.0
+    for run in evidence.runs:
+        values = np.repeat(model.values[:, None], len(run.trajectory.t), axis=1)
+        states = run.states[:, : len(model.state)].T
+        jump = 2 * np.abs(parts.derivative(states, run.trajectory.t, values)[-len(model.coordinates) :])
+        size = max(size, float(np.max(np.sqrt(np.mean(jump**2, axis=1)) / run.noise_std)))
+    rise = step * evidence.time_scale_s / (2 * np.pi) if model.order == 2 else step
+    return size * rise / 3
 
 
 def fit_rival(
@@ -125,12 +155,18 @@ def fit_rival(
     fit_law = partial(
         fit_trajectories,
         runs=runs,
-        longest_step=longest_step(evidence, rival.model),
         segment_rows=_segment_rows(runs, evidence.time_scale_s),
         is_joined=is_joined,
         deadline=deadline,
         hopeless_chi2=hopeless_chi2,
     )
+    step, missed = _step(evidence, rival.model)
+    if missed > SEEN_OF_JUMP and np.isfinite(hopeless_chi2):  # in steps of a row each it may be seen to be hopeless
+        fit = fit_law(rival.model, longest_step=step)
+        best = np.sqrt(hopeless_chi2 / max(fit.count, 1)) + missed
+        if np.isfinite(fit.chi2) and np.sqrt(fit.chi2 / max(fit.count, 1)) > best:
+            return replace(rival, model=fit.model, fit=fit)
+    fit_law = partial(fit_law, longest_step=longest_step(evidence, rival.model))
     fit = fit_law(rival.model)
     if fit.status == "diverged":  # a first guess may blow up where no force at all does not
         calm = [
@@ -274,6 +310,14 @@ def _shortened(evidence: Evidence) -> Evidence:
     return replace(evidence, runs=tuple(runs))
 
 
+def play_on(rival: Rival, evidence: Evidence, run: int, rows: slice) -> np.ndarray:
+    """Positions that a fitted law foretells for rows of a run that it has not seen, shape (len(rows), D)."""
+    start, state = rival.fit.state_to_go_on_from(run)
+    t = evidence.runs[run].trajectory.t[start : rows.stop]
+    path = simulate(rival.model, t, state, longest_step=longest_step(evidence, rival.model))
+    return path[rows.start - start :, : len(evidence.coordinates)]
+
+
 def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = True) -> list[Rival]:
     """Lets the finalists predict: refits them on the first part of the fitted rows and adds how they did on the rest.
 
@@ -296,15 +340,9 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
     for rival in finalists:
         trial = fit_rival(rival, shorter)
         total, count = 0.0, 0
-        for run, cut, first in zip(evidence.runs, shorter.runs, trial.fit.first_states, strict=True):
+        for index, (run, cut) in enumerate(zip(evidence.runs, shorter.runs, strict=True)):
             rows_ahead = slice(cut.rows_fitted, run.rows_fitted)
-            path = simulate(
-                trial.model,
-                run.trajectory.t[: run.rows_fitted],
-                first,
-                longest_step=longest_step(evidence, trial.model),
-            )
-            ahead = path[rows_ahead, : len(evidence.coordinates)]
+            ahead = play_on(trial, evidence, index, rows_ahead)
             total += float(np.sum(((run.trajectory.position[rows_ahead] - ahead) / run.noise_std) ** 2))
             count += ahead.size
         errors.append(total / max(count, 1) if np.isfinite(total) else np.inf)

@@ -210,8 +210,12 @@ def _is_settled(ranked: Sequence[Rival]) -> bool:
     """Whether a few plain terms leave nothing but noise, or less than is believed: no strange term could be better."""
     if not ranked or ranked[0].cost > FEW_PLAIN:
         return False
-    fit = ranked[0].fit
-    return fit.chi2 < FLOOR * fit.count or fit.correlation_length < WHITE
+    return ranked[0].fit.chi2 < FLOOR * ranked[0].fit.count or _leaves_noise(ranked)
+
+
+def _leaves_noise(ranked: Sequence[Rival]) -> bool:
+    """Whether the best law is no long one and leaves nothing but noise, so that only a plainer one could be better."""
+    return bool(ranked) and ranked[0].cost < PLAIN and ranked[0].fit.correlation_length < WHITE
 
 
 @dataclass(frozen=True)
@@ -256,7 +260,8 @@ class _Search:
         """Adds laws sought in the accelerations of clean positions, with the whole grammar of terms."""
         if has_accelerations(contest.evidence):
             return ranked, False  # they were searched before
-        rivals, _ = rate_rivals(contest.evidence, deadline=self.deadline, seed=self.settings.seed)
+        most = ranked[0].cost if _leaves_noise(ranked) else np.inf
+        rivals, _ = rate_rivals(contest.evidence, deadline=self.deadline, seed=self.settings.seed, most_cost=most)
         if contest.proposals:
             rivals = with_shared_bonus([*contest.proposed, *rivals])[len(contest.proposed) :]
         more, was_cut = compete(

@@ -87,6 +87,17 @@ class Model:
 
         return slope
 
+    def rate_function(self, values: list[float]) -> Callable[[list[Any], Any], list[Any]]:
+        """The time derivative of a state of n numbers at a time, as a list of n numbers.
+
+        Args:
+            values: The P constants, numpy's own numbers: Python's do not divide by zero.
+        """
+        compiled, width = self._compiled, len(self.coordinates)
+        if self.order == 1:
+            return lambda state, t: compiled([*state, t, *values])
+        return lambda state, t: [*state[width:], *compiled([*state, t, *values])]
+
     def derivative(self, state: np.ndarray, t: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Time derivative of the state.
 

@@ -21,7 +21,7 @@ from motionlaw.tools.observe import Evidence
 from motionlaw.tools.quantities import read_quantities
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.units import coefficient_unit
-from motionlaw.tools.verify import WEAK_NMSE, Check, check_law, verdict
+from motionlaw.tools.verify import WEAK_NMSE, Check, check_law, holdout_error, verdict
 
 # Short forecasts stand in for a long prediction that fails only where they are this many times better.
 FORECAST_GAIN = 0.01
@@ -198,7 +198,7 @@ def _alternatives(contest: Contest, best: float) -> tuple[Alternative, ...]:
     found = []
     for rival in contest.ranked[1:6]:
         law = {target: format_expr(expression) for target, expression in rival.model.expressions().items()}
-        error = check_law(rival, contest.evidence, is_joined=contest.is_joined).nmse_holdout
+        error = holdout_error(rival, contest.evidence, is_joined=contest.is_joined)
         found.append(Alternative(law, round(rival.score, 3), round(rival.score - best, 3), error))
     return tuple(found)
 

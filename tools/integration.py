@@ -74,6 +74,9 @@ def integrate(model: Model, grid: Grid, state: np.ndarray, values: np.ndarray) -
     """
     n, segments, variants = state.shape
     width = segments * variants
+    if width == 1:
+        path, rates = _integrated_alone(model, grid, state.ravel(), values.ravel())
+        return path[:, :, None, None], rates[:, :, None, None]
     h, start = np.repeat(grid.h, variants), np.repeat(grid.start, variants)
     half, sixth = 0.5 * h, h / 6
     path, rates = np.empty((2, grid.steps + 1, n, width))
@@ -105,6 +108,34 @@ def integrate(model: Model, grid: Grid, state: np.ndarray, values: np.ndarray) -
         slope(path[-1], t, rates[-1])
     shape = (grid.steps + 1, n, segments, variants)
     return path.reshape(shape), rates.reshape(shape)
+
+
+def _integrated_alone(
+    model: Model, grid: Grid, state: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for one segment and one variant, in numbers: arrays of one number cost many times as much.
+
+    Returns:
+        States and their time derivatives at every step, each of shape (steps + 1, n).
+    """
+    h, start = grid.h[0], grid.start[0]
+    half, sixth = 0.5 * h, h / 6
+    rate = model.rate_function(list(values))
+    now, t, path, rates = list(state), start, [], []
+    with np.errstate(all="ignore"):
+        for k in range(grid.steps):
+            k1 = rate(now, t)
+            path.append(now)
+            rates.append(k1)
+            later = t + half
+            k2 = rate([x + half * slope for x, slope in zip(now, k1, strict=True)], later)
+            k3 = rate([x + half * slope for x, slope in zip(now, k2, strict=True)], later)
+            t = start + (k + 1) * h
+            k4 = rate([x + h * slope for x, slope in zip(now, k3, strict=True)], t)
+            now = [x + sixth * (a + 2 * (b + c) + d) for x, a, b, c, d in zip(now, k1, k2, k3, k4, strict=True)]
+        path.append(now)
+        rates.append(rate(now, t))
+    return np.array(path, dtype=float), np.array(rates, dtype=float)
 
 
 def at_rows(grid: Grid, path: np.ndarray, rates: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ Leaves out: noise that is itself smooth on the scale of the motion (a swaying ca
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -138,9 +139,16 @@ def noise_std(t: np.ndarray, position: np.ndarray) -> np.ndarray:
         True
     """
     t, position = checked_rows(t, position)
-    noise = np.full(position.shape[1], np.nan)
-    for columns, seen in columns_seen_together(position):
-        noise[columns] = noise_of_columns(t[seen], position[np.ix_(seen, columns)])
+    return _noise_of(t.tobytes(), position.tobytes(), position.shape).copy()
+
+
+@lru_cache(maxsize=4)
+def _noise_of(t: bytes, position: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """`noise_std` of checked rows: the steps of a search ask for that of the same rows again."""
+    times, rows = np.frombuffer(t), np.frombuffer(position).reshape(shape)
+    noise = np.full(shape[1], np.nan)
+    for columns, seen in columns_seen_together(rows):
+        noise[columns] = noise_of_columns(times[seen], rows[np.ix_(seen, columns)])
     return noise
 
 

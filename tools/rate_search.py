@@ -7,13 +7,15 @@ the whole grammar of terms. Leaves out noisy runs' safer weak form (`search.py`)
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy
 
-from motionlaw.tools.contest import Rival, cost_of
+from motionlaw.tools.candidates import TERM
+from motionlaw.tools.contest import Rival, cost_of, nats_within
 from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.motion import noise_std
 from motionlaw.tools.observe import Evidence, Run
@@ -33,24 +35,31 @@ NOISIEST = 0.3
 INDEPENDENT = 20.0
 # Smoothing is no better than this, as a share of the mean square.
 FLOOR = 1e-10
+# Driving waves and ratios cost as much, in free constants.
+AS_WAVES = 5.0
 # Formulas of each coordinate that laws are made of.
 TRIED = 5
 
 
-def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[list[Rival], bool]:
+def rate_rivals(
+    evidence: Evidence, *, deadline: float, seed: int = 0, most_cost: float = np.inf
+) -> tuple[list[Rival], bool]:
     """Laws whose right-hand sides follow the accelerations.
 
     Args:
         evidence: The data.
         deadline: `time.monotonic` value; a search under way comes back with the best so far.
         seed: Chooses rows where there are many.
+        most_cost: Laws that cost less, in free constants, are wanted only. Where that is little, they are sums of few
+            plain terms.
 
     Returns:
         Rivals, the best formula of every coordinate first (none where the accelerations are too uncertain), and whether
         that one gives measured accelerations to rounding, so that no other law need be tried.
     """
     names = (*evidence.coordinates, *velocity_names(evidence.coordinates))
-    lists = [_formulas(evidence, target, names, deadline, seed) for target in range(len(evidence.coordinates))]
+    find = partial(find_formula, seed=seed, **_limits(most_cost, evidence.rows))
+    lists = [_formulas(evidence, target, names, deadline, find) for target in range(len(evidence.coordinates))]
     if not all(lists):
         return [], False
     if all(formulas[0].misfit < NOISE_FREE for formulas in lists):
@@ -59,10 +68,21 @@ def rate_rivals(evidence: Evidence, *, deadline: float, seed: int = 0) -> tuple[
     for target, formulas in enumerate(lists):
         others = formulas[1:] if len(lists) == 1 else formulas[1:TRIED]  # fits of coupled motions take long
         picks += [[*picks[0][:target], other, *picks[0][target + 1 :]] for other in others]
-    return [_rival(pick, evidence) for pick in picks], False
+    rivals = [_rival(pick, evidence) for pick in picks]
+    return [rival for rival in rivals if rival.cost < most_cost], False
 
 
-def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: float, seed: int) -> list[Fitted]:
+def _limits(most_cost: float, count: int) -> dict[str, Any]:
+    """What a formula of less than a cost may be made of; no limits where that leaves room for waves and ratios."""
+    if most_cost > AS_WAVES:
+        return {}
+    # Every term costs as much as a free constant at least, and a dear one goes with one other.
+    return {"most_terms": int(np.ceil(most_cost)) - 1, "dearest": nats_within(most_cost, 2, count) - TERM}
+
+
+def _formulas(
+    evidence: Evidence, target: int, names: Sequence[str], deadline: float, find: Callable[..., Regression]
+) -> list[Fitted]:
     """Formulas for one coordinate's acceleration, best first."""
     given = _given(evidence)
     is_clean = all(map(_has_clean_positions, evidence.runs))
@@ -83,7 +103,7 @@ def _formulas(evidence: Evidence, target: int, names: Sequence[str], deadline: f
     def search(states: np.ndarray, y: np.ndarray, **how: Any) -> Regression:
         columns = dict(zip((*names, "t"), [*states.T, t], strict=True))
         limit = max(0.1, (deadline - time.monotonic()) / (width + 1))
-        return find_formula(columns, y, kinds=kinds, seed=seed, time_limit=limit, **how)
+        return find(columns, y, kinds=kinds, time_limit=limit, **how)
 
     states = joined([run.states for run in runs])
     if given:

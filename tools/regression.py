@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import candidate_terms
+from motionlaw.tools.candidates import DEAREST, candidate_terms
 from motionlaw.tools.equation import compile_rhs
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.exchange import exchanged
@@ -116,6 +116,8 @@ def find_formula(
     stderr: np.ndarray | None = None,
     independent: float | None = None,
     floor: float = EXACT,
+    most_terms: int | None = None,
+    dearest: float = DEAREST,
     time_limit: float = 10.0,
     seed: int = 0,
 ) -> Regression:
@@ -130,6 +132,9 @@ def find_formula(
         independent: Number of independent rows, where neighbouring rows err together; all if not given.
         floor: Mean square misfit, as a share of the target's, that is no further evidence: what the target's own
             errors may be.
+        most_terms: Only sums of so many listed terms are wanted, where given: what is found beyond them (driving waves,
+            ratios, other families of functions, fitted inner constants) is dearer.
+        dearest: Nats of the dearest terms looked at.
         time_limit: Seconds; the best formula so far comes back.
         seed: Chooses the rows that are looked at where there are many.
 
@@ -144,7 +149,7 @@ def find_formula(
     rows = replace(rows, y=rows.y / size)
     share = 1.0 if independent is None else min(1.0, independent / len(rows.y))
     some = rows.only(_some(len(rows.y), MOST_ROWS, rng))
-    ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng, share, floor).run()
+    ranked, noise = _Search(some, dict(kinds or {}), started + time_limit, rng, share, floor, most_terms, dearest).run()
     every = _distinct(ranked)
     ranked = [each for each in every if each.score - ranked[0].score < POSSIBLE]
     if len(rows.y) > MOST_ROWS:
@@ -195,6 +200,8 @@ class _Search:
     rng: np.random.Generator
     independent_share: float
     floor: float
+    most_terms: int | None = None
+    dearest: float = DEAREST
     # Weighted mean square that noise leaves of the target where it is known beforehand.
     left: float = 0.0
 
@@ -202,10 +209,13 @@ class _Search:
         """Ranked formulas, best first, and the noise that they were judged by."""
         rows = self.rows
         self.looked = _some(len(rows.y), SEARCHED_ROWS, self.rng)
-        candidates = candidate_terms(variables_of(rows.names, self.kinds), rows.names, rows.inputs)
+        variables = variables_of(rows.names, self.kinds)
+        candidates = candidate_terms(variables, rows.names, rows.inputs, dearest=self.dearest)
         self.judge = Judge(rows, candidates, self.looked, self.independent_share, self.floor)
         self.plain = np.flatnonzero(candidates.is_plain())
         even = Noise()
+        if self.most_terms is not None:
+            return self.judge.ranked(self._tier(self._screened(1 / rows.errors), 1 / rows.errors), even), even
         seen = self._noise_seen()
         if seen is not None:
             self.left = seen.share**2
@@ -395,7 +405,7 @@ class _Search:
         return pool_of(wide, target, worth, most_terms=self._most())
 
     def _most(self) -> int:
-        return max(1, min(MOST_TERMS, len(self.rows.y) // 6))
+        return max(1, min(self.most_terms or MOST_TERMS, len(self.rows.y) // 6))
 
     def _tier(self, pool: np.ndarray, weights: np.ndarray) -> set[Choice]:
         """Subsets of a pool, judged by the data as they are and by data that count for less, so that plain ones show.

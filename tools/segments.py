@@ -29,8 +29,6 @@ CONTINUITY = 1e-3
 # noticeable share of its error: the fit has converged. Below EXACT the residuals are numerical dust.
 SMALL_GAIN = 1e-3
 EXACT = 1e-8
-# A step that promises no more than this is not tried.
-NO_GAIN = 1e-4
 # A fit that cannot win stops where a step lowers chi-squared by less than this share.
 SMALL_GAIN_OF_LOSERS = 0.02
 
@@ -85,7 +83,8 @@ class Shooting:
         self.borders = np.array(follows, dtype=int)  # segments that continue the one before
         self._collect()
         self.tied = self.borders if joined else self.borders[:0]
-        weights = [1 / (CONTINUITY * self._tolerance(int(s))) for s in self.tied]
+        by_run = [1 / (CONTINUITY * self._tolerance(run)) for run in runs]
+        weights = [by_run[self.slices[s][0]] for s in self.tied.tolist()]
         self.tie_weight = np.array(weights).reshape(-1, self.n).T
         self.count = int(np.count_nonzero(self.mask)) + self.tie_weight.size
 
@@ -104,9 +103,9 @@ class Shooting:
         self.data, self.weight = data[:, self.measured], weight[:, self.measured]
         self.mask = self.weight > 0
 
-    def _tolerance(self, s: int) -> np.ndarray:
+    def _tolerance(self, run: Observation) -> np.ndarray:
         """Noise of each state, for velocities that were not measured in proportion to the positions'."""
-        noise = self.runs[self.slices[s][0]].noise_std.copy()
+        noise = run.noise_std.copy()
         half = len(self.model.coordinates)
         if self.model.order == 2:
             noise[half:] = noise[:half] * self.scale[half:] / self.scale[:half]
@@ -187,31 +186,34 @@ class Shooting:
         for _ in range(iterations):
             if time.monotonic() > deadline:
                 break
-            trial, place, damping = self._better(values, first, now, damping)
+            enough = SMALL_GAIN_OF_LOSERS if now.cost > hopeless_chi2 else SMALL_GAIN / self.count
+            trial, place, damping = self._better(values, first, now, damping, enough)
             if trial is None:
-                converged = True  # no step improves: a minimum to rounding
+                converged = True  # no step improves, or is worth trying
                 break
             gain, (values, first) = now.cost - trial.cost, place
             damping = max(damping / 30, 1e-12)
             if not trial.is_finite:
                 return Solution(values, first, trial.cost, now.normal, False)
             now = trial
-            enough = SMALL_GAIN_OF_LOSERS if now.cost > hopeless_chi2 else SMALL_GAIN / self.count
             if gain <= enough * now.cost or now.cost < EXACT * self.count:
                 converged = True
                 break
         return Solution(values, first, now.cost, now.normal, converged)
 
     def _better(
-        self, values: np.ndarray, first: np.ndarray, now: Equations, damping: float
+        self, values: np.ndarray, first: np.ndarray, now: Equations, damping: float, enough: float
     ) -> tuple[Equations | None, tuple[np.ndarray, np.ndarray], float]:
-        """The first step that lowers the cost, with its equations, its place and the damping it took."""
+        """The first step that lowers the cost, with its equations, its place and the damping it took.
+
+        None where it promises to lower the cost by no more than the share ``enough``.
+        """
         assert now.normal is not None and now.gradient is not None, "a step begins where derivatives are known"
         diagonal = np.maximum(np.diag(now.normal), 1e-300)
         is_first = True
         while damping < 1e8:
             step = -_solve(now.normal + np.diag(damping * diagonal), now.gradient, diagonal)
-            if is_first and -step @ now.gradient <= NO_GAIN * now.cost / self.count:
+            if is_first and -step @ now.gradient <= enough * now.cost:
                 break
             place = values + step[: self.p], first + step[self.p :].reshape(-1, self.n).T
             # Most first tries are steps that are taken: their derivatives are wanted next.

@@ -8,6 +8,7 @@ Source: multiple shooting after Bock (1983), with Levenberg-Marquardt steps afte
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ import numpy as np
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.segments import Shooting, Solution
 from motionlaw.tools.trajectory import Trajectory
+
+# Constants whose variance, the others being known, is this many times less than it is are hardly told apart.
+SINGULAR = 1e8
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class TrajectoryFit:
         correlation_length: Rows after which residuals are independent; 1 for white residuals.
         status: ``"ok"``, ``"did not converge"`` or ``"diverged"``.
         nats_of_constants: What the data had to say to pin the constants down, in nats; NaN where that is not known.
+        last_states: The row at which the last segment of each run begins, and the state there, where runs are cut.
     """
 
     model: Model
@@ -60,6 +65,11 @@ class TrajectoryFit:
     correlation_length: float
     status: str
     nats_of_constants: float = np.nan
+    last_states: tuple[tuple[int, np.ndarray], ...] = ()
+
+    def state_to_go_on_from(self, run: int) -> tuple[int, np.ndarray]:
+        """The last row of a run at which the fit has a state of its own, and that state, shape (n,)."""
+        return self.last_states[run] if self.last_states else (0, self.first_states[run])
 
     @property
     def reduced_chi2(self) -> float:
@@ -154,29 +164,40 @@ def _summarise(problem: Shooting, solution: Solution, normal: np.ndarray) -> Tra
     rest = problem.residuals(solution.values, solution.first)
     by_run = [np.full(run.states.shape, np.nan) for run in problem.runs]
     starts: dict[int, np.ndarray] = {}
+    lasts: dict[int, tuple[int, np.ndarray]] = {}
     for s, (index, cut) in enumerate(problem.slices):
         rows = cut.stop - cut.start
         part = by_run[index][cut]  # a view: the border row belongs to the segment that counts it
         for place, column in enumerate(problem.measured):
             part[:, column] = np.where(problem.mask[:rows, place, s], rest[:rows, place, s], part[:, column])
         starts.setdefault(index, solution.first[:, s])
+        lasts[index] = (cut.start, solution.first[:, s])
     chi2 = float(sum(np.nansum(run**2) for run in by_run))
     count = int(sum(np.isfinite(run).sum() for run in by_run))
     length = correlation_length(by_run)
-    scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
-    inverse = np.linalg.pinv(normal * scale[:, None] * scale, rcond=1e-13, hermitian=True)
-    inverse = inverse * scale[:, None] * scale
     free = max(1, count - problem.p - problem.n * len(starts))
     return TrajectoryFit(
         model=problem.model.with_values(solution.values),
-        covariance=inverse[: problem.p, : problem.p] * (chi2 / free) * length,
+        covariance=_inverse_corner(normal, problem.p) * (chi2 / free) * length,
         residuals=tuple(by_run),
         first_states=tuple(starts[index] for index in range(len(problem.runs))),
         chi2=chi2,
         count=count,
         correlation_length=length,
         status="ok" if solution.converged else "did not converge",
+        last_states=tuple(lasts[index] for index in range(len(problem.runs))),
     )
+
+
+def _inverse_corner(normal: np.ndarray, size: int) -> np.ndarray:
+    """The corner, shape (size, size), of the inverse of normal equations, or of their pseudo-inverse."""
+    scale = 1 / np.sqrt(np.maximum(np.diag(normal), 1e-300))
+    scaled, corner = normal * scale[:, None] * scale, np.full((size, size), np.inf)
+    with contextlib.suppress(np.linalg.LinAlgError):
+        corner = np.linalg.solve(scaled, np.eye(len(scaled), size))[:size]
+    if not np.trace(corner) < SINGULAR or np.any(np.diag(corner) < 0):
+        corner = np.linalg.pinv(scaled, rcond=1e-13, hermitian=True)[:size, :size]
+    return corner * scale[:size, None] * scale[:size]
 
 
 def _failed(model: Model, runs: Sequence[Observation]) -> TrajectoryFit:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlaw.tools.contest import Rival, longest_step
+from motionlaw.tools.contest import Rival, longest_step, play_on
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.integration import play
 from motionlaw.tools.law import Prediction
@@ -120,6 +120,21 @@ def check_law(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> Ch
         is_forecast=not is_joined,
         noise_share=_ratio(tail_noise, tail_spread) or 0.0,
     )
+
+
+def holdout_error(rival: Rival, evidence: Evidence, *, is_joined: bool = True) -> float | None:
+    """The NMSE in the unseen tail alone, as `check_law` has it, without the bands, which take longest."""
+    step = longest_step(evidence, rival.model)
+    tails, spreads = [], []
+    for index, run in enumerate(evidence.runs):
+        position, cut = run.trajectory.position, run.rows_fitted
+        if is_joined:
+            path = play_on(rival, evidence, index, slice(cut, len(position)))
+        else:
+            path = _forecasts(rival.model, run, FORECAST_TIME_SCALES * evidence.time_scale_s, step)[0][cut:]
+        tails.append(position[cut:] - path[:, : position.shape[1]])
+        spreads.append(np.broadcast_to(np.var(position, axis=0), position.shape)[cut:])
+    return _ratio(tails, spreads)
 
 
 def _forecasts(model: Model, run: Run, horizon_s: float, step: float) -> tuple[np.ndarray, np.ndarray]:

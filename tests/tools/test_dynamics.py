@@ -5,6 +5,7 @@ import pytest
 import sympy
 
 from motionlaw.tools.dynamics import Model, simulate
+from motionlaw.tools.integration import play
 from motionlaw.tools.shooting import Observation, correlation_length, fit_trajectories
 
 X, V, K, C = sympy.symbols("x v k c")
@@ -87,3 +88,16 @@ def test_slow_residuals_count_for_fewer_rows(rng):
     for k, kick in enumerate(rng.normal(size=39_999), start=1):
         series[k] = 0.8 * series[k - 1] + kick
     assert correlation_length([series]) == pytest.approx(9.0, rel=0.15)
+
+
+def test_a_path_alone_is_the_same_as_among_others():
+    """One path is played in numbers, several in arrays; a law that runs away does so in both."""
+    t = np.linspace(0, 3, 50)
+    blow_up = Model(2, ("x",), (K * X**3 + C / X,), ("k", "c"), np.array([9.0, 0.1]))
+    for model in (OSCILLATOR, blow_up):
+        first = np.array([1.0, 0.0])
+        alone = simulate(model, t, first, longest_step=0.01)
+        state, values = np.tile(first[:, None, None], 3), np.tile(model.values[:, None, None], 3)
+        among = play(model, [t], state, values, longest_step=0.01)[:, :, 0, 1]
+        np.testing.assert_allclose(alone, among, rtol=1e-9)
+    assert not np.isfinite(alone[-1]).all()

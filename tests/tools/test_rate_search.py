@@ -130,3 +130,13 @@ def _computed(law, start):
     ).y
     a = force(np.array([x, v, T]))[0]
     return Trajectory("run", T, ("x",), x[:, None], velocity=v[:, None], acceleration=a[:, None])
+
+
+def test_only_plainer_laws_are_wanted_below_a_cost():
+    """Below the cost of a known law only cheaper sums are handed on, the true one among them."""
+    x, _ = _played(lambda x, v, t: -4 * x * np.abs(x) - 0.2 * v)
+    run = Trajectory("run", T[::4], ("x",), x[::4, None])
+    evidence = gather_evidence([run])
+    rivals, _ = rate_rivals(evidence, deadline=np.inf, most_cost=4.5)
+    assert "2|c*v+c*x*Abs(x)" in {rival.key for rival in rivals}
+    assert max(rival.cost for rival in rivals) < 4.5
