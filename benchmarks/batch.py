@@ -26,7 +26,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 from batch_answers import instead_of_a_search
-from batch_usage import Usage, first_and_last
+from batch_usage import Usage, by_fifths
 
 from motionlaw.tools.batch.across import laws_across, read_laws, read_metadata
 from motionlaw.tools.batch.cluster import work_on_ray
@@ -50,6 +50,10 @@ NAMES = tuple(KINDS)
 PATIENT = DiscoverySettings(time_limit=3600.0)
 # Pause between two lines of progress.
 TELL_S = 60.0
+# Fewer trajectories than this say little about how the cost grows: the start is a good part of it.
+FEWEST = 100
+# Numbers of trajectories at which the cost so far is noted.
+NOTED = tuple(digit * 10**power for power in range(5) for digit in (1, 2, 5))
 
 
 def make_dataset(path: Path, count: int, *, seed: int = 0) -> None:
@@ -108,14 +112,16 @@ def made_trajectories(numbers: np.ndarray, t: np.ndarray, seed: int) -> tuple[np
     return k, clean + 1e-3 * np.std(clean, axis=1, keepdims=True) * noise
 
 
-def cost(counts: list[int], runs: list[str], folder: Path) -> None:
+def cost(counts: list[int], runs: list[str], picture: str | None, folder: Path) -> None:
     """Cost against n by engine and workers, with the search."""
+    points: dict[str, list[tuple[int, float]]] = {run: [] for run in runs}
     print(f"{ROWS} rows a trajectory, noise 0.1 %, laws of four kinds. Load before: {os.getloadavg()[0]:.1f}.\n")
     print("| trajectories | engine | workers | CPU s each | driver, ms | wall s | driver's MB | worker's MB | ok "
           "| right structure |\n" + "| --- " * 10 + "|")  # fmt: skip
     for count in counts:
         dataset = made(folder, count)
-        for engine, _, workers in (run.partition(":") for run in runs):
+        for run in runs:
+            engine, _, workers = run.partition(":")
             out = folder / f"{count}-{engine}{workers}.parquet"
             with Usage() as usage:
                 tell = Teller(usage)
@@ -126,10 +132,24 @@ def cost(counts: list[int], runs: list[str], folder: Path) -> None:
             each, driver = (usage.driver_s + usage.below_s) / own, 1e3 * usage.driver_s / own
             print(
                 f"| {own} | {engine} | {workers} | {each:.3f} | {driver:.1f} | {usage.wall_s:.0f} | "
-                f"{first_and_last(usage.driver_mb)} | {first_and_last(usage.worker_mb)} | "
+                f"{by_fifths(usage.driver_mb)} | {by_fifths(usage.worker_mb)} | "
                 f"{(laws['status'] == 'ok').sum()} | {right(laws):.1%} |",
                 flush=True,
             )
+            points[run] += [*tell.noted, (own, usage.driver_s + usage.below_s)]
+    for run, some in points.items():
+        print(f"\n{run}: {grown(some)}.")
+    if picture:
+        draw(points, picture)
+
+
+def grown(points: list[tuple[int, float]]) -> str:
+    """CPU seconds against trajectories, and the power of n that they grow as from a hundred on."""
+    told = ", ".join(f"{number} in {seconds:.1f} CPU s" for number, seconds in points)
+    numbers, seconds = np.array([point for point in points if point[0] >= FEWEST] or points[-1:]).T
+    if len(set(numbers)) < 2:
+        return told
+    return f"{told}; as a power of n, n^{np.polyfit(np.log(numbers), np.log(seconds), 1)[0]:.3f}"
 
 
 def made(folder: Path, count: int) -> Path:
@@ -145,17 +165,20 @@ class Teller:
 
     def __init__(self, usage: Usage) -> None:
         self.usage, self.own, self.last = usage, 0, time.monotonic()
+        self.noted: list[tuple[int, float]] = []
 
     def __call__(self, progress: Progress) -> None:
         self.own = progress.done - progress.counts.get("before", 0) - progress.counts.get("same", 0)
+        usage = self.usage
+        if self.own in NOTED and self.own not in dict(self.noted):
+            self.noted.append((self.own, usage.below_s + usage.driver_so_far_s))
         if time.monotonic() - self.last < TELL_S or not self.own:
             return
         self.last = time.monotonic()
-        usage = self.usage
         each, driver = usage.below_s / self.own, 1e3 * usage.driver_so_far_s / self.own
         print(
             f"{progress.done}/{progress.total} {dict(progress.counts)}: {each:.3f} CPU s each, driver {driver:.1f} ms; "
-            f"MB {first_and_last(usage.driver_mb)}, {first_and_last(usage.worker_mb)}",
+            f"MB {by_fifths(usage.driver_mb)}, {by_fifths(usage.worker_mb)}",
             file=sys.stderr,
             flush=True,
         )
@@ -191,7 +214,7 @@ def machinery(counts: list[int], runs: list[str], picture: str | None, folder: P
         told = paged(out) if run == runs[0] else ("", "")
         print(
             f"| {count} | {engine} | {workers} | {totals[run][-1]:.1f} | {1e3 * totals[run][-1] / count:.2f} | "
-            f"{1e3 * usage.driver_s / count:.2f} | {first_and_last(usage.driver_mb)} | "
+            f"{1e3 * usage.driver_s / count:.2f} | {by_fifths(usage.driver_mb)} | "
             f"{out.stat().st_size / 1e6:.1f} | {told[0]} | {told[1]} |",
             flush=True,
         )
@@ -200,7 +223,7 @@ def machinery(counts: list[int], runs: list[str], picture: str | None, folder: P
         exponent = np.polyfit(np.log(counts), np.log(seconds), 1)[0]
         print(f"\n{run}: {start:.1f} CPU s and {1e3 * each:.2f} ms a trajectory; as a power of n, n^{exponent:.2f}.")
     if picture:
-        draw(counts, totals, picture)
+        draw({run: list(zip(counts, seconds, strict=True)) for run, seconds in totals.items()}, picture)
 
 
 def paged(out: Path) -> tuple[str, str]:
@@ -223,14 +246,14 @@ def fresh(out: Path) -> Iterator[None]:
     yield
 
 
-def draw(counts: list[int], totals: dict[str, list[float]], path: str) -> None:
+def draw(points: dict[str, list[tuple[int, float]]], path: str) -> None:
     """Draws CPU seconds against trajectories."""
     from matplotlib.figure import Figure
 
     fig = Figure(figsize=(5, 3.4), layout="constrained")
     ax = fig.subplots()
-    for label, seconds in totals.items():
-        ax.loglog(counts, seconds, "o-", label=label, markersize=4)
+    for label, some in points.items():
+        ax.loglog(*np.array(some).T, "o-", label=label, markersize=4)
     ax.set_xlabel("trajectories"), ax.set_ylabel("CPU seconds"), ax.legend(frameon=False)
     fig.savefig(path, dpi=150)
 
@@ -270,7 +293,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as spare:
         folder = options.folder or Path(spare)
         if options.part == "cost":
-            cost(counts, options.runs.split(","), folder)
+            cost(counts, options.runs.split(","), options.picture, folder)
         elif options.part == "machinery":
             machinery(counts, options.runs.split(","), options.picture, folder)
         elif options.data.is_dir():

@@ -68,12 +68,11 @@ class Usage:
         return time.process_time() - self.began_s - self.watching_s
 
 
-def first_and_last(seen: list[float]) -> str:
-    """The most memory in the first and in the last fifth, which differ where memory grows."""
+def by_fifths(seen: list[float]) -> str:
+    """The most memory in each fifth of the time: it goes up where memory grows."""
     if len(seen) < 5:
         return "–"
-    fifth = len(seen) // 5
-    return f"{np.max(seen[:fifth]):.0f} → {np.max(seen[-fifth:]):.0f}"
+    return " ".join(f"{np.max(part):.0f}" for part in np.array_split(np.array(seen), 5))
 
 
 def below(pid: int) -> list[int]:
