@@ -19,13 +19,16 @@ from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.flow_regression import Choice, Regression, prune
 from motionlaw.tools.flow_terms import Item, items_of
 from motionlaw.tools.pieces import Term
-from motionlaw.tools.ratios import LEAST, RATIO
+from motionlaw.tools.ratios import LEAST, ODD, RATIO
 from motionlaw.tools.subsets import Products, best_subsets
 
-# Plainest terms that numerators and denominators are made of, and how many of them; choices of numerators that are
-# grown and kept for each denominator, ratios that are fitted, and choices looked at beside the best.
-NUMERATORS, DENOMINATORS, MOST_TERMS = 24, 8, 8
+# Plainest terms that numerators and denominators are made of; few numerators first: among many, an uncertain rate finds
+# curious ones. Choices of numerators that are grown and kept for each denominator, ratios that are fitted each time,
+# and choices looked at beside the best.
+TIERS, DENOMINATORS, MOST_TERMS = (5, 24), 8, 8
 BEAM, EACH, FITTED, KEPT_SUBSETS = 12, 2, 8, 40
+# A smooth path of a positive coordinate goes no further below zero than this share of its largest value.
+BARELY = 0.02
 
 
 def with_ratios(
@@ -42,9 +45,11 @@ def with_ratios(
     Returns:
         All choices, best first.
     """
-    plain = items_of(candidates, np.flatnonzero(candidates.is_plain())[: 2 * NUMERATORS])
-    above = plain[:NUMERATORS]
-    below = [item for item in plain if item.parts and not _has_time(item)][:DENOMINATORS]
+    plain = items_of(candidates, np.flatnonzero(candidates.is_plain())[: 2 * TIERS[-1]])
+    above = plain[: TIERS[-1]]
+    below = _below(plain, regression)
+    if not below:
+        return list(choices)
     values = np.array([regression.values(item, {})[0] for item in below])
     columns = np.vstack(
         [*(regression.columns(item, {})[0] for item in above), *(-regression.rate * values @ regression.operator.T)]
@@ -54,13 +59,37 @@ def with_ratios(
     found = {choice.key: choice for choice in choices}
     ratios: list[Choice] = []
     items = [*above, *below]
-    for chosen in _subsets(regression, columns, items, len(above)):
-        ratio = _ratio(chosen, columns, regression.wanted, above, below, values, f"q_{len(ratios)}")
-        if ratio and len(ratios) < FITTED and time.monotonic() < deadline:
-            ratios.append(_fitted(regression, ratio, found))
+    for upper in TIERS:
+        few = [*range(min(upper, len(above))), *range(len(above), len(items))]
+        fitted = 0
+        for chosen in _subsets(regression, columns[few], [items[k] for k in few], len(few) - len(below)):
+            own = [few[k] for k in chosen]
+            ratio = _ratio(own, columns, regression.wanted, above, below, values, f"q_{len(ratios)}")
+            if ratio and fitted < FITTED and time.monotonic() < deadline:
+                fitted += 1
+                ratios.append(_fitted(regression, ratio, found))
     if ratios:
         _beside(regression, min(ratios, key=lambda each: each.score), above, found, deadline)
     return sorted(found.values(), key=lambda choice: choice.score)
+
+
+def _below(items: Sequence[Item], regression: Regression) -> list[Item]:
+    """The plainest powers and their products, dearer where they have both signs: they make a denominator vanish.
+
+    Other terms are as good as constant over some range, and the rate times a constant fits anything.
+    """
+    found: list[Item] = []
+    for item in items:
+        if item.parts and all(map(_is_power, item.parts)):
+            values = regression.values(item, {})[0]
+            is_odd = np.min(values) < -BARELY * np.max(values)
+            found.append(replace(item, price=item.price + ODD) if is_odd else item)
+    return sorted(found, key=lambda item: item.price)[:DENOMINATORS]
+
+
+def _is_power(part: Term) -> bool:
+    base, power = part.expression.as_base_exp()
+    return bool(base.is_Symbol and base.name != "t" and power.is_Integer and power > 0)
 
 
 def _subsets(
@@ -105,10 +134,6 @@ def _beside(
         if any(k >= len(above) for k in subset.columns) and fitted < FITTED and time.monotonic() < deadline:
             fitted += 1
             _fitted(regression, [items[k] for k in subset.columns], found)
-
-
-def _has_time(item: Item) -> bool:
-    return any(part.expression.has(sympy.Symbol("t")) for part in item.parts)
 
 
 def _ratio(

@@ -140,6 +140,9 @@ class FlowSearch:
     def run(self) -> list[FlowLaw]:
         """Finds laws, best first."""
         for cheapest, tier in zip((0.0, *self.tiers), self.tiers, strict=False):
+            if cheapest and self._near() is not None and self._leaves_more_than_noise() and not self._is_late():
+                # The leader is wrong, and about its path the true law looks wrong as well.
+                self._round(cheapest, tier, is_smooth=True)
             for _ in range(MOST_ROUNDS):
                 before = self.best
                 self._round(cheapest, tier)
@@ -166,6 +169,10 @@ class FlowSearch:
         """Whether even a law that fits as well as the smooth path, free as that is, could not pay for a dearer term."""
         return self._gain_to(self.smooth_chi2) < WORTH_GOING_ON
 
+    def _leaves_more_than_noise(self) -> bool:
+        """Whether a law that left no more than the noise could pay for a dearer term."""
+        return self._gain_to(float(self.count)) > WORTH_GOING_ON
+
     def _gain_to(self, chi2: float) -> float:
         """Nats that the best law would gain with a chi-squared."""
         if self.best is None:
@@ -185,9 +192,9 @@ class FlowSearch:
         """Whether terms of the next tier could make a better law."""
         return not self._is_as_good_as_any() or not all(self._is_plain(d, tier) for d in range(len(self.flow.names)))
 
-    def _round(self, cheapest: float, tier: float) -> None:
-        """Searches every equation about the best law's path and lets whole laws compete."""
-        near = self._near()
+    def _round(self, cheapest: float, tier: float, *, is_smooth: bool = False) -> None:
+        """Searches every equation about the best law's path, or the smooth one, and lets whole laws compete."""
+        near = None if is_smooth else self._near()
         flow, law = (near.fit.flow, near.fit.model) if near else (self.flow, None)
         about = linearised(flow, law)
         has_time = tier > TIERS[0] and not self._is_as_good_as_any()

@@ -78,3 +78,20 @@ def test_kinetics_with_two_terms_below_are_a_rate_of_first_order():
     rate = sympy.lambdify(sympy.Symbol("s"), parse(found.law["s"]), "numpy")
     wide = np.linspace(0.05, 8, 50)
     np.testing.assert_allclose(rate(wide), -2 * wide / (0.4 + wide + 0.7 * wide**2), rtol=1e-2)
+
+
+def test_noisy_kinetics_keep_their_denominator():
+    """Two runs of a substrate that is always positive, with one per cent noise: the true denominator comes out.
+
+    Times a rate, what is constant on the path (the sign of a concentration) is the rate itself.
+    """
+    rng, t = np.random.default_rng(3), np.linspace(0, 12, 150)
+    runs = []
+    for start in (3.5, 4.6):
+        s = solve_ivp(lambda _, s: -2.2 * s / (0.5 + s + 0.6 * s**2), (0, 12), [start], t_eval=t, rtol=1e-10).y[0]
+        runs.append(Trajectory("run", t, ("s",), (s + 0.01 * np.std(s) * rng.normal(size=len(t)))[:, None]))
+    found = discover_law(runs, settings=DiscoverySettings(order="1", time_limit=600), has_velocity_meaning=False)
+    top, bottom = sympy.fraction(sympy.together(parse(found.law["s"])))
+    s = sympy.Symbol("s")
+    assert {power for (power,), _ in sympy.Poly(top, s).terms()} == {1}
+    assert {power for (power,), _ in sympy.Poly(bottom, s).terms()} == {0, 1, 2}
