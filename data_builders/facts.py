@@ -11,6 +11,7 @@ import numpy as np
 
 from motionlaw.data_builders.clips import Clip
 from motionlaw.tools.measures import oscillation, principal, turning_points
+from motionlaw.tools.plain_motions import foretelling_error
 from motionlaw.tools.tracks import has_box
 from motionlaw.tools.trajectory import Track
 
@@ -18,6 +19,7 @@ CLEAR_WAY = 0.3  # box diagonals: a shorter way is not asked about
 CLEAR_RATIO = 1.4  # of two speeds or amplitudes that are called different
 ROUND = 0.5  # a path as wide as this share of its length goes round
 FEWEST = 6
+NEARLY = 0.1  # share of a way, and radians, to which it must be known; ways that one chooses from are further apart
 
 
 def is_seen(track: Track, *, share: float = 0.95) -> bool:
@@ -113,6 +115,38 @@ def net_way(track: Track) -> tuple[float, str] | None:
     far = float(np.hypot(across, up)) / diagonal(track)
     sector = round(float(np.arctan2(up, across)) / (np.pi / 4)) % 8
     return (far, SECTORS[sector]) if far > 0.2 else None
+
+
+def foretelling_share(track: Track, after: Track) -> float:
+    """By what share of its way one may be off who foretells from a film where an object gets to after it ends.
+
+    A contact ahead, or a motion that is not plain or is seen for too short a time, leaves that open to any viewer.
+
+    Returns:
+        The share; infinite where the direction is not clear by `NEARLY`, or nothing can be foretold.
+    """
+    t, path = seen_path(track)
+    later, ahead = seen_path(after)
+    if len(t) < FEWEST or not len(later):
+        return float("inf")
+    step = ahead[-1] - ahead[0]
+    turn = float(np.arctan2(step[1], step[0])) / (np.pi / 4)
+    if abs(turn - round(turn)) * (np.pi / 4) > np.pi / 8 - NEARLY:
+        return float("inf")
+    return foretelling_error(t, path, float(later[-1] - later[0]), step) / float(np.linalg.norm(step))
+
+
+def step_of(words: str) -> np.ndarray:
+    """The way that words tell, e.g. ``"0.4 of its diagonal up and to the left"``, in diagonals, [right, up]."""
+    length, way = words.split(" of its diagonal ")
+    angle = SECTORS.index(way) * np.pi / 4
+    return float(length) * np.array([np.cos(angle), np.sin(angle)])
+
+
+def are_apart(one: str, other: str) -> bool:
+    """Whether two ways in words cannot be taken for each other by one who is off by `NEARLY`."""
+    steps = step_of(one), step_of(other)
+    return bool(np.linalg.norm(steps[0] - steps[1]) > 2.4 * NEARLY * max(map(np.linalg.norm, steps)))
 
 
 def speed_changes(track: Track) -> tuple[str, ...] | None:

@@ -2,9 +2,10 @@
 
 Tracks: ``{"object_00": {"bbox": [[l, t, r, b] or null, ...], "object_type": "cup", "interactions": [["object_01"] or
 null, ...]}}``, boxes as shares of the width and height. Questions: ``{"questions": [{"question", "A", "B", "C", "D",
-"correct_answer"}]}``. The format knows no times: they must come from the video.
+"correct_answer"}]}``, by themselves or below ``human`` or the writer's name (``gpt4o_mini_res``); some have ``answer``
+for ``correct_answer``. The format knows no times: they must come from the video.
 
-Source: FoundationMotion, arXiv 2512.10927, the caption prompt and question writer of its pipeline.
+Source: FoundationMotion, arXiv 2512.10927: the caption prompt, question writer and evaluation of its repository.
 """
 
 from __future__ import annotations
@@ -113,26 +114,37 @@ def write_questions(questions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def questions_in(values: Any) -> Any:
+    """The part of a file that holds questions: those that people checked first, as its evaluation does; else ``None``.
+
+    Example:
+        >>> questions_in({"gpt4o_mini_res": {"questions": []}, "metadata": {}})
+        {'questions': []}
+    """
+    if not isinstance(values, Mapping):
+        return None
+    names = ("human", *sorted(key for key in values if str(key).endswith("_res")))
+    parts = [values, *(values[name] for name in names if name in values)]
+    return next((part for part in parts if isinstance(part, Mapping) and "questions" in part), None)
+
+
 def read_questions(values: Any) -> list[dict[str, Any]]:
     """Reads questions: ``question``, ``options``, ``answer``.
 
     Raises:
         UserError: It has not that form, or a question's right answer is none of its options.
     """
-    if not isinstance(values, Mapping) or not isinstance(values.get("questions"), list):
+    held = questions_in(values)
+    if held is None or not isinstance(held["questions"], list):
         raise UserError("FoundationMotion's questions must be an object with a list 'questions'.")
     out = []
-    for number, each in enumerate(values["questions"], start=1):
-        missing = [key for key in ("question", *LETTERS, "correct_answer") if key not in each]
+    for number, each in enumerate(held["questions"], start=1):
+        missing = [key for key in ("question", *LETTERS) if key not in each]
         if missing:
             raise UserError(f"Question {number} must have {', '.join(missing)}.")
-        if each["correct_answer"] not in LETTERS:
-            raise UserError(f"Question {number} must have a correct_answer of A to D, got {each['correct_answer']!r}.")
-        out.append(
-            {
-                "question": str(each["question"]),
-                "options": [str(each[letter]) for letter in LETTERS],
-                "answer": str(each["correct_answer"]),
-            }
-        )
+        answer = each.get("correct_answer", each.get("answer"))
+        if not isinstance(answer, str) or answer not in tuple(LETTERS):
+            raise UserError(f"Question {number} must have a correct_answer of A to D, got {answer!r}.")
+        options = [str(each[letter]) for letter in LETTERS]
+        out.append({"question": str(each["question"]), "options": options, "answer": str(answer)})
     return out

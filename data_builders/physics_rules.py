@@ -7,6 +7,8 @@ known number (9.81 m/s²) is no more likely than another.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from motionlaw.data_builders.rules import (
     named,
     slowed,
 )
+from motionlaw.data_builders.touching import touch_error
 from motionlaw.data_builders.worlds import make_twin
 from motionlaw.tools.trajectory import Track
 
@@ -204,16 +207,21 @@ def _conserved(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal |
     return Proposal(question, answers, cuts, read, names, twins=twins, evidence=_energies(clip, name))
 
 
+FREE_NEARLY = 0.05  # share of a way or time to which it must be known where there are no options to choose from
 QUICK = 1.6  # a film that runs so many times as fast goes so much further in the same time
 
 
 def _next(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
-    """Films that end (or begin) with the same frame and go on one way or the other, slowly or quickly."""
+    """Films that end (or begin) with the same frame and go on one way or the other, slowly or quickly.
+
+    What a film does not show is not asked: its plain motion must last until then and be seen well enough.
+    """
     (name,) = names
     pace = slowed(clip, window)
     at, size = window[0], window[1] - window[0] - 1
     ahead = max(5, round(0.4 * clip.fps * pace))
     is_first = bool(rng.integers(2))
+    length = min(len(clip.timestamps), LONGEST)
 
     def cuts_at(speed: float) -> tuple[Cut, Cut]:
         way = round(size * speed)
@@ -221,29 +229,38 @@ def _next(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None
         forwards, backwards = (after, before) if is_first else (before, after)
         return Cut(*forwards, speed=pace * speed), Cut(*backwards, is_reversed=True, speed=pace * speed)
 
-    def where(cut: Clip) -> str | None:
+    def after(cut: Clip) -> Track | None:
         done = cut.cut
         if done is None:
             return None
         frames = round(ahead * done.speed / pace)
         later = (done.start - frames, done.start + 1) if done.is_reversed else (done.stop - 1, done.stop + frames)
-        if later[0] < 0 or later[1] > min(len(clip.timestamps), LONGEST):
+        if later[0] < 0 or later[1] > length:
             return None
-        track = named(clip.edited(Cut(*later, is_reversed=done.is_reversed)), name)
-        step = facts.net_way(track)
-        return step and f"{step[0]:.2g} of its diagonal {step[1]}"
+        return named(clip.edited(Cut(*later, is_reversed=done.is_reversed, speed=done.speed)), name)
+
+    def where(cut: Clip) -> str | None:
+        track = after(cut)
+        step = None if track is None else facts.net_way(track)
+        return step and f"{step[0]:.3g} of its diagonal {step[1]}"
 
     cuts = (*cuts_at(1.0), *cuts_at(QUICK))
-    if min(cut.start for cut in cuts) < 0 or max(cut.stop for cut in cuts) > min(len(clip.timestamps), LONGEST):
+    if min(cut.start for cut in cuts) < 0 or max(cut.stop for cut in cuts) > length:
         return None
-    answers = tuple(answer for cut in cuts if (answer := where(clip.edited(cut))))
-    if len(set(answers)) < 4 or not all(hides_its_way(clip.edited(cut), name) for cut in cuts[:2]):
+    clips = [clip.edited(cut) for cut in cuts]
+    answers = tuple(answer for each in clips if (answer := where(each)))
+    if len(answers) < 4 or not all(hides_its_way(each, name) for each in clips[:2]):
         return None
     lengths = [float(answer.split()[0]) for answer in answers]
     if any(quick < 1.25 * slow for slow, quick in zip(lengths[:2], lengths[2:], strict=True)):
         return None
-    question = f"Where does the {name} get to in the {ahead / clip.fps / pace:.2g} s after the film ends?"
-    return Proposal(question, answers, cuts, where, names)
+    if not all(facts.are_apart(*pair) for pair in combinations(answers, 2)):
+        return None
+    worst = max(facts.foretelling_share(named(each, name), track) for each in clips if (track := after(each)))
+    if worst > facts.NEARLY:
+        return None
+    question = f"Where does the {name} get to in the {ahead / clip.fps / pace:.3g} s after the film ends?"
+    return Proposal(question, answers, cuts, where, names, needs_options=worst > FREE_NEARLY)
 
 
 def _ladder(value: float, power: int, step: float, rng: Rng) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -312,6 +329,7 @@ def _period(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | No
 
 
 def _contact(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | None:
+    """When two touch; asked only where the frames before show it well enough, for the time since the film's start."""
     one, other = names
     touch = facts.contact_s(clip, named(clip, one), named(clip, other))
     if touch is None or touch < 4 / clip.fps:
@@ -319,12 +337,16 @@ def _contact(clip: Clip, names: Names, window: Window, rng: Rng) -> Proposal | N
     at = int(np.searchsorted(clip.timestamps, touch))
     start = int(rng.integers(0, max(at - 4, 1)))
     stop = min(len(clip.timestamps), at + int(rng.integers(5, 25)))
+    share = touch_error(clip, (one, other), touch) / (touch - start / clip.fps)
+    if share > facts.NEARLY:
+        return None
 
     def measure(cut: Clip) -> float | None:
         return (touch - start / clip.fps) * clip.fps / cut.fps
 
     question = f"At what time after the start of the film do the {one} and the {other} first touch?"
-    return _numeric(measure, -1, 1.35, "s")(clip, (start, stop), question, names, rng)
+    made = _numeric(measure, -1, 1.35, "s")(clip, (start, stop), question, names, rng)
+    return made and replace(made, needs_options=share > FREE_NEARLY)
 
 
 PHYSICS_RULES = (

@@ -178,7 +178,7 @@ def builder(videos: str = "") -> Builder:
         rng = np.random.default_rng([seed, index, 1])
         rows = []
         for number, items in enumerate(sets_of(clip, rng)):
-            is_free = bool(rng.random() < FREE_SHARE)
+            is_free = bool(rng.random() < FREE_SHARE) and not items[0].proposal.needs_options
             for item in items:
                 name = f"{clip.name} {seed}-{index} {number}"
                 rows.append(item_row(item, name, is_free=is_free, seed=int(rng.integers(2**31))))
@@ -205,8 +205,10 @@ def describe() -> str:
         "Questions about how things move, answered by rule from tracks. All rows of one `set` ask the same of two or "
         "four cuts of one source (trimmed, reversed, mirrored, played there and back, or at another speed), each with "
         "another answer: the text of a question does not tell its answer, nor does an answer come up more often. "
-        "Where a fact is not clear by a margin, nothing is asked. Numbers hold for the film as it runs, at its own "
-        "times. Films whose camera moves are left out.",
+        "Where a fact is not clear by a margin, nothing is asked; nor is what comes next, or when two touch, where the "
+        "film does not show it: the plain motion of the true places, or the closing of the gap, is carried on with the "
+        "error that places known to 0.05 px, or a gap known to 0.25 px, leave, and must be right to 10 %, to 5 % for "
+        "free answers. Numbers hold for the film as it runs, at its own times. Films whose camera moves are left out.",
         "",
         f"{FREE_SHARE:.0%} of the sets have `form` free (no options, `answer` in words), the others four options in an "
         "order drawn with `shuffle_seed` (`answer` is a letter). `number` and `unit` are given where the answer is a "

@@ -41,6 +41,7 @@ class Proposal:
         unit: Unit of the answers where they are numbers, ``""`` for counts.
         twins: Clips of twin scenes by what is different in them, for the cuts that name it.
         evidence: Says what was measured on a cut clip, where the answer does not say it.
+        needs_options: Whether the films show the answer well enough to choose it, but not to give it freely.
     """
 
     question: str
@@ -51,6 +52,7 @@ class Proposal:
     unit: str | None = None
     twins: Mapping[str, Clip] = field(default_factory=dict)
     evidence: Callable[[Clip], str] | None = None
+    needs_options: bool = False
 
     def clip_of(self, cut: Cut, clip: Clip) -> Clip:
         """One of the cuts as a clip, from the clip that was proposed for or from its twin."""

@@ -37,7 +37,8 @@ def colour_masks(frames: np.ndarray, colour: str) -> Iterator[np.ndarray]:
     """Yields where frames have a colour, uint8, shape (T, H, W).
 
     Black and white are told beside the rest of the picture, at several levels: at a low one a thing's shades belong to
-    it, at a high one what is merely bright does not. Stripes are filled, first wide ones, then narrow ones.
+    it, at a high one what is merely bright does not; other colours as they are, then where they are most vivid. Stripes
+    are filled, first wide ones, then narrow ones.
     """
     import cv2
 
@@ -45,15 +46,30 @@ def colour_masks(frames: np.ndarray, colour: str) -> Iterator[np.ndarray]:
         # White is what is bright in all channels, black what is dark in all.
         level = frames.min(axis=3) if colour == "white" else 255 - frames.max(axis=3)
         usual = float(np.median(level[:: max(1, len(frames) // 5), ::4, ::4]))
-        top = max(float(cv2.blur(each, (5, 5)).max()) for each in level)
+        top = _top(level)
         found = [level > max(LEAST_LEVEL[colour], usual + share * (top - usual)) for share in EXTREMES]
     else:
-        found = [named_pixels(frames, colour_table(colour) > 0)]
+        named = named_pixels(frames, colour_table(colour) > 0)
+        found = [named, named & _stands_out(frames, named)]
     for widest in STRIPES:
         for each in found:
             specks = np.ones((3, 3), np.uint8)
             opened = (cv2.morphologyEx(mask, cv2.MORPH_OPEN, specks) for mask in each.astype(np.uint8))
             yield np.stack([without_stripes(mask, widest * max(mask.shape), cv2.MORPH_RECT) for mask in opened])
+
+
+def _stands_out(frames: np.ndarray, named: np.ndarray) -> np.ndarray:
+    """Which pixels are more vivid than halfway from a colour's usual to its most vivid in the frames: wood is not."""
+    vividness = np.where(named, frames.max(axis=3) - frames.min(axis=3), 0).astype(np.uint8)
+    usual = float(np.median(vividness[named])) if named.any() else 0.0
+    return np.asarray(vividness > (usual + _top(vividness)) / 2)
+
+
+def _top(levels: np.ndarray) -> float:
+    """The highest level that is no speck."""
+    import cv2
+
+    return max(float(cv2.blur(each, (5, 5)).max()) for each in levels)
 
 
 def named_pixels(picture: np.ndarray, table: np.ndarray) -> np.ndarray:

@@ -108,3 +108,24 @@ def parabola_residual_std(points: np.ndarray) -> float:
         slope = (coefficient[1] + 2.0 * coefficient[2] * u) / extent
         rests.append(float(np.sqrt(np.mean(rest**2 / (1.0 + slope**2)))))
     return min(rests)
+
+
+def outline_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """How far two convex outlines are apart that do not overlap: from a corner of one to a side of the other.
+
+    Args:
+        one: Corners in their order, shape (N, 2); one row is a point.
+        other: Likewise.
+
+    Example:
+        >>> outline_distance(np.array([[0.0, 5.0]]), np.array([[-1.0, 0.0], [1.0, 0.0], [1.0, -2.0], [-1.0, -2.0]]))
+        5.0
+    """
+    return min(_to_sides(one, other), _to_sides(other, one))
+
+
+def _to_sides(points: np.ndarray, outline: np.ndarray) -> float:
+    way = np.roll(outline, -1, axis=0) - outline
+    square = np.maximum(np.sum(way**2, axis=1), 1e-30)
+    share = np.clip(np.sum((points[:, None] - outline) * way, axis=2) / square, 0.0, 1.0)
+    return float(np.min(np.linalg.norm(points[:, None] - outline - share[:, :, None] * way, axis=2)))

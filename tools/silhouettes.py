@@ -12,12 +12,13 @@ Source: the mixing of foreground and background in a pixel is that of Porter and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from motionlaw.tools.colour_masks import LEAST_LEVEL, colour_masks, foreign_table, named_pixels, without_stripes
 from motionlaw.tools.coloured import Chain, linked, patches_of
+from motionlaw.tools.registration import registered
 
 MARGIN = 3
 """Pixels about a thing in which nothing of the background is learned: its blurred edge is there."""
@@ -33,6 +34,9 @@ WHOLE = 0.93
 
 TURNED = 1.1
 """Factor by which the side nearer to the horizontal changes where a thing turns over."""
+
+LEVEL = 0.06
+"""Share by which a box is wider than what stands level in it: between a pixel's parts at its sides and a slope."""
 
 SAMPLES = 48
 """Frames that the background is taken from."""
@@ -61,8 +65,11 @@ NEARLY_SURE = 0.85
 STABLE = 14.0
 """Levels by which a pixel that nothing passes may change."""
 
-MOVED_PX = 2.0
-"""A patch that goes farther moves."""
+MOVED_PX = 1.6
+"""A patch that goes farther in eight tenths of the frames moves."""
+
+CUT_OFF = 0.9
+"""Share of the frames in which the picture's edge cuts a floor or a wall."""
 
 ROOM, ROOM_OF_GREYS = 0.12, 0.2
 """Shares of its size by which a thing may be larger than its colour showed at first; the shades of white are greys."""
@@ -80,6 +87,8 @@ class Silhouettes:
             to the horizontal.
         at_low: Whether it touches the picture's left and upper edge, shape (T, 2).
         at_high: Whether it touches the right and lower one.
+        outlines: Of each frame the corners of its convex outline between the centres of its outer pixels, shape (N, 2),
+            pixels, [x, y]; no rows where it is not seen.
     """
 
     position: np.ndarray
@@ -88,6 +97,7 @@ class Silhouettes:
     sides: np.ndarray
     at_low: np.ndarray
     at_high: np.ndarray
+    outlines: tuple[np.ndarray, ...] = ()
 
     @property
     def is_whole(self) -> np.ndarray:
@@ -120,10 +130,13 @@ class Silhouettes:
 
     @property
     def width_px(self) -> float:
-        """Its width; the longer side of what turns over."""
-        sides = self.sides[self.is_whole]
+        """Its width, that of its box where it is level; the longer side of what turns over."""
+        sides, boxes = self.sides[self.is_whole], self.xyxy[self.is_whole]
         low, high = np.percentile(sides[:, 0], [10, 90])
-        return float(np.median(np.max(sides, axis=1) if high > TURNED * low else sides[:, 0]))
+        if high > TURNED * low:
+            return float(np.median(np.max(sides, axis=1)))
+        side, wide = float(np.median(sides[:, 0])), float(np.median(boxes[:, 2] - boxes[:, 0]))
+        return wide if abs(wide / side - 1) < LEVEL else side
 
 
 def silhouettes(frames: np.ndarray, colours: Sequence[str]) -> dict[str, Silhouettes]:
@@ -140,7 +153,7 @@ def silhouettes(frames: np.ndarray, colours: Sequence[str]) -> dict[str, Silhoue
     for colour in colours:
         best = 0.0
         for masks in colour_masks(frames, colour):
-            chain = _thing(linked([patches_of(mask) for mask in masks]), len(frames))
+            chain = _thing(linked([patches_of(mask) for mask in masks]), masks.shape)
             sureness = 0.0 if chain is None else _sureness(chain, len(frames))
             if chain is not None and sureness > best:
                 best, rough[colour] = sureness, _hulls(masks, chain)
@@ -152,17 +165,28 @@ def silhouettes(frames: np.ndarray, colours: Sequence[str]) -> dict[str, Silhoue
             still = _background(frames, rough, is_known=is_known)
         found = {colour: _Meter(frames, still, rough, colour) for colour in rough}
         rough = {colour: meter.filled for colour, meter in found.items() if meter.filled.any()}
-    return {colour: meter.result for colour, meter in found.items()}
+    return {colour: meter.registered() for colour, meter in found.items()}
 
 
-def _thing(chains: Sequence[Chain], length: int) -> Chain | None:
-    """The patches that are there for long, move, and stay of one size; rather large ones."""
-    chains = [chain for chain in chains if len(chain.rows) >= max(2.0, SEEN_SHARE * length)]
+def _thing(chains: Sequence[Chain], shape: tuple[int, ...]) -> Chain | None:
+    """The patches that are there for long, move, and stay of one size; rather large ones, and no floor or wall."""
+    length, height, width = shape
+    chains = [
+        chain
+        for chain in chains
+        if len(chain.rows) >= max(2.0, SEEN_SHARE * length) and not _is_cut_off(chain, width, height)
+    ]
 
     def weight(chain: Chain) -> float:
         return _sureness(chain, length) * float(np.median(np.array(chain.patches)[:, 6])) ** 0.5
 
     return max(chains, key=weight, default=None)
+
+
+def _is_cut_off(chain: Chain, width: int, height: int) -> bool:
+    """Whether the picture's edge cuts it nearly all the time: what reaches on outside holds still."""
+    left, top, right, bottom = np.array(chain.patches)[:, :4].T
+    return bool(np.mean((left < 1) | (top < 1) | (right > width - 1) | (bottom > height - 1)) > CUT_OFF)
 
 
 def _sureness(chain: Chain, length: int) -> float:
@@ -173,8 +197,9 @@ def _sureness(chain: Chain, length: int) -> float:
 
 
 def _way(chain: Chain) -> float:
-    """How far a patch moves, pixels."""
-    return float(np.hypot(*np.ptp(np.array(chain.patches)[:, 4:6], axis=0)))
+    """How far a patch moves, pixels; now and then it may be one with something else."""
+    low, high = np.percentile(np.array(chain.patches)[:, 4:6], [10, 90], axis=0)
+    return float(np.hypot(*(high - low)))
 
 
 def _hulls(masks: np.ndarray, chain: Chain) -> np.ndarray:
@@ -242,6 +267,12 @@ class _Meter:
             if self.rough[k].any():
                 self._measure(k)
 
+    def registered(self) -> Silhouettes:
+        """What was measured, with the outlines, and the centres refined by the thing's own picture."""
+        rows = np.flatnonzero(self.result.is_whole)
+        place = registered(self.frames, self.result.position, self.filled, rows)
+        return replace(self.result, position=place, outlines=tuple(_convex(mask) for mask in self.filled))
+
     def _sample(self) -> np.ndarray:
         seen = np.flatnonzero(self.rough.any(axis=(1, 2)))
         return seen[:: max(1, len(seen) // 8)]
@@ -294,9 +325,26 @@ class _Meter:
         seen = np.argwhere(share > 0.5)
         low, high = seen.min(axis=0), seen.max(axis=0)
         x1, y1, x2, y2 = left + low[1], top + low[0], left + high[1], top + high[0]
-        result.xyxy[k] = x1 - 0.5, y1 - 0.5, x2 + 0.5, y2 + 0.5
+        result.xyxy[k] = np.array([left, top, left, top]) + _sides(share)
         height, width = self.still.shape[:2]
         result.at_low[k], result.at_high[k] = (x1 < 1, y1 < 1), (x2 > width - 2, y2 > height - 2)
+
+
+def _convex(mask: np.ndarray) -> np.ndarray:
+    """The corners of the convex outline of a mask, shape (N, 2), pixels, [x, y]; none for an empty one."""
+    import cv2
+
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    return np.zeros((0, 2)) if points is None else cv2.convexHull(points)[:, 0].astype(float)
+
+
+def _sides(share: np.ndarray) -> np.ndarray:
+    """The box about a picture of shares, between the pixels: at each side the pixels that are partly covered count."""
+    sides = []
+    for profile in (share.max(axis=0), share.max(axis=1)):
+        first, last = np.flatnonzero(profile > 0.5)[[0, -1]]
+        sides.append((first + 0.5 - profile[: first + 1].sum(), last - 0.5 + profile[last:].sum()))
+    return np.array([sides[0][0], sides[1][0], sides[0][1], sides[1][1]])
 
 
 def _ycc(picture: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlaw.data_builders.facts import SECTORS
+from motionlaw.data_builders.facts import SECTORS, step_of
 from motionlaw.eval.qa.items import LETTERS, Item
 from motionlaw.eval.qa.motions import foretold, turning_energies
 from motionlaw.eval.qa.scores import read_number
@@ -221,23 +221,17 @@ def _heavier(asked: _Asked) -> str:
 
 
 def _next(asked: _Asked) -> str:
-    """Where it gets to by the motion that foretold its last steps best."""
+    """Where it gets to if its motion goes on as it did; in options' words, or in its own."""
     ahead = re.search(r"in the ([\d.]+) s after", asked.text)
     if ahead is None:
         return ""
     thing = asked.things[0]
     step = foretold(thing.t, thing.path, float(ahead[1])) / thing.diagonal_px
+    sector = SECTORS[round(float(np.arctan2(step[1], step[0])) / (np.pi / 4)) % 8]
+    said = f"{np.hypot(*step):.3g} of its diagonal {sector}"
     if not asked.options:
-        sector = SECTORS[round(float(np.arctan2(step[1], step[0])) / (np.pi / 4)) % 8]
-        return f"{np.hypot(*step):.2g} of its diagonal {sector}"
-    return min(asked.options, key=lambda option: float(np.linalg.norm(_step_of(option) - step)))
-
-
-def _step_of(option: str) -> np.ndarray:
-    """The way that an option tells, e.g. "0.4 of its diagonal up and to the left", in diagonals."""
-    length, way = option.split(" of its diagonal ")
-    angle = SECTORS.index(way) * np.pi / 4
-    return float(length) * np.array([np.cos(angle), np.sin(angle)])
+        return said
+    return min(asked.options, key=lambda option: float(np.linalg.norm(step_of(option) - step_of(said))))
 
 
 _RULES: tuple[tuple[str, Callable[[_Asked], str]], ...] = (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from motionlaw.eval.qa.things import Thing
-from motionlaw.tools.measures import oscillation, principal, turning_points
+from motionlaw.tools.measures import principal, turning_points
+from motionlaw.tools.plain_motions import PLACE_PX, plainest, since_last_kink
 from motionlaw.tools.shapes import fit_circle
 
 STRAIGHT = 0.02
@@ -15,21 +14,6 @@ STRAIGHT = 0.02
 
 SHARP = 3.0
 """Factor by which a path bends more at its lowest places than at its highest where it bounces."""
-
-DEGREES = (1, 2, 3)
-"""Of the polynomials for what comes next."""
-
-LOOK_BACK, LEAST_ROWS = 2.5, 10
-"""What comes next is told from the last rows, so many times as long as it is; and from how many at the least."""
-
-NOISE_PX = 0.05
-"""No motion is known better than this."""
-
-KINK, KINK_PX = 4.0, 0.6
-"""A path has a kink where it bends by so many times what it usually does, and by some tenths of a pixel."""
-
-Design = Callable[[np.ndarray], np.ndarray]
-
 
 def turning_energies(thing: Thing) -> np.ndarray:
     """The energies of a swinging, springing or bouncing thing where it turns back, to a common factor, shape (K,).
@@ -92,7 +76,7 @@ def _rest_place(q: np.ndarray) -> float:
 
 
 def foretold(t: np.ndarray, path: np.ndarray, ahead_s: float) -> np.ndarray:
-    """Foretells how far a thing gets after its last row, by the plainest motion that its last rows bear out.
+    """Foretells how far a thing gets after its last row, by the plainest motion that its places bear out.
 
     Args:
         t: Seconds, shape (T,).
@@ -101,38 +85,7 @@ def foretold(t: np.ndarray, path: np.ndarray, ahead_s: float) -> np.ndarray:
 
     Returns:
         The step from its last place, shape (2,).
-
-    Source: Schwarz (1978), the criterion by which a motion with more freedom must earn it.
     """
-    t, path = _since_last_kink(t, path)
-    rows = int(max(LEAST_ROWS, LOOK_BACK * ahead_s / float(np.median(np.diff(t)))))
-    found = {each.name: each.value for each in oscillation(t, path)} if len(t) >= 8 else {}
-    t, path = t[-rows:] - t[-1], path[-rows:]
-    designs = [_powers(degree) for degree in DEGREES if len(t) > degree + 2]
-    if found and len(t) > 6:
-        designs.append(_waves(2 * np.pi / found["period"]))
-    best, least = _powers(1), np.inf
-    for design in designs:
-        rest = path - design(t) @ np.linalg.lstsq(design(t), path, rcond=None)[0]
-        count = design(t).shape[1] * path.shape[1]
-        score = rest.size * np.log(np.mean(rest**2) + NOISE_PX**2) + count * np.log(rest.size)
-        if score < least:
-            best, least = design, score
-    places = best(np.array([0.0, ahead_s])) @ np.linalg.lstsq(best(t), path, rcond=None)[0]
-    return places[1] - places[0]
-
-
-def _since_last_kink(t: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows since a path last bent as it never does else, at a contact; all where fewer than four are left."""
-    bend = np.linalg.norm(np.diff(path, 2, axis=0), axis=1)
-    sharp = np.flatnonzero(bend > KINK * np.median(bend) + KINK_PX)
-    start = int(sharp[-1]) + 2 if len(sharp) else 0
-    return (t[start:], path[start:]) if len(t) - start >= 4 else (t, path)
-
-
-def _powers(degree: int) -> Design:
-    return lambda t: np.stack([t**k for k in range(degree + 1)], axis=1)
-
-
-def _waves(omega: float) -> Design:
-    return lambda t: np.stack([np.ones(len(t)), np.cos(omega * t), np.sin(omega * t)], axis=1)
+    t, path = since_last_kink(t, path)
+    motion = plainest(t, path, noise_px=PLACE_PX)
+    return np.zeros(2) if motion is None else motion.step(float(t[-1]), float(t[-1]) + ahead_s)

@@ -11,7 +11,7 @@ from motionlaw.data_builders.label_questions import CAMERA, choice
 from motionlaw.eval.qa.items import Item, read_json
 from motionlaw.tools.errors import UserError
 
-SEED = 920_012
+SEED = 930_417
 """Far from the seeds that training data are made with; a data set of the same seed shares its scenes."""
 
 SOURCES_AT_MOST = 20
@@ -43,7 +43,7 @@ def made_items(name: str, count: int, folder: Path) -> list[Item]:
 
 def _world_item(row: Row, path: Path) -> Item:
     options = tuple(row["options"])
-    scorer = "choice" if options else "words"
+    scorer = "choice" if options else "way" if row["rule"] == "next" else "words"
     return Item(path.stem, path, row["question"], row["answer"], scorer, row["name"], options, row["rule"], row["set"],
                 is_ours=True)  # fmt: skip
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from motionlaw.data_builders.foundation_motion import read_questions
+from motionlaw.data_builders.foundation_motion import questions_in, read_questions
 from motionlaw.eval.qa.items import LETTERS, Item, found_video, letter_of, need, read_csv, read_json
 from motionlaw.eval.qa.vstar import vstar
 from motionlaw.tools.errors import UserError
@@ -63,7 +63,10 @@ def motionbench(folder: Path) -> list[Item]:
 
 
 def favor(folder: Path) -> list[Item]:
-    """FAVOR-Bench (Tu et al. 2025), close-ended: ``video_perspective.json``; five options, the answer as its text."""
+    """FAVOR-Bench (Tu et al. 2025), close-ended: ``video_perspective.json``; five options, the answer as its text.
+
+    Its own script asks for the text and looks for it anywhere in the reply: a reply with all options is right.
+    """
     items = []
     for entry in read_json(_one_file(folder, "video_perspective.json", "FAVOR-Bench")):
         need(entry, ("video_name", "questions"), "An entry of FAVOR-Bench")
@@ -129,13 +132,14 @@ def quantiphy(folder: Path) -> list[Item]:
     ``video_type`` (S2, D2, S3, D3), not over questions; the test answers are not published.
     """
     items = []
-    for row in read_csv(_one_file(folder, "quantiphy*.csv", "QuantiPhy")):
+    # Its first column has no name, and neither have some at the end: rows are counted.
+    for number, row in enumerate(read_csv(_one_file(folder, "quantiphy*.csv", "QuantiPhy"))):
         keys = ("video_id", "video_type", "inference_type", "question", "ground_truth_prior", "ground_truth_posterior")
         need(row, keys, "A row of QuantiPhy")
         depth = f" {row['depth_info']}" if row.get("depth_info") else ""
         truth = row["ground_truth_posterior"].strip()
         items.append(
-            Item(row.get("", "") or f"{row['video_id']} {row['question']}", found_video(folder, row["video_id"]),
+            Item(f"{number} {row['video_id']}", found_video(folder, row["video_id"]),
                  row["question"], truth or None, "quantiphy_number", row["video_id"], (),
                  row["inference_type"][:1] + row["video_type"][1:2],
                  context=f"Given: {row['ground_truth_prior']}.{depth} Answer with a number in the unit asked for.")
@@ -147,22 +151,23 @@ def mvp(folder: Path) -> list[Item]:
     """MVP, minimal video pairs (Krojer et al. 2025): its annotations as JSON lines; both of a pair must be right.
 
     A pair is two videos whose ids differ after the last underscore; the question is the same and the answers are not.
+    Each subset has two splits, ``full`` and ``mini``, a part of it: what is in both is asked once.
     """
-    items = []
+    items: dict[str, Item] = {}
     for path in sorted(folder.rglob("*.jsonl")):
+        subset = path.parent.name if path.stem in ("full", "mini") else path.stem
         for each in read_json(path):
             need(each, ("video_id", "video_path", "question", "candidates", "answer"), f"A line of {path.name}")
             given = each["candidates"]
             options = tuple(map(str, ast.literal_eval(given) if isinstance(given, str) else given))
             letter = letter_of(str(each["answer"]), options, str(each["video_id"]))
             pair = str(each["video_id"]).rpartition("_")[0]
-            items.append(
-                Item(str(each["video_id"]), found_video(folder, str(each["video_path"])), str(each["question"]), letter,
-                     "choice", pair, options, path.stem, pair)
-            )  # fmt: skip
+            item = Item(str(each["video_id"]), found_video(folder, str(each["video_path"])), str(each["question"]),
+                        letter, "choice", pair, options, subset, pair)  # fmt: skip
+            items.setdefault(item.id, item)
     if not items:
         raise UserError(f"No .jsonl of MVP in '{folder}'. Give the folder of its annotations with --data.")
-    return items
+    return list(items.values())
 
 
 def intphys2(folder: Path) -> list[Item]:
@@ -203,16 +208,23 @@ def camerabench(folder: Path) -> list[Item]:
 
 
 def foundationmotion(folder: Path) -> list[Item]:
-    """FoundationMotion (arXiv 2512.10927): a JSON of questions for each video, named as the video."""
+    """FoundationMotion (arXiv 2512.10927): a JSON of questions for each video, ``TASK/qa_shuffled`` as ``TASK/videos``.
+
+    Its own scorer looks for the letter anywhere before the first colon, comma or full stop of the reply: "A" is right
+    in nearly every sentence.
+    """
     items = []
     for path in sorted(folder.rglob("*.json")):
         values: Any = read_json(path)
-        if not isinstance(values, dict) or "questions" not in values:
+        if questions_in(values) is None:
             continue  # tracks and captions lie beside them under the same names
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        task, _, video = name.rpartition("qa_shuffled/")
+        film = found_video(folder, f"{task}videos/{video}")
         for number, each in enumerate(read_questions(values)):
             items.append(
-                Item(f"{path.stem} {number}", found_video(folder, path.stem), each["question"], each["answer"],
-                     "choice", path.stem, tuple(each["options"]))
+                Item(f"{name} {number}", film, each["question"], each["answer"], "choice", name,
+                     tuple(each["options"]), task.strip("/"))
             )  # fmt: skip
     if not items:
         raise UserError(f"No JSON of questions of FoundationMotion in '{folder}'. Give its folder with --data.")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from motionlaw.data_builders.facts import SECTORS
 from motionlaw.eval.answers import is_right
 from motionlaw.eval.qa.items import LETTERS, Item
 from motionlaw.eval.qa.vstar import boxes_overlap, read_boxes
@@ -19,7 +20,9 @@ VSI_THRESHOLDS = tuple(0.5 + 0.05 * k for k in range(10))
 """Yang et al. 2024, VSI-Bench: 0.5 to 0.95. Its ``linspace`` has 10 points only because 0.45 / 0.05 rounds down."""
 
 QUANTIPHY_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-"""QuantiPhy, arXiv 2512.19526: other thresholds, a strict comparison, and the size of the number without its sign."""
+"""QuantiPhy, arXiv 2512.19526: other thresholds, a strict comparison, and the size of the number without its sign.
+
+Its evaluator divides by the truth with its sign, so that any reply to a negative one is right: here by its size."""
 
 _NUMBER = re.compile(r"-?\d[\d,]*\.?\d*(?:[eE][-+]?\d+)?|-?\.\d+")
 _SAID = re.compile(r"<answer>(.*?)</answer>", flags=re.S | re.I)
@@ -117,6 +120,13 @@ def _words(item: Item, reply: str) -> Score:
     return Score(float(is_right(reply, item.answer or "", tolerance=item.tolerance)), bool(reply), reply)
 
 
+def _way(item: Item, reply: str) -> Score:
+    """How far and which way: the number as any other, and the direction's words, of which the longest count."""
+    said = max((way for way in SECTORS if _holds(reply.lower(), way)), key=len, default="")
+    far = is_right(reply, item.answer or "", tolerance=item.tolerance)
+    return Score(float(far and bool(said) and (item.answer or "").endswith(f"diagonal {said}")), bool(said), reply)
+
+
 def _vsi_number(item: Item, reply: str) -> Score:
     value = read_number(reply)
     if value is None:
@@ -128,7 +138,7 @@ def _quantiphy_number(item: Item, reply: str) -> Score:
     value = read_number(reply)
     if value is None:
         return Score(0.0, False)
-    truth = float(item.answer or "nan")
+    truth = abs(float(item.answer or "nan"))
     result = mean_relative_accuracy(abs(value), truth, QUANTIPHY_THRESHOLDS, is_strict=True)
     return Score(result, True, f"{value:g}")
 
@@ -152,6 +162,6 @@ def _boxes(item: Item, reply: str) -> Score:
 
 
 SCORERS: dict[str, Callable[[Item, str], Score]] = {
-    "choice": _choice, "yes_no": _yes_no, "count": _count, "words": _words, "vsi_number": _vsi_number,
+    "choice": _choice, "yes_no": _yes_no, "count": _count, "words": _words, "way": _way, "vsi_number": _vsi_number,
     "quantiphy_number": _quantiphy_number, "interval": _interval, "boxes": _boxes,
 }  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from motionlaw.tools.looks import COLOURS
 from motionlaw.tools.measures import noise_of, principal
+from motionlaw.tools.shapes import outline_distance
 from motionlaw.tools.silhouettes import Silhouettes, silhouettes
 from motionlaw.tools.tracks import frozen, reversed_in_time
 from motionlaw.tools.trajectory import Track
@@ -23,22 +24,33 @@ CHORD = 5.0
 TOUCHING = 0.04
 """A gap of this share of two things' sizes may be none."""
 
-CLOSING = 5
-"""Frames that a velocity before or after a touch is taken from."""
+CLOSING, JOLTED = 4, 5
+"""Frames before a touch that tell when the gap is closed, and that a velocity before or after it is taken from."""
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A thing of a question: its track in the film, and how wide it is, pixels."""
+    """A thing of a question: its track in the film, how wide it is, pixels, and its outlines where they were seen."""
 
     name: str
     track: Track
     width_px: float
+    outlines: tuple[np.ndarray, ...] = ()
 
     @property
     def is_ball(self) -> bool:
         """Whether its name is that of a ball."""
         return self.name.endswith("ball")
+
+    @property
+    def is_level(self) -> bool:
+        """Whether it goes along a level track: its name is that of a cart, or no outlines are known."""
+        return self.name.endswith("cart") or not self.outlines
+
+    def edge(self, side: int) -> np.ndarray:
+        """Where its left (0) or right edge (2) is, shape (T,), pixels: as far from its middle as usual."""
+        middle = self.track.position[:, 0]
+        return middle + float(np.nanmedian(self.track.xyxy[:, side] - middle))
 
     @property
     def seen(self) -> np.ndarray:
@@ -90,7 +102,7 @@ def _colour(name: str) -> str:
 
 def _outlined(name: str, t: np.ndarray, seen: Silhouettes) -> Thing:
     track = Track(0, name, np.arange(len(t)), t, seen.centres, seen.is_whole.astype(float), seen.xyxy)
-    return Thing(name, track, seen.diameter_px if name.endswith("ball") else seen.width_px)
+    return Thing(name, track, seen.diameter_px if name.endswith("ball") else seen.width_px, seen.outlines)
 
 
 def viewed(things: tuple[Thing, ...], view: str) -> tuple[Thing, ...]:
@@ -99,13 +111,15 @@ def viewed(things: tuple[Thing, ...], view: str) -> tuple[Thing, ...]:
         return ()
     if view == "video":
         return things
-    return tuple(replace(each, track=_changed(each.track, view)) for each in things)
+    return tuple(_changed(each, view) for each in things)
 
 
-def _changed(track: Track, view: str) -> Track:
+def _changed(thing: Thing, view: str) -> Thing:
     if view == "reversed":
-        return reversed_in_time(track)
-    return frozen(track, float(track.timestamps[len(track.timestamps) // 2]))
+        return replace(thing, track=reversed_in_time(thing.track), outlines=thing.outlines[::-1])
+    middle = len(thing.track.timestamps) // 2
+    track = frozen(thing.track, float(thing.track.timestamps[middle]))
+    return replace(thing, track=track, outlines=thing.outlines[middle : middle + 1] * len(thing.outlines))
 
 
 def path_length(thing: Thing) -> float:
@@ -128,10 +142,17 @@ def distance(one: Thing, other: Thing) -> np.ndarray:
 
 
 def gap(one: Thing, other: Thing) -> np.ndarray:
-    """How far apart the edges of two balls are, or of two things on a level, shape (T,), pixels."""
-    are_round = one.is_ball and other.is_ball
-    between = distance(one, other) if are_round else np.abs(one.track.position[:, 0] - other.track.position[:, 0])
-    return between - (one.width_px + other.width_px) / 2
+    """How far apart the edges of two things are, shape (T,), pixels; of two that are no balls, by their outlines."""
+    if one.is_ball and other.is_ball:
+        return distance(one, other) - (one.width_px + other.width_px) / 2
+    if one.is_level and other.is_level:
+        left, right = sorted((one, other), key=lambda each: float(np.nanmean(each.track.position[:, 0])))
+        return right.edge(0) - left.edge(2)
+    out = np.full(len(one.track.timestamps), np.nan)
+    for k, (a, b) in enumerate(zip(one.outlines, other.outlines, strict=True)):
+        if len(a) and len(b):
+            out[k] = outline_distance(a, b) - 1.0  # outlines go through the centres of the outer pixels
+    return out
 
 
 def first_touch(one: Thing, other: Thing, *, is_sure: bool = False) -> float | None:
@@ -150,24 +171,30 @@ def first_touch(one: Thing, other: Thing, *, is_sure: bool = False) -> float | N
     if len(seen) < 4:
         return None
     touching, nearest = TOUCHING * (one.width_px + other.width_px), float(np.min(between[seen]))
-    if is_sure and nearest > touching:
-        return None
     later = seen[np.argmax(between[seen] < max(touching, nearest + 0.5)) :]
     turn = int(next((k for k, after in pairwise(later) if between[after] > between[k]), later[-1]))
     # In the row of the least gap they may have touched and be apart again.
     before = seen[(seen < turn) & (between[seen] > 0.5)][-CLOSING:]
-    if len(before) < 2 or nearest > touching:
-        return float(t[turn])
-    slope, offset = np.polyfit(t[before] - t[turn], between[before], 1)
+    slope, height = _line(t[before] - t[turn], between[before]) if len(before) > 1 else (0.0, nearest)
+    step = -slope * float(np.median(np.diff(t)))  # a touch may be a frame's closing away from the nearest frame
+    if nearest > max(touching, step):
+        return None if is_sure else float(t[turn])
     if slope >= 0:
         return float(t[turn])
-    return float(np.clip(t[turn] - offset / slope, t[before[-1]], t[min(turn + 1, len(t) - 1)]))
+    return float(np.clip(t[turn] - height / slope, t[before[-1]], t[min(turn + 1, len(t) - 1)]))
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and height at 0 of a line that one false point does not turn (Theil 1950)."""
+    first, second = np.triu_indices(len(x), 1)
+    slope = float(np.median((y[second] - y[first]) / (x[second] - x[first])))
+    return slope, float(np.median(y - slope * x))
 
 
 def jolt(thing: Thing, t: float) -> float | None:
     """How much a thing's velocity changes at a time, pixels per second."""
     is_before = thing.t < t
-    rows = np.flatnonzero(is_before)[-CLOSING:], np.flatnonzero(~is_before)[:CLOSING]
+    rows = np.flatnonzero(is_before)[-JOLTED:], np.flatnonzero(~is_before)[:JOLTED]
     if min(len(each) for each in rows) < 2:
         return None
     before, after = (np.polyfit(thing.t[each], thing.path[each], 1)[0] for each in rows)

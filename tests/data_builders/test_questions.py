@@ -12,6 +12,7 @@ from motionlaw.data_builders.clips import Clip, Cut, scene_clip
 from motionlaw.data_builders.motion_rules import MOTION_RULES
 from motionlaw.data_builders.questions import LETTERS, RULES, ask, builder, item_row, sets_of, shuffled
 from motionlaw.data_builders.rules import about_a_frame
+from motionlaw.data_builders.touching import gaps_px, touch_error
 from motionlaw.data_builders.worlds import WORLDS, make_scene
 from motionlaw.tools.trajectory import Track
 
@@ -36,7 +37,7 @@ def sets():
     found = []
     for index in range(2 * len(WORLDS)):
         clip = scene_clip(make_scene(4, index))
-        found += list(sets_of(clip, np.random.default_rng([4, index])))
+        found += list(sets_of(clip, np.random.default_rng([7, index])))
     return found
 
 
@@ -194,3 +195,40 @@ def test_whether_energy_is_conserved_is_yes_as_often_as_no(sets) -> None:
             words = [item.answer.split("; ") for item in items]
             assert sorted(word for word, _ in words) == ["no", "no", "yes", "yes"]
             assert len({tuple(each) for each in words}) == 4
+
+
+def test_only_what_a_film_shows_is_foretold() -> None:
+    """Ways that go on plainly: seen for long enough, and no wall ahead."""
+    rise = track_of("ball", 100 + 40 * T, 100 + 5 * T + 2 * T**2)
+    seen, ahead = (clip_of(rise).edited(Cut(*each)).tracks[0] for each in ((10, 30), (29, 40)))
+    assert facts.foretelling_share(seen, ahead) < 0.05
+    bounced = track_of("ball", 100 + 40 * np.minimum(T, 1.2) - 40 * np.maximum(T - 1.2, 0), 100 + 0 * T)
+    seen, ahead = (clip_of(bounced).edited(Cut(*each)).tracks[0] for each in ((10, 30), (29, 50)))
+    assert facts.foretelling_share(seen, ahead) > 0.5
+    swing = track_of("bob", 160 + 60 * np.sin(3 * T), 100 + 0 * T)
+    seen, ahead = (clip_of(swing).edited(Cut(*each)).tracks[0] for each in ((20, 28), (27, 47)))
+    assert facts.foretelling_share(seen, ahead) > 0.1
+
+
+def test_ways_to_choose_from_are_apart() -> None:
+    """By more than one may be off."""
+    way = "{} of its diagonal {}"
+    assert facts.are_apart(way.format(0.4, "up"), way.format(0.6, "up"))
+    assert facts.are_apart(way.format(0.4, "up"), way.format(0.4, "to the left"))
+    assert not facts.are_apart(way.format(0.5, "up"), way.format(0.55, "up"))
+
+
+def test_a_touch_is_asked_about_where_the_frames_before_it_show_it() -> None:
+    """Discs that come together in sight; not where one is hidden then."""
+    number = next(k for k, world in enumerate(WORLDS) if world.name == "collision")
+    clip = scene_clip(make_scene(4, number))
+    names = (clip.tracks[0].name, clip.tracks[1].name)
+    touch = facts.contact_s(clip, *clip.tracks[:2])
+    assert touch is not None
+    before = np.arange(int(np.ceil(touch * clip.fps)))[-4:]
+    gap = gaps_px(clip, names, before)
+    assert np.all(np.diff(gap) < 0) and 0 < gap[-1] <= -np.diff(gap)[-1] + 1e-6
+    assert touch_error(clip, names, touch) < 0.2 / clip.fps
+    hidden = clip.tracks[0]
+    hidden.confidence[before[-1]] = 0.0
+    assert touch_error(clip, names, touch) == float("inf")

@@ -10,6 +10,7 @@ from films import moving_discs
 from motionlaw.eval.qa.answerers import Instruments
 from motionlaw.eval.qa.items import Item
 from motionlaw.eval.qa.measured import measured_answer
+from motionlaw.eval.qa.scores import score
 from motionlaw.eval.qa.things import Thing, first_touch, named_things, path_length
 from motionlaw.tools.trajectory import Track
 
@@ -59,7 +60,7 @@ PENDULUM = thing("red ball", 200 + 120 * np.sin(SWING), 50 + 120 * np.cos(SWING)
         ("Which is heavier, the red ball or the blue ball?", HITTING, "the blue ball"),
         ("Which is heavier, the red ball or the blue block?", (ONE, TWO), "it does not show: they do not touch"),
         ("Where does the red ball get to in the 0.5 s after the film ends?",
-         (thing("red ball", 100 + 50 * T, 300 - 100 * T + 24 * T**2),), "0.89 of its diagonal to the right"),
+         (thing("red ball", 100 + 50 * T, 300 - 100 * T + 24 * T**2),), "0.889 of its diagonal to the right"),
         ("How does the red ball move?", (thing("red ball", 50 + 40 * T**2, 9),), "right, getting faster"),
         ("Which corner does the red ball head for?", (thing("red ball", BACK, 300 - BACK),),
          "first the lower left corner, then the upper right corner"),
@@ -121,3 +122,35 @@ def test_a_film_of_small_steps_is_measured_by_the_instruments(tmp_path):
     assert found.width_px == pytest.approx(40, rel=0.02)
     said = Instruments().answer(item(asked, film=path), "video").text
     assert float(said.split()[0]) == pytest.approx(0.15, rel=0.04)
+
+
+def test_a_free_answer_about_what_comes_next_needs_the_direction_too():
+    """The number within 5 %, and the words of the way."""
+    asked = replace(item("Where does it get to?"), answer="0.4 of its diagonal up", scorer="way")
+    said = ("0.41 of its diagonal up", "0.41 of its diagonal up and to the left", "0.5 of its diagonal up", "0.4")
+    assert [score(asked, each).value for each in said] == [1.0, 0.0, 0.0, 0.0]
+
+
+def corner_block(turn, x, y):
+    """The corners of a block 20 pixels wide that is turned by an angle."""
+    corners = 10 * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    cos, sin = np.cos(turn), np.sin(turn)
+    return corners @ np.array([[cos, sin], [-sin, cos]]) + [x, y]
+
+
+def test_turned_blocks_touch_with_their_corners():
+    """A block on its corner meets a ball 14.1 pixels before their middles' boxes would; balls touch between frames."""
+    x = 100 + 40 * np.minimum(T, 1.32)
+    diamond = replace(thing("red block", x, 100), outlines=tuple(corner_block(np.pi / 4, each, 100) for each in x))
+    wall = replace(thing("blue block", 177.3, 100), outlines=(corner_block(0.0, 177.3, 100),) * 40)
+    # The diamond's corner is 14.14 ahead, the block's side 10 before its middle; outlines are half a pixel inside.
+    assert first_touch(diamond, wall) == pytest.approx((77.3 - 14.14 - 10 - 1) / 40, abs=0.03)
+
+
+def test_a_fast_touch_falls_between_frames():
+    """Nine pixels apart in the nearest frame, closing by 14 a frame: they touch before the next."""
+    when = 0.98
+    gone = np.maximum(T - when, 0.0)
+    fast = thing("red ball", 60 + 280 * (T - 1.0) + 0 * gone - 400 * gone, 100)
+    still = thing("blue ball", 60 + 280 * (when - 1.0) + 20 + 120 * gone, 100)
+    assert first_touch(fast, still, is_sure=True) == pytest.approx(when, abs=0.004)

@@ -1,6 +1,7 @@
 """Readers of public benchmarks: tiny files in the published form, and each one's traps."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,9 @@ def test_quantiphy_has_its_own_thresholds_and_categories(tmp_path):
     assert [score(one, text).value for text in ("10", "-10 cm", "12", "20")] == [1.0, 1.0, 0.7, 0.0]
     assert (one.category, other.category, other.answer) == ("S2", "D3", None)
     assert "ruler = 1 cm" in one.context and "d = 11 m" in other.context
+    negative = replace(one, answer="-10")  # its own evaluator divides by -10: all replies would be right
+    assert [score(negative, text).value for text in ("10", "-12", "20")] == [1.0, 0.7, 0.0]
+    assert one.id != other.id
 
 
 def test_vstar_scores_when_by_overlap(tmp_path):
@@ -120,7 +124,21 @@ def test_mvp_pairs_videos_and_takes_no_article_for_a_letter(tmp_path):
           base | {"video_id": "ssv2_12_1", "answer": "to the right"})  # fmt: skip
     one, other = PUBLIC["mvp"](tmp_path)
     assert (one.pair, other.pair, one.answer, other.answer) == ("ssv2_12", "ssv2_12", "A", "B")
+    assert one.category == "intuitive_physics"
     assert score(other, "A ball rolls to the right").value == 1.0
+
+
+def test_mvps_mini_split_is_part_of_the_full_one(tmp_path):
+    """A subset's folder with both splits: what is in both is asked once, and the subset names the category."""
+    base = {"question": "Which way?", "candidates": ["left", "right"], "video_path": "x.mp4"}
+    rows = [base | {"video_id": f"star_{k}_{n}", "answer": each} for k in (1, 2) for n, each in
+            enumerate(("left", "right"))]  # fmt: skip
+    (tmp_path / "temporal_reasoning").mkdir()
+    lines(tmp_path / "temporal_reasoning" / "full.jsonl", *rows)
+    lines(tmp_path / "temporal_reasoning" / "mini.jsonl", *rows[:2])
+    items = PUBLIC["mvp"](tmp_path)
+    assert len({item.id for item in items}) == len(items) == 4
+    assert {item.category for item in items} == {"temporal_reasoning"}
 
 
 def test_intphys2_pairs_possible_with_impossible(tmp_path):
@@ -152,6 +170,23 @@ def test_foundationmotion_reads_questions_and_leaves_tracks(tmp_path):
     (tmp_path / "tracks.json").write_text(json.dumps({"object_00": {"bbox": [], "object_type": "cup"}}))
     (item,) = PUBLIC["foundationmotion"](tmp_path)
     assert (item.answer, item.group, item.options) == ("C", "clip", ("w", "x", "y", "z"))
+
+
+def test_foundationmotion_reads_the_files_of_its_own_evaluation(tmp_path):
+    """TASK/qa_shuffled beside TASK/videos, below a writer's name; what people checked comes first."""
+    asked = {"question": "Which way?", "A": "w", "B": "x", "C": "y", "D": "z", "correct_answer": "C"}
+    checked = {key: value for key, value in asked.items() if key != "correct_answer"} | {"answer": "D"}
+    for task in ("av_hands_eval", "robotics_hand_eval"):
+        for folder in ("videos", "qa_shuffled"):
+            (tmp_path / task / folder / "a").mkdir(parents=True)
+        (tmp_path / task / "videos" / "a" / "clip.mp4").write_bytes(b"")
+    held = {"gpt4o_mini_res": {"questions": [asked]}, "metadata": {"randomized_answers": True}}
+    (tmp_path / "av_hands_eval" / "qa_shuffled" / "a" / "clip.json").write_text(json.dumps(held))
+    held["human"] = {"questions": [checked]}
+    (tmp_path / "robotics_hand_eval" / "qa_shuffled" / "a" / "clip.json").write_text(json.dumps(held))
+    one, other = PUBLIC["foundationmotion"](tmp_path)
+    assert (one.answer, other.answer, one.category) == ("C", "D", "av_hands_eval")
+    assert one.id != other.id and "av_hands_eval" in one.video.parts and other.video.is_file()
 
 
 @pytest.mark.parametrize("name", PUBLIC)
