@@ -29,7 +29,7 @@ from motionlaw.tools.hypotheses import (
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import has_accelerations, rate_rivals
-from motionlaw.tools.response_search import PLAIN, WHITE, response_rivals
+from motionlaw.tools.response_search import PLAIN, is_white, response_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -215,7 +215,7 @@ def _is_settled(ranked: Sequence[Rival]) -> bool:
 
 def _leaves_noise(ranked: Sequence[Rival]) -> bool:
     """Whether the best law is no long one and leaves nothing but noise, so that only a plainer one could be better."""
-    return bool(ranked) and ranked[0].cost < PLAIN and ranked[0].fit.correlation_length < WHITE
+    return bool(ranked) and ranked[0].cost < PLAIN and is_white(ranked[0].fit)
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ class _Search:
             before, wide = wide[0].key, rank([*wide, *more])
             if wide[0].key == before or wide[0].cost > max(PLAIN, ranked[0].cost):
                 break
-        if not wide or wide[0].fit.correlation_length >= WHITE or wide[0].cost > max(PLAIN, ranked[0].cost):
+        if not wide or not is_white(wide[0].fit) or wide[0].cost > max(PLAIN, ranked[0].cost):
             return ranked, was_cut
         return wide, was_cut
 

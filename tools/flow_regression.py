@@ -32,6 +32,8 @@ PLAINEST, LARGEST_BASE, KEPT_PAIRS, PAIRS_EACH = 10, 3, 6, 3
 FARTHEST_MOVE = 0.6
 # The last search for subsets: plain terms, shapes, size.
 PLAIN_BESIDE_SHAPES, MOST_FRESH, MOST_BESIDE_SHAPES = 200, 40, 6
+# Terms whose responses are computed at once.
+AT_ONCE = 500
 # Nats by which a choice without a term may look worse before its constants are polished.
 WORTH_A_TRY = 8.0
 
@@ -196,7 +198,9 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
     """
     is_shape = np.array([bool(part.constants) for part in candidates.parts] + [False])[candidates.factors].any(axis=1)
     plain = candidates.only(np.flatnonzero(~is_shape))
-    columns = plain.columns() @ regression.operator.T
+    # A part of the terms at a time: they have more nodes than responses have rows.
+    parts = [slice(start, start + AT_ONCE) for start in range(0, len(plain), AT_ONCE)]
+    columns = np.vstack([plain.columns(part) @ regression.operator.T for part in parts])
     norms = np.linalg.norm(columns, axis=1)
     usable = np.flatnonzero(np.isfinite(norms) & (norms > 1e-9))
     if not len(usable) or not np.all(np.isfinite(regression.wanted)):

@@ -24,6 +24,7 @@ from motionlaw.tools.observe import Evidence, Run
 from motionlaw.tools.rate_search import is_searched
 from motionlaw.tools.regression import variables_of
 from motionlaw.tools.response import Cells, make_cells
+from motionlaw.tools.shooting import TrajectoryFit
 from motionlaw.tools.smoothing import smooth_curves
 
 # Rows of all runs that are looked at; means stand for neighbours.
@@ -36,9 +37,18 @@ CELLS = 0.25
 DEAREST, MOST_TERMS, TRIED, EACH = 9.0, 6, 4, 2
 # A law that leaves more than this times the noise does not lead the path; the smooth one stays.
 NEAR = 4.0
-# Residuals that are independent after so few rows hold nothing that a law could explain, and a law of less cost than
-# this, in free constants, leaves no room for a plainer one.
-WHITE, PLAIN = 1.25, 8.0
+# Residuals that are independent after so few rows, or after no more than white ones show by chance in one of twenty (in
+# these standard errors), hold nothing that a law could explain; and a law of less cost than this, in free constants,
+# leaves no room for a plainer one.
+WHITE, BY_CHANCE, PLAIN = 1.25, 2.0, 8.0
+
+
+def is_white(fit: TrajectoryFit) -> bool:
+    """Whether a law leaves nothing but noise.
+
+    The correlation length of n white residuals sums five autocorrelations, each with a variance of 1/n.
+    """
+    return fit.correlation_length < max(WHITE, 1 + BY_CHANCE * 2 * np.sqrt(5 / max(fit.count, 1)))
 
 
 def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> list[Rival]:
@@ -54,7 +64,7 @@ def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> li
         nor where positions are so clean that the accelerations were searched.
     """
     model = leader.model
-    is_settled = leader.fit.correlation_length < WHITE and leader.cost < PLAIN
+    is_settled = is_white(leader.fit) and leader.cost < PLAIN
     if model.order != 2 or len(model.coordinates) != 1 or is_settled or evidence.is_short or is_searched(evidence):
         return []
     step = max(1, int(np.ceil(evidence.rows / MOST_ROWS)))

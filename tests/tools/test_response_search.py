@@ -9,7 +9,8 @@ from motionlaw.tools.contest import compete
 from motionlaw.tools.equation import canonical_terms
 from motionlaw.tools.hypotheses import Proposal, proposed_rivals
 from motionlaw.tools.observe import gather_evidence
-from motionlaw.tools.response_search import response_rivals
+from motionlaw.tools.response_search import is_white, response_rivals
+from motionlaw.tools.shooting import UNFITTED, correlation_length
 from motionlaw.tools.trajectory import Trajectory
 
 T = np.linspace(0, 20, 2000)
@@ -54,3 +55,17 @@ def test_a_stretch_of_few_rows_takes_no_part():
     rivals = response_rivals(replace(leader, cost=9.0), both, deadline=np.inf)
     assert "x**3" in canonical_terms(rivals[0].model.expressions()["v"])
     assert response_rivals(replace(leader, cost=9.0), replace(both, runs=both.runs[1:]), deadline=np.inf) == []
+
+
+def test_white_residuals_are_seldom_taken_for_more():
+    """Of 400 white residuals of 375 rows nearly all are white; those of a slow wave of a third of the noise are not."""
+    rng, rows, wave = np.random.default_rng(1), 375, np.sin(np.linspace(0, 60, 375)) / 2
+    noise = rng.normal(size=(400, rows))
+
+    def whites(residuals):
+        return np.mean([
+            is_white(replace(UNFITTED, count=rows, correlation_length=correlation_length([each]))) for each in residuals
+        ])  # fmt: skip
+
+    assert whites(noise) > 0.9
+    assert whites(noise + wave) < 0.1
