@@ -303,6 +303,10 @@ def _with_prior(model: Model, asked: Sequence[Message], read: Sequence[Proposal]
     Laws that the model did not propose are less probable than those that it did; by how much is not known, and they
     are put level with the least probable of these.
     """
-    told = {text: model.log_probability(asked, f"<answer>{text}</answer>") for text in {each.text for each in read}}
+    told: dict[str, float] = {}
+    for text, chain in {(each.text, each.chain) for each in read}:
+        # With its reasoning before it, as it was said: a law alone is nothing that a model was trained to say.
+        found = model.log_probability(asked, f"{chain}\n<answer>{text}</answer>".lstrip())
+        told[text] = max(found, told.get(text, found))
     least = min(told.values(), default=0.0)
     return [replace(each, bonus=weight * (told[each.text] - least)) for each in read]

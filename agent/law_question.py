@@ -64,7 +64,7 @@ def brief_question(columns: np.ndarray) -> tuple[Image, str]:
     t, x, v, a = columns.T
     picture = draw_panels(Motions(t, x[None], v[None], a[None]))[0]
     names = (("x", x), ("v", v), ("a", a))
-    reach = "; ".join(f"{name} {values.min():.3g} to {values.max():.3g}" for name, values in names)
+    reach = "; ".join(f"{name} {values.min():.2g} to {values.max():.2g}" for name, values in names)
     template = files("motionlaw.agent").joinpath("prompts/hypothesise_brief.md").read_text("utf-8")
     return encode(picture), template.strip().format(reach=f"{reach}; {t[-1] - t[0]:.3g} s")
 

@@ -1,12 +1,14 @@
 """Does a model's proposal help the search? The same noisy motions with and without it, law by law.
 
     python benchmarks/proposals.py --model embedded [--n 40] [--rows 100] [--noise 0.05] [--samples 8] [--out X]
+        [--priors 0 0.1 0.3 1]
 
 Oscillators of physsymbol with families that may not meet in training (`test_structure`), their positions at a few rows
 with noise as a share of the spread. Each is searched alone, then with the model's laws among the candidates. Prints how
 many exact structures and what mean S_struct each way finds, and the difference with its standard error. With
-``--blind`` the model is shown the motion of another oscillator: what is left of the gain is not by looking. With
-``--out`` every law is logged as it is found, and a run that was stopped goes on.
+``--blind`` the model is shown the motion of another oscillator: what is left of the gain is not by looking. Each of
+``--priors`` is a weight of the log-probabilities of the model's laws (0 leaves them out). With ``--out`` every law is
+logged as it is found, and a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -55,6 +57,11 @@ def recorded(drawn: Oscillator, rows: int, noise: float) -> Inputs:
     return Inputs((Trajectory("run", drawn.t[index], ("x",), x[:, None], units=("m",)),), False, True, ())
 
 
+def helped(weight: float) -> str:
+    """What a search with the model is called in the table."""
+    return f"with the model, prior {weight:g}" if weight else "with the model"
+
+
 def attempt(drawn: Oscillator, shown: Oscillator, model: Any, options: argparse.Namespace) -> Row:
     """One oscillator both ways, and the best of the proposals themselves; the model sees the shown one."""
     inputs = recorded(drawn, options.rows, options.noise)
@@ -67,9 +74,11 @@ def attempt(drawn: Oscillator, shown: Oscillator, model: Any, options: argparse.
 
     alone = discover_inputs(inputs, settings=settings)
     seen = recorded(shown, options.rows, options.noise)
-    proposals = propose_laws(seen, model, samples=options.samples, timeout_s=600.0)
-    helped = discover_inputs(inputs, settings=replace(settings, hypotheses=proposals.laws))
-    laws = {"alone": alone.law.get("v"), "helped": helped.law.get("v")}
+    proposals = propose_laws(seen, model, samples=options.samples, prior=float(any(options.priors)), timeout_s=600.0)
+    laws = {"alone": alone.law.get("v")}
+    for weight in options.priors:
+        weighed = tuple(replace(each, bonus=weight * each.bonus) for each in proposals.laws)
+        laws[helped(weight)] = discover_inputs(inputs, settings=replace(settings, hypotheses=weighed)).law.get("v")
     proposed = [scored(each.law["v"]) for each in proposals.laws]
     return {
         "name": drawn.name, "truth": drawn.formula, **laws, "scores": {key: scored(law) for key, law in laws.items()},
@@ -80,22 +89,26 @@ def attempt(drawn: Oscillator, shown: Oscillator, model: Any, options: argparse.
 
 def table(found: list[Row], options: argparse.Namespace) -> str:
     """The result in Markdown."""
-    scores = {way: np.array([row["scores"][way] for row in found]) for way in ("alone", "helped")}
+    ways = [helped(weight) for weight in options.priors]
+    scores = {way: np.array([row["scores"][way] for row in found]) for way in ("alone", *ways)}
     scores["model's first proposal"] = np.array([row["first"] for row in found])
     lines = ["| way | exact structure | mean S_struct |", "| --- | --- | --- |"]
     for way, values in scores.items():
         mean, stderr = values[:, 1].mean(), values[:, 1].std(ddof=1) / len(values) ** 0.5
         lines.append(f"| {way} | {int(values[:, 0].sum())} of {len(values)} | {mean:.3f} ± {stderr:.3f} |")
-    gain = scores["helped"] - scores["alone"]
-    told = [f"{g.mean():+.3f} ± {g.std(ddof=1) / len(g) ** 0.5:.3f}" for g in gain.T]
+    pairs = [(way, "alone") for way in ways] + [(way, ways[0]) for way in ways[1:]]
+    gains = []
+    for one, other in pairs:
+        gain = scores[one] - scores[other]
+        told = [f"{g.mean():+.3f} ± {g.std(ddof=1) / len(g) ** 0.5:.3f}" for g in gain.T]
+        gains.append(f"{one} less {other}: exact {told[0]}, S_struct {told[1]}")
     some = int(sum(row["any_exact"] for row in found))
     how = "Shown another motion. " if options.blind else ""
     return "\n".join(
         [
-            *lines, "",
-            f"{how}Helped less alone: exact {told[0]}, S_struct {told[1]}; the truth among the proposals: {some}. "
-            f"{options.rows} rows, noise {options.noise:g}, {options.samples} samples, at most {options.time_limit:g} "
-            f"s each, seed {options.seed}, commit {commit()}.",
+            *lines, "", *gains,
+            f"{how}The truth among the proposals: {some}. {options.rows} rows, noise {options.noise:g}, "
+            f"{options.samples} samples, {options.time_limit:g} s each at most, seed {options.seed}, commit {commit()}",
         ]
     )  # fmt: skip
 
@@ -109,6 +122,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=8, help="proposals for each")
     parser.add_argument("--seed", type=int, default=17, help="seed of the oscillators")
     parser.add_argument("--time-limit", type=float, default=30.0, help="seconds a law")
+    parser.add_argument("--priors", type=float, nargs="+", default=[0.0], help="weights of log-probabilities")
     parser.add_argument("--blind", action="store_true", help="show the model another oscillator")
     parser.add_argument("--out", default="", help="folder for the log; a run there goes on")
     options = parser.parse_args()

@@ -1,9 +1,12 @@
-"""One small picture of a motion for a small model: four panels of points whose colour tells a third quantity.
+"""One small picture of a motion for a small model: six panels of points and curves in colour.
 
-Phase portrait (colour: acceleration), acceleration over position (colour: velocity), acceleration over velocity
-(colour: position), and position over time (colour: acceleration). Lines of the grid lie one unit apart, so that the
-picture tells sizes without words. A model is trained on these very pictures; figures for people are
-`motionlaw.tools.plot`'s.
+Above: the phase portrait (colour: acceleration), what position does to the acceleration (red, and blue what is about
+the origin), and of that what a straight line (red) and a cubic (blue) leave. Below: periodograms of what position and
+velocity leave (red) and of what the best wave leaves then (blue), what velocity does (colour: position), and how much
+it does for each unit of velocity, over velocity (red) and over position (blue). The parts are those of
+`motionlaw.tools.components`. Lines of the grid lie one unit apart, so that the picture tells sizes without words; bars
+at the edges of panels without such lines tell their spans by powers of ten. A model is trained on these very pictures;
+figures for people are `motionlaw.tools.plot`'s.
 """
 
 from __future__ import annotations
@@ -12,16 +15,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A panel's side in pixels; the picture has twice two of them.
-SIDE_PX = 32
+from motionlaw.tools.components import Components, frequencies, take_apart
+
+# A panel's side in pixels; the picture has two rows of three.
+SIDE_PX, ACROSS, DOWN = 32, 3, 2
 # Rows are joined by straight lines of so many points in all.
 POINTS = 501
-# Panels as across, up and colour, in the order left to right, top to bottom.
-PANELS = (("x", "v", "a"), ("x", "a", "v"), ("v", "a", "x"), ("t", "x", "a"))
 # Points on a pixel that make it as bright as can be: this many, less the e-th part.
 FULL = 3.0
 EDGE_PX = 1.0
 GRID, ZERO, MOST_LINES = 0.3, 0.7, 12
+# How far what is about the origin reaches, in units.
+ORIGIN = 1.5
+# How bright the line of a sine is, beside a cosine's.
+SINE = 0.4
+# Spans that leave a bar empty and fill it.
+LEAST_SPAN, MOST_SPAN = 1e-3, 1e2
 
 
 @dataclass(frozen=True)
@@ -54,33 +63,124 @@ def draw_panels(motions: Motions) -> np.ndarray:
         motions: The motions, without NaN.
 
     Returns:
-        Pixels, shape (N, 64, 64, 3), uint8, red, green, blue.
+        Pixels, shape (N, 64, 96, 3), uint8, red, green, blue.
 
     Example:
         >>> t = np.linspace(0, 6, 50)
         >>> draw_panels(Motions(t, np.sin(t)[None], np.cos(t)[None], -np.sin(t)[None])).shape
-        (1, 64, 64, 3)
+        (1, 64, 96, 3)
     """
-    count = len(motions.x)
     even = motions if len(motions.t) == POINTS else motions.joined()
-    columns = {"t": np.broadcast_to(even.t, even.x.shape), "x": even.x, "v": even.v, "a": even.a}
-    low = {name: values.min(axis=1, keepdims=True) for name, values in columns.items()}
-    span = {name: np.maximum(np.ptp(values, axis=1)[:, None], 1e-12) for name, values in columns.items()}
-    share = {name: (values - low[name]) / span[name] for name, values in columns.items()}
-    picture = np.empty((count, 2 * SIDE_PX, 2 * SIDE_PX, 3), np.float32)
-    for k, (across, up, colour) in enumerate(PANELS):
-        row, column = divmod(k, 2)
-        panel = _points(share[across], 1 - share[up], share[colour])
-        lines = np.maximum(
-            _lines(low[across], span[across])[:, None, :], _lines(low[up], span[up])[:, ::-1, None]
-        ) if across != "t" else np.broadcast_to(_lines(low[up], span[up])[:, ::-1, None], panel.shape[:3])  # fmt: skip
-        panel[..., 1] = np.maximum(panel[..., 1], lines)
-        picture[:, row * SIDE_PX : (row + 1) * SIDE_PX, column * SIDE_PX : (column + 1) * SIDE_PX] = panel
-    return np.round(255 * picture).astype(np.uint8)
+    parts = take_apart(even.t, even.x, even.v, even.a)
+    of_x, of_v = parts.of_x + parts.left, parts.of_v + parts.left
+    panels = [
+        _points(even.x, even.v, even.a),
+        _of_position(even.x, of_x, parts.floor),
+        _remainders(even.x, of_x, parts.floor),
+        _spectra(parts),
+        _points(even.v, of_v, even.x, parts.floor),
+        _strengths(even, parts),
+    ]
+    rows = [np.concatenate(panels[k : k + ACROSS], axis=2) for k in range(0, len(panels), ACROSS)]
+    return np.round(255 * np.concatenate(rows, axis=1)).astype(np.uint8)
 
 
-def _points(across: np.ndarray, down: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Points spread over four pixels each, (N, S, S, 3): red for large values, blue for small ones."""
+def _points(
+    across: np.ndarray, up: np.ndarray, colour: np.ndarray, floor: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Points spread over four pixels each, (N, S, S, 3): red for large values, blue for small ones, a grid in green."""
+    (px, low_x, span_x), (value, *_) = _share(across), _share(colour)
+    py, low_y, span_y = _share(up, floor)
+    total, summed = _spread(px, 1 - py, value)
+    light, mean = 1 - np.exp(-total / FULL), summed / np.maximum(total, 1e-9)
+    lines = np.maximum(_lines(low_x, span_x)[:, None, :], _lines(low_y, span_y)[:, ::-1, None])
+    return np.stack([light * mean, lines, light * (1 - mean)], axis=-1)
+
+
+def _of_position(x: np.ndarray, part: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """A part over position: red all of it, on a grid, and blue what is about the origin."""
+    panel = _points(x, part, np.ones_like(x), floor)
+    panel[..., 0] += panel[..., 2]
+    near = np.maximum(np.abs(x), np.abs(part)) < ORIGIN
+    total = _spread(*(0.5 + 0.5 * np.clip(each / ORIGIN, -1, 1) for each in (x, -part)), near.astype(float))[1]
+    panel[..., 2] = 1 - np.exp(-total / FULL)
+    return panel
+
+
+def _strengths(motions: Motions, parts: Components) -> np.ndarray:
+    """What velocity does for each unit of velocity: red over velocity, blue what position changes in it, over position;
+    a line at zero, and a bar of the span."""
+    panel = np.zeros((len(parts.floor), SIDE_PX, SIDE_PX, 3))
+    both = np.stack([parts.drag, parts.swing])
+    low, high = np.minimum(both.min(axis=(0, 2)), 0), np.maximum(both.max(axis=(0, 2)), 0)
+    fastest = np.maximum(np.abs(motions.v).max(axis=1), 1e-12)
+    span = np.maximum(high - low, 2 * parts.floor / fastest)[:, None]
+    for colour, across, up in ((0, motions.v, parts.drag), (2, motions.x, parts.swing)):
+        total, _ = _spread(_share(across)[0], 1 - (up - low[:, None]) / span, None)
+        panel[..., colour] = 1 - np.exp(-total / FULL)
+    zero = EDGE_PX + (1 + low[:, None] / span) * (SIDE_PX - 1 - 2 * EDGE_PX)
+    panel[..., 1] = ZERO * np.clip(1 - np.abs(np.arange(SIDE_PX) - zero), 0, 1)[:, :, None]
+    panel[:, :, 0, 1] = _bar(span)
+    return panel
+
+
+def _bar(span: np.ndarray) -> np.ndarray:
+    """A bar from below whose height is the logarithm of a span, (N, S)."""
+    filled = np.log(span / LEAST_SPAN) / np.log(MOST_SPAN / LEAST_SPAN) * SIDE_PX
+    bar: np.ndarray = np.clip(filled - np.arange(SIDE_PX)[::-1], 0, 1)
+    return bar
+
+
+def _remainders(across: np.ndarray, part: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    """What a straight line (red) and a cubic (blue) leave of a part, each over its own span, with bars of the spans."""
+    panel = np.zeros((len(part), SIDE_PX, SIDE_PX, 3))
+    px, low, span = _share(across)
+    for colour, degree, edge in ((0, 1, 0), (2, 3, SIDE_PX - 1)):
+        rest = _left_by(across, part, degree)
+        half = np.maximum(np.abs(rest).max(axis=1), floor)[:, None]
+        total, _ = _spread(px, 0.5 - 0.5 * rest / half, None)
+        panel[..., colour] = 1 - np.exp(-total / FULL)
+        panel[:, :, edge, 1] = _bar(half)
+    panel[..., 1:-1, 1] = np.maximum(_lines(low, span)[:, None, 1:-1], 0)
+    return panel
+
+
+def _left_by(across: np.ndarray, part: np.ndarray, degree: int) -> np.ndarray:
+    """What is left of a part by the polynomial of a degree that fits it best, shape (N, T)."""
+    scaled = 2 * _share(across)[0] - 1
+    powers = np.stack([scaled**k for k in range(degree + 1)], axis=1)
+    gram = powers @ powers.transpose(0, 2, 1) + 1e-9 * part.shape[1] * np.eye(degree + 1)
+    weights = np.linalg.solve(gram, powers @ part[:, :, None])
+    left: np.ndarray = part - (weights.transpose(0, 2, 1) @ powers)[:, 0]
+    return left
+
+
+def _spectra(parts: Components) -> np.ndarray:
+    """Periodograms as bars from below, red before the best wave is taken out and blue after, and green lines where the
+    waves are, bright from above for as much of them as is a cosine."""
+    count = len(parts.floor)
+    panel = np.zeros((count, SIDE_PX, SIDE_PX, 3))
+    heights = np.sqrt(parts.spectra).reshape(count, 2, SIDE_PX, -1).max(axis=3) * SIDE_PX
+    for k, colour in ((0, 0), (1, 2)):
+        panel[..., colour] = np.clip(heights[:, k, None, :] - np.arange(SIDE_PX)[::-1, None], 0, 1)
+    grid = np.log(frequencies())
+    place = (np.log(np.nan_to_num(parts.frequency, nan=1e-6)) - grid[0]) / (grid[-1] - grid[0]) * (SIDE_PX - 1)
+    lines = np.clip(1 - np.abs(place[:, :, None] - np.arange(SIDE_PX)), 0, 1)
+    bright = np.clip(parts.cosine[:, :, None] * SIDE_PX - np.arange(SIDE_PX), SINE, 1)
+    panel[..., 1] = (lines[:, :, None, :] * bright[:, :, :, None]).max(axis=1)
+    return panel
+
+
+def _share(values: np.ndarray, floor: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values as shares of their span, or of twice the floor about their middle, and where that begins and its size."""
+    low, high = values.min(axis=1), values.max(axis=1)
+    span = np.maximum(np.maximum(high - low, 2 * np.asarray(floor)), 1e-12)[:, None]
+    low = np.where(high - low < span[:, 0], (low + high - span[:, 0]) / 2, low)[:, None]
+    return (values - low) / span, low, span
+
+
+def _spread(across: np.ndarray, down: np.ndarray, value: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """How many points lie on each pixel, spread over four pixels each, and the sum of their values, (N, S, S)."""
     count, side = len(across), SIDE_PX
     px, py = (EDGE_PX + each * (side - 1 - 2 * EDGE_PX) for each in (across, down))
     ix, iy = px.astype(np.int64), py.astype(np.int64)
@@ -88,11 +188,11 @@ def _points(across: np.ndarray, down: np.ndarray, value: np.ndarray) -> np.ndarr
     base = np.arange(count)[:, None] * side * side + iy * side + ix
     places = np.concatenate([base, base + 1, base + side, base + side + 1], axis=1).ravel()
     weight = np.concatenate([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy], axis=1)
-    total = np.bincount(places, weight.ravel(), count * side * side)
+    total = np.bincount(places, weight.ravel(), count * side * side).reshape(count, side, side)
+    if value is None:
+        return total, total
     summed = np.bincount(places, (weight * np.tile(value, 4)).ravel(), count * side * side)
-    light = 1 - np.exp(-total / FULL)
-    mean = summed / np.maximum(total, 1e-9)
-    return np.stack([light * mean, np.zeros_like(light), light * (1 - mean)], axis=-1).reshape(count, side, side, 3)
+    return total, summed.reshape(count, side, side)
 
 
 def _lines(low: np.ndarray, span: np.ndarray) -> np.ndarray:

@@ -113,24 +113,38 @@ def reasoning(row: dict[str, Any], form: str = FULL) -> str:
         return str(row["ccot"]).rsplit("\nTogether:", 1)[0]
     kinds = [each["kind"] for each in json.loads(row["observations"])]
     seen = "; ".join(kind for kind in kinds if not kind.startswith("term "))
-    return f"{seen}.\nTerms: {', '.join(skeletons(row['law']))}."
+    return f"{seen}.\nTerms: {', '.join(skeletons(rounded(row['law'])))}."
 
 
 def skeletons(law: str) -> list[str]:
-    """The terms of a printed law without their numbers, in its order.
+    """The terms of a printed law without their factors, in its order.
 
     Example:
-        >>> skeletons("-0.1*x**2 + 1.05*cos(0.704*t) - v*x**2 - 0.3")
-        ['x**2', 'cos(w*t)', 'v*x**2', '1']
+        >>> skeletons("-0.1*x**2 + 1.05*cos(0.7*t) - v*x**2 - 0.3")
+        ['x**2', 'cos(0.7*t)', 'v*x**2', '1']
     """
     terms = re.split(r" [+-] ", law.removeprefix("-"))
-    found = [re.sub(r"^[0-9.]+(?:e-?[0-9]+)?(?:\*|$)", "", term) for term in terms]
-    return [re.sub(r"\([0-9.]+\*t\)", "(w*t)", term) or "1" for term in found]
+    return [re.sub(r"^[0-9.]+(?:e-?[0-9]+)?(?:\*|$)", "", term) or "1" for term in terms]
+
+
+def rounded(law: str) -> str:
+    """A printed law with two digits in its numbers: more cannot be read off a small picture.
+
+    Example:
+        >>> rounded("-0.1*x**2 + 1.05*cos(0.704*t) - v*x**2 - 12.34")
+        '-0.1*x**2 + 1*cos(0.7*t) - v*x**2 - 12'
+    """
+    return re.sub(r"\d*\.\d+(?:e-?\d+)?", lambda found: f"{float(found.group()):.2g}", law)
+
+
+def answer(row: dict[str, Any], form: str = FULL) -> str:
+    """The law as the one answer; in the brief form with two digits."""
+    return f"<answer>a = {row['law'] if form == FULL else rounded(row['law'])}</answer>"
 
 
 def law_answer(row: dict[str, Any], form: str = FULL) -> str:
     """The reasoning, and the law as the one answer."""
-    return f"{reasoning(row, form)}\n<answer>a = {row['law']}</answer>"
+    return f"{reasoning(row, form)}\n{answer(row, form)}"
 
 
 def msi0(row: dict[str, Any], asking: Asking) -> Conversation:
@@ -149,7 +163,7 @@ def msi2(row: dict[str, Any], asking: Asking) -> Conversation:
     """Second phase: the law, given the reasoning."""
     parts, images = law_question(row, asking)
     parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row, asking.form))})
-    return Conversation((_says("user", parts), _says("assistant", f"<answer>a = {row['law']}</answer>")), images)
+    return Conversation((_says("user", parts), _says("assistant", answer(row, asking.form))), images)
 
 
 def motion_question(row: dict[str, Any], *, frames: int = FRAMES) -> tuple[list[Part], tuple[bytes, ...]]:
@@ -276,16 +290,18 @@ class Source:
 
 
 def _drawn_row(seed: int, number: int) -> dict[str, Any]:
-    """A row as `physsymbol` has them, without plots, of a law whose families may meet in training.
+    """What the brief form needs of a row of `physsymbol`, of a law whose families may meet in training.
 
     Where the motion is shown as measured badly, ``clean`` has its true columns, by which answers are judged.
     """
+    from motionlaw.data_builders.ccot import observe
     from motionlaw.data_builders.oscillator_blocks import show
-    from motionlaw.data_builders.physsymbol_rows import told_row
 
     shown = show(seed, number)
+    told = {"name": shown.drawn.name, "law": shown.drawn.formula}
+    told["observations"] = json.dumps([each.to_dict() for each in observe(shown.drawn)])
     clean = {name: getattr(shown.drawn, name) for name in "txva"}
-    return told_row(shown.drawn) | dict(zip("txva", shown.columns.T, strict=True)) | {"clean": clean}
+    return told | dict(zip("txva", shown.columns.T, strict=True)) | {"clean": clean}
 
 
 def fresh_rows(source: Source, asking: Asking, *, most: int | None = None) -> list[dict[str, Any]]:

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 
-def picture_tokens(visual: Any, pixels: Any) -> Any:
+def picture_tokens(visual: Any, pixels: Any, grid: tuple[int, int]) -> Any:
     """The merged tokens of pictures.
 
     Args:
         visual: The tower, ``Qwen3VLVisionModel``.
         pixels: From `patches_of`, shape (N, patches, values).
+        grid: Rows and columns of patches.
 
     Returns:
         Shape (N, tokens, width of the language model).
@@ -26,11 +27,10 @@ def picture_tokens(visual: Any, pixels: Any) -> Any:
     from transformers.models.qwen3_vl import modeling_qwen3_vl as source
 
     count, length, _ = pixels.shape
-    side, merge = round(length**0.5), visual.spatial_merge_size
-    grid = torch.tensor([[1, side, side]])
-    cos, sin = visual.rotary_pos_emb(pixels, source.get_vision_position_ids(grid, merge))
+    merge, shape = visual.spatial_merge_size, torch.tensor([[1, *grid]])
+    cos, sin = visual.rotary_pos_emb(pixels, source.get_vision_position_ids(shape, merge))
     places, shares = source.get_vision_interpolation_indices_and_weights(
-        grid,
+        shape,
         num_grid_per_side=visual.num_grid_per_side,
         mode=visual.interpolation_mode,
         align_corners=visual.interpolation_align_corners,
@@ -54,22 +54,22 @@ def picture_tokens(visual: Any, pixels: Any) -> Any:
     return visual.merger(hidden.reshape(count * length, -1)).view(count, length // merge**2, -1)
 
 
-def patches_of(images: np.ndarray, processor: Any) -> Any:
+def patches_of(images: np.ndarray, processor: Any) -> tuple[Any, tuple[int, int]]:
     """Pictures as patches in the order and scale of the image processor.
 
     Args:
-        images: Shape (N, H, H, 3), uint8, H a multiple of a merged patch.
+        images: Shape (N, H, W, 3), uint8, H and W multiples of a merged patch.
         processor: The image processor, for its patch size, mean and spread.
 
     Returns:
-        A tensor of shape (N, patches, 3 × patch²).
+        A tensor of shape (N, patches, 3 × patch²), and the rows and columns of patches.
     """
     import torch
 
-    count, side = images.shape[:2]
-    patch, merge = processor.patch_size, processor.merge_size
-    cells = side // (patch * merge)
+    count, patch, merge = len(images), processor.patch_size, processor.merge_size
+    down, across = (side // (patch * merge) for side in images.shape[1:3])
     scaled = torch.from_numpy(images).float() / 255
     scaled = (scaled - torch.tensor(processor.image_mean)) / torch.tensor(processor.image_std)
-    cut = scaled.permute(0, 3, 1, 2).reshape(count, 3, cells, merge, patch, cells, merge, patch)
-    return cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, (cells * merge) ** 2, 3 * patch**2)
+    cut = scaled.permute(0, 3, 1, 2).reshape(count, 3, down, merge, patch, across, merge, patch)
+    rows = cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, -1, 3 * patch**2)
+    return rows, (down * merge, across * merge)

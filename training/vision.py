@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.panels import ACROSS, DOWN
 from motionlaw.tools.panels import SIDE_PX as PANEL_PX
 from motionlaw.training.model import MERGE, PATCH, SIDE_PX, load_checkpoint, save_checkpoint
 from motionlaw.training.optimizers import make_optimizers, set_rate
@@ -31,6 +32,8 @@ from motionlaw.training.vision_targets import FAMILIES, NUMBERS, Discs, Panels, 
 # Width of the head of panels; numbers of the reach of x, v and a; discs for each oscillator.
 HEAD, REACHES, DISCS = 256, 6, 1 / 16
 WARM_UP = 0.02
+# What an error of a frequency counts beside one of another number: a wave of a wrong frequency is another term.
+FREQUENCY_WEIGHT = 6.0
 # Least probability of a family that is said to be present: best for the Jaccard index, which fears omission.
 LEAST_PROBABILITY = 0.4
 # Seeds of the pictures that measure are not those of pictures that teach.
@@ -98,7 +101,7 @@ def make_heads(width: int) -> Any:
     disc's picture how much the disc is there."""
     from torch import nn
 
-    values = (2 * PANEL_PX // (PATCH * MERGE)) ** 2 * width + REACHES
+    values = ACROSS * DOWN * (PANEL_PX // (PATCH * MERGE)) ** 2 * width + REACHES
     return nn.ModuleDict(
         {
             "panels": nn.Sequential(
@@ -117,8 +120,7 @@ class Looker:
 
     def tokens(self, images: np.ndarray) -> Any:
         """Tokens of pictures of one size, shape (N, tokens, D)."""
-        pixels = patches_of(images, self.processor.image_processor)
-        return picture_tokens(self.model.model.visual, pixels)
+        return picture_tokens(self.model.model.visual, *patches_of(images, self.processor.image_processor))
 
     def told(self, panels: Panels, discs: Discs) -> tuple[Any, Any, Any]:
         """Logits of the families, numbers, and the disc's place."""
@@ -142,7 +144,8 @@ class Looker:
         wanted = torch.tensor(panels.numbers, dtype=torch.float32)
         there = torch.isfinite(wanted)
         entropy = binary_cross_entropy_with_logits(logits, present)
-        off = ((numbers - torch.nan_to_num(wanted)) ** 2)[there].mean()
+        weights = torch.tensor([FREQUENCY_WEIGHT if k == 1 else 1.0 for _, k in NUMBERS])
+        off = (weights * (numbers - torch.nan_to_num(wanted)) ** 2)[there].mean()
         away = ((place - torch.tensor(discs.position, dtype=torch.float32)) ** 2).sum(dim=1).mean()
         return entropy + 0.3 * off + 2.0 * away
 

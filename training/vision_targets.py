@@ -7,6 +7,7 @@ the motions are measured badly before they are drawn: fewer rows, noise, and der
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,10 +28,11 @@ class Panels:
     """Pictures of oscillators and what they show.
 
     Args:
-        images: Shape (N, 64, 64, 3), RGB.
+        images: Shape (N, 64, 96, 3), RGB.
         reach: What words tell of a motion beside its picture: least and greatest x, v and a, shape (N, 6).
         present: Whether each family is in the law, shape (N, 11).
-        numbers: Each number of `NUMBERS`, from -1 to 1 over its range, shape (N, 13); NaN where the family is absent.
+        numbers: Each number of `NUMBERS`, from -1 to 1 over its range, a frequency by its logarithm, shape (N, 13);
+            NaN where the family is absent.
     """
 
     images: np.ndarray
@@ -59,9 +61,14 @@ def _centres() -> tuple[np.ndarray, np.ndarray]:
     for family, k in NUMBERS:
         first, last = FAMILIES[family].ranges[k]
         is_signed = FAMILIES[family].has_sign and k == 0
-        low.append(-last if is_signed else first)
-        high.append(last)
+        low.append(_scaled(k, -last if is_signed else first))
+        high.append(_scaled(k, last))
     return (np.array(low) + high) / 2, (np.array(high) - low) / 2
+
+
+def _scaled(k: int, number: float) -> float:
+    """A family's second number is a frequency, and counts by its ratios."""
+    return math.log(number) if k == 1 else number
 
 
 def draw_oscillator_panels(seed: int, first: int, count: int) -> Panels:
@@ -70,7 +77,7 @@ def draw_oscillator_panels(seed: int, first: int, count: int) -> Panels:
     Example:
         >>> panels = draw_oscillator_panels(0, 0, 3)
         >>> panels.images.shape, panels.present.shape, bool((panels.present.sum(axis=1) >= 2).all())
-        ((3, 64, 64, 3), (3, 11), True)
+        ((3, 64, 96, 3), (3, 11), True)
     """
     present, numbers = np.zeros((count, len(FAMILIES))), np.full((count, len(NUMBERS)), np.nan)
     middle, half = _centres()
@@ -84,7 +91,7 @@ def draw_oscillator_panels(seed: int, first: int, count: int) -> Panels:
             present[row, family] = 1.0
             for k, number in enumerate(term.numbers):
                 place = NUMBERS.index((family, k))
-                numbers[row, place] = (number - middle[place]) / half[place]
+                numbers[row, place] = (_scaled(k, number) - middle[place]) / half[place]
     x, v, a = (np.concatenate([getattr(each, name) for each in motions]) for name in "xva")
     together = Motions(motions[0].t, x, v, a)
     return Panels(draw_panels(together), reach_of(together), present, numbers)

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import httpx
 
+from motionlaw.agent.law_question import BRIEF
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import GREEDY, OnText, Reply, Sampling, Schema
 from motionlaw.agent.models import keeper
@@ -95,7 +96,14 @@ def command(vllm: VLLM, folder: Path, name: str, port: int) -> list[str]:
         "--limit-mm-per-prompt", json.dumps({"image": MOST_PICTURES, "video": 0}),
         "--max-model-len", "-1",  # the longest context for which there is memory
     ]  # fmt: skip
+    if _is_small(folder):  # as in this process: bfloat16 is how it ships, not how it is read
+        words += ["--dtype", "float32"]
     return [*words, "--enforce-eager"] if vllm.is_cpu else words
+
+
+def _is_small(folder: Path) -> bool:
+    """Whether a checkpoint is one of those that are asked briefly."""
+    return bool(json.loads((folder / "config.json").read_text("utf-8")).get("question_form") == BRIEF)
 
 
 def environment(vllm: VLLM, given: Mapping[str, str]) -> dict[str, str]:

@@ -176,8 +176,8 @@ def test_a_prior_of_weight_zero_reproduces_the_search_alone():
 def test_a_prior_leans_towards_what_the_model_believes():
     """Where the data can hardly tell a spring from a pendulum, enough weight on the model's belief decides."""
     inputs = swing(noise=0.05, first=(0.3, 0.0))
-    told = {"<answer>a = -4*x - 0.2*v</answer>": -30.0, "<answer>a = -4*sin(x) - 0.2*v</answer>": -2.0}
     laws = ("a = -4*x - 0.2*v", "a = -4*sin(x) - 0.2*v")
+    told = {answer(law): probability for law, probability in zip(laws, (-30.0, -2.0), strict=True)}
 
     def terms(prior):
         proposals = sampled(*laws, inputs=inputs, prior=prior, **told).laws

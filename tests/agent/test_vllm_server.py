@@ -85,12 +85,15 @@ def must_end(pid, *, most_s=300.0):
 
 def test_the_words_make_tools_pictures_and_silence(tmp_path):
     """Hermes calls, pictures enough for a conversation, this machine only; nothing fetched and nothing reported."""
+    (tmp_path / "config.json").write_text("{}")
     words = command(VLLM("python", True), tmp_path, "tiny", 8001)
     pairs = dict(itertools.pairwise(words))
     assert pairs["--tool-call-parser"] == "hermes" and "--enable-auto-tool-choice" in words
     assert pairs["--served-model-name"] == "tiny" and pairs["--host"] == "127.0.0.1" and pairs["--port"] == "8001"
     assert f'"image": {MOST_PICTURES}' in pairs["--limit-mm-per-prompt"] and "--enforce-eager" in words
-    assert "--enforce-eager" not in command(VLLM("python", False), tmp_path, "tiny", 8001)
+    assert "--enforce-eager" not in command(VLLM("python", False), tmp_path, "tiny", 8001) and "--dtype" not in words
+    (tmp_path / "config.json").write_text('{"question_form": "brief"}')  # a small one, that ships in bfloat16
+    assert dict(itertools.pairwise(command(VLLM("python", True), tmp_path, "tiny", 8001)))["--dtype"] == "float32"
     given = {"PYTHONPATH": "/own", "HOME": "/home"}
     on_cpu, on_gpu = environment(VLLM("python", True), given), environment(VLLM("python", False), given)
     assert on_cpu["HF_HUB_OFFLINE"] == on_gpu["HF_HUB_OFFLINE"] == on_gpu["VLLM_NO_USAGE_STATS"] == "1"

@@ -2,16 +2,23 @@
 
 import numpy as np
 
-from motionlaw.tools.panels import EDGE_PX, SIDE_PX, Motions, draw_panels
+from motionlaw.tools.components import frequencies
+from motionlaw.tools.panels import ACROSS, DOWN, EDGE_PX, SIDE_PX, Motions, draw_panels
 
-T = np.linspace(0, 10, 400)
+T = np.linspace(0, 10, 501)
 
 
 def panels_of(x, v, a, t=T):
-    """The four panels of one motion: phase portrait, a over x, a over v, x over t."""
+    """The six panels of one motion: phase portrait, of x, its remainders; spectra, of v, its strength."""
     picture = draw_panels(Motions(t, x[None], v[None], a[None]))[0].astype(int)
-    top, bottom = picture[:SIDE_PX], picture[SIDE_PX:]
-    return [half[:, columns] for half in (top, bottom) for columns in (slice(0, SIDE_PX), slice(SIDE_PX, None))]
+    rows = [picture[SIDE_PX * k : SIDE_PX * (k + 1)] for k in range(DOWN)]
+    return [row[:, SIDE_PX * k : SIDE_PX * (k + 1)] for row in rows for k in range(ACROSS)]
+
+
+def two_swings(t=T):
+    """A motion that goes over the same places at different speeds."""
+    x = np.cos(t) + 0.4 * np.cos(2.3 * t)
+    return x, -np.sin(t) - 0.92 * np.sin(2.3 * t)
 
 
 def place(values, k):
@@ -20,14 +27,54 @@ def place(values, k):
 
 
 def test_every_point_is_drawn_where_it_is():
-    """In each panel the pixel of a row's values is lit."""
-    x, v, a = np.cos(T), -np.sin(T), -np.cos(T)
-    for panel, (across, up) in zip(panels_of(x, v, a), ((x, v), (x, a), (v, a), (T, x)), strict=True):
+    """The pixel of a row's values is lit: in the phase portrait, and where parts of a force are drawn over x and v."""
+    x, v = two_swings()
+    of_x, of_v = -2 * x**3, -0.5 * v * np.abs(v)
+    panels = panels_of(x, v, of_x + of_v)
+    for panel, (across, up) in zip((panels[0], panels[1], panels[4]), ((x, v), (x, of_x), (v, of_v)), strict=True):
         light = panel[..., 0] + panel[..., 2]
-        for k in (0, 57, 200, 399):
+        for k in (0, 57, 200, 499):
             column, row = place(across, k), SIDE_PX - 1 - place(up, k)
             near = light[max(0, round(row) - 1) : round(row) + 2, max(0, round(column) - 1) : round(column) + 2]
             assert near.max() > 20
+
+
+def test_what_a_line_and_a_cubic_leave_is_shown_apart():
+    """A cubic force leaves something of a straight line, red, and nothing of a cubic, blue; bars tell how much."""
+    x, v = two_swings()
+    panel = panels_of(x, v, -2 * x**3)[2]
+    rows = np.arange(SIDE_PX)[:, None]
+    spread = [np.ptp((rows * (panel[..., k] > 30))[panel[..., k] > 30]) for k in (0, 2)]
+    assert spread[0] > SIDE_PX / 2 and spread[1] <= 2
+    assert panel[:, 0, 1].sum() > 2 * panel[:, -1, 1].sum()
+
+
+def test_the_strength_of_drag_is_shown_over_velocity_and_position():
+    """Linear drag is a level line off zero, quadratic drag a roof at zero, and one that depends on x swings with x."""
+    x, v = two_swings()
+    tops = {}
+    for name, force in (("linear", -0.4 * v), ("quadratic", -0.4 * v * np.abs(v)), ("swinging", 0.4 * x**2 * v)):
+        panel = panels_of(x, v, -x + force)[5]
+        rows = {k: [int(np.argmax(panel[:, column, k])) for column in (2, SIDE_PX // 2, SIDE_PX - 3)] for k in (0, 2)}
+        zero = int(np.argmax(panel[:, 10, 1]))
+        tops[name] = rows[0] if name != "swinging" else rows[2]
+        if name == "linear":
+            assert np.ptp(rows[0]) <= 1 and rows[0][0] > zero + SIDE_PX / 2
+    assert tops["quadratic"][1] < min(tops["quadratic"][0], tops["quadratic"][2]) - SIDE_PX / 4
+    assert tops["swinging"][1] > max(tops["swinging"][0], tops["swinging"][2]) + SIDE_PX / 4
+
+
+def test_a_wave_stands_at_its_frequency():
+    """The periodogram is highest, and the line stands, where a force swings that x and v do not explain."""
+    x, v = two_swings()
+    for w, is_cosine in ((0.8, True), (1.7, False)):
+        panel = panels_of(x, v, -x + 0.7 * (np.cos if is_cosine else np.sin)(w * T))[3]
+        grid = np.log(frequencies())
+        column = (np.log(w) - grid[0]) / (grid[-1] - grid[0]) * (SIDE_PX - 1)
+        assert abs(np.argmax(panel[..., 0].sum(axis=0)) - column) <= 1
+        assert abs(np.argmax(panel[..., 1].sum(axis=0)) - column) <= 0.6
+        assert (panel[-1, :, 1].sum() > 180) == is_cosine
+    assert panels_of(x, v, -x)[3].max() < 20
 
 
 def test_colour_tells_the_third_quantity():
@@ -54,4 +101,4 @@ def test_few_rows_are_joined_and_any_size_is_drawn():
     t = np.linspace(0, 3, 12)
     for size in (1e-6, 1.0, 1e3, 0.0):
         picture = draw_panels(Motions(t, size * np.sin(t)[None], size * np.cos(t)[None], -size * np.sin(t)[None]))
-        assert picture.shape == (1, 2 * SIDE_PX, 2 * SIDE_PX, 3) and picture[..., ::2].max() > 100
+        assert picture.shape == (1, DOWN * SIDE_PX, ACROSS * SIDE_PX, 3) and picture[..., ::2].max() > 100

@@ -119,7 +119,7 @@ def test_many_pictures_at_once_give_the_tokens_of_each_alone(small):
 
     model, processor = load_checkpoint(str(small))
     for images in (draw_oscillator_panels(1, 0, 2).images, draw_discs(np.random.default_rng(0), 2).images):
-        quick = picture_tokens(model.model.visual, patches_of(images, processor.image_processor))
+        quick = picture_tokens(model.model.visual, *patches_of(images, processor.image_processor))
         given = processor.image_processor(images=list(images), return_tensors="pt")
         slow = model.get_image_features(given["pixel_values"], given["image_grid_thw"]).pooler_output
         assert torch.allclose(quick, torch.stack(list(slow)), atol=1e-4)
