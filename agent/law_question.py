@@ -1,7 +1,7 @@
 """The question about a law, in the forms in which models are asked and trained.
 
 A large model sees a phase portrait and a plot over time, some rows, and is told what to do (``full``). A small one,
-that was trained on just that, sees one picture of four panels and is told how far each quantity reaches (``brief``).
+that was trained on just that, sees one picture of six panels and is told how far each quantity reaches (``brief``).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """One small picture of a motion for a small model: six panels of points and curves in colour.
 
-Above: the phase portrait (colour: acceleration), what position does to the acceleration (red, and blue what is about
-the origin), and of that what a straight line (red) and a cubic (blue) leave. Below: periodograms of what position and
-velocity leave (red) and of what the best wave leaves then (blue), what velocity does (colour: position), and how much
-it does for each unit of velocity, over velocity (red) and over position (blue). The parts are those of
-`motionlaw.tools.components`. Lines of the grid lie one unit apart, so that the picture tells sizes without words; bars
-at the edges of panels without such lines tell their spans by powers of ten. A model is trained on these very pictures;
-figures for people are `motionlaw.tools.plot`'s.
+Above: the phase portrait (colour: acceleration), what position does to the acceleration (red, and blue what is about the
+origin), and of that what a straight line (red) and a cubic (blue) leave. Below: periodograms of what position and
+velocity leave (red) and of what the best wave leaves then (blue) with bands that end at the waves found, what velocity
+does (colour: position), and how much it does for each unit of velocity, over velocity (red) and over position (blue).
+The parts are those of `motionlaw.tools.components`. Lines of the grid lie one unit apart, so that the picture tells
+sizes without words; bars at the edges of panels without such lines tell their spans by powers of ten. A model is
+trained on these very pictures; figures for people are `motionlaw.tools.plot`'s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from motionlaw.tools.components import Components, frequencies, take_apart
+from motionlaw.tools.components import WAVES, Components, frequencies, take_apart
 
 # A panel's side in pixels; the picture has two rows of three.
 SIDE_PX, ACROSS, DOWN = 32, 3, 2
@@ -27,8 +27,6 @@ EDGE_PX = 1.0
 GRID, ZERO, MOST_LINES = 0.3, 0.7, 12
 # How far what is about the origin reaches, in units.
 ORIGIN = 1.5
-# How bright the line of a sine is, beside a cosine's.
-SINE = 0.4
 # Spans that leave a bar empty and fill it.
 LEAST_SPAN, MOST_SPAN = 1e-3, 1e2
 
@@ -156,18 +154,18 @@ def _left_by(across: np.ndarray, part: np.ndarray, degree: int) -> np.ndarray:
 
 
 def _spectra(parts: Components) -> np.ndarray:
-    """Periodograms as bars from below, red before the best wave is taken out and blue after, and green lines where the
-    waves are, bright from above for as much of them as is a cosine."""
-    count = len(parts.floor)
+    """Periodograms as bars from below, red before the best wave is taken out and blue after; in green for each wave a
+    band from the left up to its frequency, and below it one as bright as the wave is a cosine."""
+    count, band = len(parts.floor), SIDE_PX // (2 * WAVES)
     panel = np.zeros((count, SIDE_PX, SIDE_PX, 3))
-    heights = np.sqrt(parts.spectra).reshape(count, 2, SIDE_PX, -1).max(axis=3) * SIDE_PX
+    heights = np.sqrt(parts.spectra).reshape(count, WAVES, SIDE_PX, -1).max(axis=3) * SIDE_PX
     for k, colour in ((0, 0), (1, 2)):
         panel[..., colour] = np.clip(heights[:, k, None, :] - np.arange(SIDE_PX)[::-1, None], 0, 1)
     grid = np.log(frequencies())
     place = (np.log(np.nan_to_num(parts.frequency, nan=1e-6)) - grid[0]) / (grid[-1] - grid[0]) * (SIDE_PX - 1)
-    lines = np.clip(1 - np.abs(place[:, :, None] - np.arange(SIDE_PX)), 0, 1)
-    bright = np.clip(parts.cosine[:, :, None] * SIDE_PX - np.arange(SIDE_PX), SINE, 1)
-    panel[..., 1] = (lines[:, :, None, :] * bright[:, :, :, None]).max(axis=1)
+    lit = np.clip(place[:, :, None] + 1 - np.arange(SIDE_PX), 0, 1)
+    both = ZERO * np.stack([lit, lit * parts.cosine[:, :, None]], axis=2)
+    panel[..., 1] = np.repeat(both.reshape(count, 2 * WAVES, SIDE_PX), band, axis=1)
     return panel
 
 
