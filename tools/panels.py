@@ -1,7 +1,7 @@
 """One small picture of a motion for a small model: six panels of points and curves in colour.
 
-Above: the phase portrait (colour: acceleration), what position does to the acceleration (red, and blue what is about the
-origin), and of that what a straight line (red) and a cubic (blue) leave. Below: periodograms of what position and
+Above: the phase portrait (colour: acceleration), what position does to the acceleration (red, and blue what is about
+the origin), and of that what a straight line (red) and a cubic (blue) leave. Below: periodograms of what position and
 velocity leave (red) and of what the best wave leaves then (blue) with bands that end at the waves found, what velocity
 does (colour: position), and how much it does for each unit of velocity, over velocity (red) and over position (blue).
 The parts are those of `motionlaw.tools.components`. Lines of the grid lie one unit apart, so that the picture tells
