@@ -1,7 +1,7 @@
 """The question about a law, in the forms in which models are asked and trained.
 
 A large model sees a phase portrait and a plot over time, some rows, and is told what to do (``full``). A small one,
-that was trained on just that, sees one picture of six panels and is told how far each quantity reaches (``brief``).
+that was trained on just that, sees three pictures of two panels and is told how far each quantity reaches (``brief``).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def question(runs: Sequence[Trajectory], *, form: str = FULL) -> list[Message]:
     seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
     columns = np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[seen]
     if form == BRIEF:
-        picture, text = brief_question(columns)
-        return [Message.user(picture, text)]
+        pictures, text = brief_question(columns)
+        return [Message.user(*pictures, text)]
     text = question_text(run.coordinates, run.units, columns)
     return [Message.user(*plots_of(columns, run.coordinates, run.units), text)]
 
@@ -55,18 +55,18 @@ def plots_of(columns: np.ndarray, coordinates: Sequence[str], units: Sequence[st
     return tuple(pictures)
 
 
-def brief_question(columns: np.ndarray) -> tuple[Image, str]:
-    """The picture and the words for a small model, the same for one that is asked and one that is trained.
+def brief_question(columns: np.ndarray) -> tuple[tuple[Image, ...], str]:
+    """The pictures and the words for a small model, the same for one that is asked and one that is trained.
 
     Args:
         columns: Rows of t, x, v, a, shape (T, 4).
     """
     t, x, v, a = columns.T
-    picture = draw_panels(Motions(t, x[None], v[None], a[None]))[0]
+    pictures = draw_panels(Motions(t, x[None], v[None], a[None]))[0]
     names = (("x", x), ("v", v), ("a", a))
     reach = "; ".join(f"{name} {values.min():.2g} to {values.max():.2g}" for name, values in names)
     template = files("motionlaw.agent").joinpath("prompts/hypothesise_brief.md").read_text("utf-8")
-    return encode(picture), template.strip().format(reach=f"{reach}; {t[-1] - t[0]:.3g} s")
+    return tuple(map(encode, pictures)), template.strip().format(reach=f"{reach}; {t[-1] - t[0]:.3g} s")
 
 
 def question_text(coordinates: Sequence[str], units: Sequence[str], columns: np.ndarray, *, most: int = ROWS) -> str:

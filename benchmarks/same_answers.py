@@ -92,8 +92,8 @@ def main() -> None:
     vllm = find_vllm(options.vllm)
     if vllm is None:
         raise UserError(f"{options.vllm} has no vLLM. Make one: make .venv-vllm/.vllm")
-    shown = [show(options.seed, number).columns for number in range(options.n)]
-    questions = [[Message.user(*brief_question(columns))] for columns in shown]
+    shown = (brief_question(show(options.seed, number).columns) for number in range(options.n))
+    questions = [[Message.user(*pictures, text)] for pictures, text in shown]
     here = InProcessModel(options.checkpoint)
     alone = asked(here, questions, at_once=1)
     here.close()

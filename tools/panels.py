@@ -1,12 +1,13 @@
-"""One small picture of a motion for a small model: six panels of points and curves in colour.
+"""Three small pictures of a motion for a small model: what position, velocity and time do, two panels each.
 
-Above: the phase portrait (colour: acceleration), what position does to the acceleration (red, and blue what is about
-the origin), and of that what a straight line (red) and a cubic (blue) leave. Below: periodograms of what position and
-velocity leave (red) and of what the best wave leaves then (blue) with bands that end at the waves found, what velocity
-does (colour: position), and how much it does for each unit of velocity, over velocity (red) and over position (blue).
-The parts are those of `motionlaw.tools.components`. Lines of the grid lie one unit apart, so that the picture tells
-sizes without words; bars at the edges of panels without such lines tell their spans by powers of ten. A model is
-trained on these very pictures; figures for people are `motionlaw.tools.plot`'s.
+Position: what it does to the acceleration (red, and blue what is about the origin), and of that what a straight line
+(red) and a cubic (blue) leave. Velocity: what it does (colour: position), and how much for each unit of velocity, over
+velocity (red) and over position (blue). Time: periodograms of what position and velocity leave (red) and of what the
+best wave leaves then (blue) with bands that end at the waves found, and the phase portrait (colour: acceleration).
+They are pictures of their own so that each is judged by itself, whatever it came with in training. The parts are those
+of `motionlaw.tools.components`. Lines of the grid lie one unit apart, so that a picture tells sizes without words; bars
+at the edges of panels without such lines tell their spans by powers of ten. A model is trained on these very pictures;
+figures for people are `motionlaw.tools.plot`'s.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy as np
 
 from motionlaw.tools.components import WAVES, Components, frequencies, take_apart
 
-# A panel's side in pixels; the picture has two rows of three.
-SIDE_PX, ACROSS, DOWN = 32, 3, 2
+# The pictures, a panel's side in pixels, and panels in each picture, beside each other.
+PICTURES, SIDE_PX, ACROSS = ("position", "velocity", "time"), 32, 2
 # Rows are joined by straight lines of so many points in all.
 POINTS = 501
 # Points on a pixel that make it as bright as can be: this many, less the e-th part.
@@ -55,32 +56,28 @@ class Motions:
 
 
 def draw_panels(motions: Motions) -> np.ndarray:
-    """Draws one picture for each motion.
+    """Draws the pictures of each motion.
 
     Args:
         motions: The motions, without NaN.
 
     Returns:
-        Pixels, shape (N, 64, 96, 3), uint8, red, green, blue.
+        Pixels, shape (N, 3, 32, 64, 3), uint8, red, green, blue; the pictures in the order of `PICTURES`.
 
     Example:
         >>> t = np.linspace(0, 6, 50)
         >>> draw_panels(Motions(t, np.sin(t)[None], np.cos(t)[None], -np.sin(t)[None])).shape
-        (1, 64, 96, 3)
+        (1, 3, 32, 64, 3)
     """
     even = motions if len(motions.t) == POINTS else motions.joined()
     parts = take_apart(even.t, even.x, even.v, even.a)
     of_x, of_v = parts.of_x + parts.left, parts.of_v + parts.left
-    panels = [
-        _points(even.x, even.v, even.a),
-        _of_position(even.x, of_x, parts.floor),
-        _remainders(even.x, of_x, parts.floor),
-        _spectra(parts),
-        _points(even.v, of_v, even.x, parts.floor),
-        _strengths(even, parts),
+    pictures = [
+        (_of_position(even.x, of_x, parts.floor), _remainders(even.x, of_x, parts.floor)),
+        (_points(even.v, of_v, even.x, parts.floor), _strengths(even, parts)),
+        (_spectra(parts), _points(even.x, even.v, even.a)),
     ]
-    rows = [np.concatenate(panels[k : k + ACROSS], axis=2) for k in range(0, len(panels), ACROSS)]
-    return np.round(255 * np.concatenate(rows, axis=1)).astype(np.uint8)
+    return np.round(255 * np.stack([np.concatenate(pair, axis=2) for pair in pictures], axis=1)).astype(np.uint8)
 
 
 def _points(

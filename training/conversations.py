@@ -94,12 +94,14 @@ def law_question(row: dict[str, Any], asking: Asking) -> tuple[list[Part], tuple
         UserError: The form wants pictures that the row does not have.
     """
     columns = np.column_stack([row[name] for name in "txva"])
+    parts: list[Part]
     if asking.form == BRIEF:
-        picture, text = brief_question(columns)
-        return [{"type": "image"}, {"type": "text", "text": text}], (picture.data,)
+        pictures, text = brief_question(columns)
+        parts = [*({"type": "image"} for _ in pictures), {"type": "text", "text": text}]
+        return parts, tuple(each.data for each in pictures)
     if PICTURES[0] not in row:
         raise UserError(f"Oscillators of {FRESH}: have no plots; a model of the full form needs data from a folder.")
-    parts: list[Part] = [{"type": "image"} for _ in PICTURES]
+    parts = [{"type": "image"} for _ in PICTURES]
     parts.append({"type": "text", "text": question_text(("x",), ("m",), columns, most=asking.rows)})
     return parts, tuple(row[name]["bytes"] for name in PICTURES)
 

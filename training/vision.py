@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.panels import ACROSS, DOWN
+from motionlaw.tools.panels import ACROSS
 from motionlaw.tools.panels import SIDE_PX as PANEL_PX
 from motionlaw.training.model import MERGE, PATCH, SIDE_PX, load_checkpoint, save_checkpoint
 from motionlaw.training.optimizers import make_optimizers, set_rate
@@ -29,7 +29,14 @@ from motionlaw.training.options import read_options
 from motionlaw.training.tower import patches_of, picture_tokens
 from motionlaw.training.vision_targets import FAMILIES, NUMBERS, Discs, Panels, draw_discs, draw_oscillator_panels
 
-# Width of the head of panels; numbers of the reach of x, v and a; discs for each oscillator.
+# Kinds of terms that each picture of an oscillator tells of, and no other does: what comes together in training is then
+# no reason to see a term.
+TOLD = (
+    ("spring", "cubic spring", "quadratic spring", "x cos x", "constant force"),
+    ("damping", "cubic damping", "quadratic drag", "self-excitation"),
+    ("sine force", "cosine force"),
+)
+# Width of the heads of panels; numbers of the reach of x, v and a; discs for each oscillator.
 HEAD, REACHES, DISCS = 256, 6, 1 / 16
 WARM_UP = 0.02
 # What an error of a frequency counts beside one of another number: a wave of a wrong frequency is another term.
@@ -97,19 +104,25 @@ class Seen:
 
 
 def make_heads(width: int) -> Any:
-    """What reads the tokens of an oscillator's panels (with the reach that words tell), and says of each token of a
-    disc's picture how much the disc is there."""
+    """What reads the tokens of each of an oscillator's pictures, with the reach that words tell, and says of each token
+    of a disc's picture how much the disc is there."""
     from torch import nn
 
-    values = ACROSS * DOWN * (PANEL_PX // (PATCH * MERGE)) ** 2 * width + REACHES
-    return nn.ModuleDict(
-        {
-            "panels": nn.Sequential(
-                nn.LayerNorm(values), nn.Linear(values, HEAD), nn.GELU(), nn.Linear(HEAD, len(FAMILIES) + len(NUMBERS))
-            ),
-            "disc": nn.Linear(width, 1),
-        }
-    )
+    values = ACROSS * (PANEL_PX // (PATCH * MERGE)) ** 2 * width + REACHES
+
+    def reader(families: list[int], numbers: list[int]) -> nn.Module:
+        told = len(families) + len(numbers)
+        return nn.Sequential(nn.LayerNorm(values), nn.Linear(values, HEAD), nn.GELU(), nn.Linear(HEAD, told))
+
+    readers = [reader(*places) for places in told_places()]
+    return nn.ModuleDict({"panels": nn.ModuleList(readers), "disc": nn.Linear(width, 1)})
+
+
+def told_places() -> list[tuple[list[int], list[int]]]:
+    """Places of the families, and of their numbers, that each picture tells of."""
+    names = [family.name for family in FAMILIES]
+    families = [[names.index(name) for name in told] for told in TOLD]
+    return [(some, [k for k, (family, _) in enumerate(NUMBERS) if family in some]) for some in families]
 
 
 class Looker:
@@ -127,12 +140,17 @@ class Looker:
         import torch
 
         reach = torch.from_numpy(panels.reach).float()
-        read = self.heads["panels"](torch.cat([self.tokens(panels.images).flatten(1), reach], dim=1))
+        count, pictures = panels.images.shape[:2]
+        tokens = self.tokens(panels.images.reshape(-1, *panels.images.shape[2:])).view(count, pictures, -1)
+        logits, numbers = torch.empty(count, len(FAMILIES)), torch.empty(count, len(NUMBERS))
+        for k, (families, places) in enumerate(told_places()):
+            read = self.heads["panels"][k](torch.cat([tokens[:, k], reach], dim=1))
+            logits[:, families], numbers[:, places] = read[:, : len(families)], read[:, len(families) :]
         share = torch.softmax(self.heads["disc"](self.tokens(discs.images))[..., 0], dim=1)
         side = SIDE_PX // (PATCH * MERGE)
         middle = (torch.stack([torch.arange(side**2) % side, torch.arange(side**2) // side], dim=1) + 0.5) / side
         place = share @ middle
-        return read[:, : len(FAMILIES)], read[:, len(FAMILIES) :], place
+        return logits, numbers, place
 
     def loss(self, panels: Panels, discs: Discs) -> Any:
         """Cross-entropy of the families, squared errors of numbers that are there, and of the place."""

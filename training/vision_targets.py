@@ -28,7 +28,7 @@ class Panels:
     """Pictures of oscillators and what they show.
 
     Args:
-        images: Shape (N, 64, 96, 3), RGB.
+        images: Three of each, shape (N, 3, 32, 64, 3), RGB.
         reach: What words tell of a motion beside its picture: least and greatest x, v and a, shape (N, 6).
         present: Whether each family is in the law, shape (N, 11).
         numbers: Each number of `NUMBERS`, from -1 to 1 over its range, a frequency by its logarithm, shape (N, 13);
@@ -77,7 +77,7 @@ def draw_oscillator_panels(seed: int, first: int, count: int) -> Panels:
     Example:
         >>> panels = draw_oscillator_panels(0, 0, 3)
         >>> panels.images.shape, panels.present.shape, bool((panels.present.sum(axis=1) >= 2).all())
-        ((3, 64, 96, 3), (3, 11), True)
+        ((3, 3, 32, 64, 3), (3, 11), True)
     """
     present, numbers = np.zeros((count, len(FAMILIES))), np.full((count, len(NUMBERS)), np.nan)
     middle, half = _centres()

@@ -51,8 +51,8 @@ class TestAnswers:
         drawn = (draw_oscillator(3, number) for number in range(200))
         shared = []
         for each in [one for one in drawn if is_held_out(one.families)][:8]:
-            picture, text = brief_question(np.column_stack([each.t, each.x, each.v, each.a]))
-            said = embedded.reply([Message.user(picture, text)], sampling=Sampling(max_tokens=128)).message.text
+            pictures, text = brief_question(np.column_stack([each.t, each.x, each.v, each.a]))
+            said = embedded.reply([Message.user(*pictures, text)], sampling=Sampling(max_tokens=128)).message.text
             law, _, chain = read_law(said, ("x",))
             shared.append(score_law(parse(law["v"]), each.law, {"t": each.t, "x": each.x, "v": each.v}).s_struct)
             assert "Terms: " in chain

@@ -107,14 +107,14 @@ def test_the_model_is_shown_the_motion():
 
 
 def test_a_small_model_is_asked_briefly():
-    """One picture of six panels and how far each quantity goes; its x is the coordinate, whatever that is called."""
+    """Three small pictures and how far each quantity goes; its x is the coordinate, whatever that is called."""
     run = swing().trajectories[0]
     angle = Inputs((Trajectory("run", run.t, ("theta",), run.position, units=("",)),), False, True, ())
     model = ScriptedModel([answer("a = -3*x - 0.1*v")], form="brief")
     proposals = propose_laws(angle, model, samples=1)
     (message,) = model.asked[0]
-    (picture,) = [part for part in message.content if isinstance(part, Image)]
-    assert decode(picture).shape == (64, 96, 3)
+    pictures = [part for part in message.content if isinstance(part, Image)]
+    assert [decode(picture).shape for picture in pictures] == [(32, 64, 3)] * 3
     reach = "; ".join(rf"{name} \S+ to \S+" for name in "xva")
     assert re.fullmatch(rf"Motion of x\. {reach}; 12 s\. Find a = f\(x, v, t\)\.", message.text)
     (proposal,) = proposals.laws

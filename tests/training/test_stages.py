@@ -118,7 +118,7 @@ def test_many_pictures_at_once_give_the_tokens_of_each_alone(small):
     from motionlaw.training.vision_targets import draw_discs, draw_oscillator_panels
 
     model, processor = load_checkpoint(str(small))
-    for images in (draw_oscillator_panels(1, 0, 2).images, draw_discs(np.random.default_rng(0), 2).images):
+    for images in (draw_oscillator_panels(1, 0, 2).images[:, 0], draw_discs(np.random.default_rng(0), 2).images):
         quick = picture_tokens(model.model.visual, *patches_of(images, processor.image_processor))
         given = processor.image_processor(images=list(images), return_tensors="pt")
         slow = model.get_image_features(given["pixel_values"], given["image_grid_thw"]).pooler_output
