@@ -19,6 +19,11 @@ WAVES = 2
 ALONE = 3
 # Every so manieth row seeks waves; steps of the refinement, and the farthest that one may go.
 SPARSE, STEPS, FARTHEST = 2, 3, 0.12
+# Kinds of the rest that are tried: highest power of position, and how many of the velocity terms. The fewest are kept
+# that explain as much, by a Bayesian criterion of so many independent rows that calls this share of the rms exact: of a
+# motion that only runs down, position and velocity tell the same, and all columns together would say nothing.
+POWERS, VELOCITIES = (0, 1, 3, DEGREE), (0, 1, ALONE, 5)
+INDEPENDENT, EXACT = 100, 3e-4
 # The ridge of columns of size one, and the share of the force's rms below which nothing is worth showing.
 RIDGE, FLOOR = 1e-7, 3e-3
 
@@ -81,6 +86,7 @@ def take_apart(t: np.ndarray, x: np.ndarray, v: np.ndarray, a: np.ndarray) -> Co
     frequency, spectra = _waves(t[few], static[:, :, few], a[:, few], floor)
     waves = _wave_columns(t, frequency)
     everything = np.concatenate([static, waves], axis=1)
+    everything = everything * _needed(everything, a, size)[:, :, None]
     ridge = np.full(len(x), RIDGE)
     for _ in range(2):  # the second time with the ridge that the noise left by the first asks for
         weights = _solved(everything, a, ridge)
@@ -129,6 +135,26 @@ def _solved(columns: np.ndarray, a: np.ndarray, ridge: np.ndarray) -> np.ndarray
     gram += ridge[:, None, None] * np.eye(gram.shape[1])
     found: np.ndarray = np.linalg.solve(gram, np.einsum("npt,nt->np", columns, a)[..., None] / columns.shape[2])[..., 0]
     return found
+
+
+def _needed(columns: np.ndarray, a: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Which columns are needed, 1 or 0, shape (N, P): of the kinds of model, the best by the criterion."""
+    count, rows = columns.shape[1:]
+    gram = columns @ columns.transpose(0, 2, 1) / rows
+    wanted = np.einsum("npt,nt->np", columns, a) / rows
+    best, chosen = np.full(len(a), np.inf), np.ones(columns.shape[:2])
+    for power in POWERS:
+        for velocities in VELOCITIES:
+            kept = np.ones(count)
+            kept[power + 1 : DEGREE + 1] = 0
+            kept[DEGREE + 1 + velocities : DEGREE + 1 + max(VELOCITIES)] = 0
+            some = gram * np.outer(kept, kept) + np.diag(1 - kept + RIDGE)
+            weights = np.linalg.solve(some, (wanted * kept)[..., None])[..., 0]
+            rest = size**2 - 2 * np.sum(weights * wanted, axis=1) + np.einsum("np,npq,nq->n", weights, gram, weights)
+            score = INDEPENDENT * np.log(np.maximum(rest, 0) + (EXACT * size) ** 2) + np.log(INDEPENDENT) * kept.sum()
+            chosen[score < best] = kept
+            best = np.minimum(best, score)
+    return chosen
 
 
 def _waves(t: np.ndarray, static: np.ndarray, a: np.ndarray, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
