@@ -97,7 +97,8 @@ def _of_position(x: np.ndarray, part: np.ndarray, floor: np.ndarray) -> np.ndarr
     panel = _points(x, part, np.ones_like(x), floor)
     panel[..., 0] += panel[..., 2]
     near = np.maximum(np.abs(x), np.abs(part)) < ORIGIN
-    total = _spread(*(0.5 + 0.5 * np.clip(each / ORIGIN, -1, 1) for each in (x, -part)), near.astype(float))[1]
+    across, down = (0.5 + 0.5 * np.clip(each / ORIGIN, -1, 1) for each in (x, -part))
+    _, total = _spread(across, down, near.astype(float))
     panel[..., 2] = 1 - np.exp(-total / FULL)
     return panel
 
