@@ -62,7 +62,7 @@ def test_a_brief_conversation_names_its_terms_and_is_short(talks, processor):
     terms = said.split("Terms: ")[1].split(".\n<answer>")[0].split(", ")
     law = said.split("<answer>a = ")[1].removesuffix("</answer>")
     assert len(terms) == len(law.replace(" - ", " + ").split(" + "))
-    assert all(term == "1" or term in law and not term[0].isdigit() for term in terms)
+    assert all(term == "1" or (term in law and not term[0].isdigit()) for term in terms)
     assert count_tokens(processor, talks["brief"]) < 300 < count_tokens(processor, talks["msi1"])
 
 
