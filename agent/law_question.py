@@ -14,7 +14,7 @@ import numpy as np
 from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.pictures import encode
 from motionlaw.tools.dynamics import velocity_names
-from motionlaw.tools.panels import Motions, draw_panels
+from motionlaw.tools.panels import Motions, draw_with_waves
 from motionlaw.tools.trajectory import Trajectory
 
 FULL, BRIEF = FORMS = ("full", "brief")
@@ -62,11 +62,13 @@ def brief_question(columns: np.ndarray) -> tuple[tuple[Image, ...], str]:
         columns: Rows of t, x, v, a, shape (T, 4).
     """
     t, x, v, a = columns.T
-    pictures = draw_panels(Motions(t, x[None], v[None], a[None]))[0]
+    (pictures,), (waves,) = draw_with_waves(Motions(t, x[None], v[None], a[None]))
     names = (("x", x), ("v", v), ("a", a))
     reach = "; ".join(f"{name} {values.min():.2g} to {values.max():.2g}" for name, values in names)
     template = files("motionlaw.agent").joinpath("prompts/hypothesise_brief.md").read_text("utf-8")
-    return tuple(map(encode, pictures)), template.strip().format(reach=f"{reach}; {t[-1] - t[0]:.3g} s")
+    found = ", ".join(f"{frequency:.2g}" for frequency in sorted(waves[np.isfinite(waves)]))
+    told = f"{reach}; {t[-1] - t[0]:.3g} s" + (f"; w = {found}" if found else "")
+    return tuple(map(encode, pictures)), template.strip().format(reach=told)
 
 
 def question_text(coordinates: Sequence[str], units: Sequence[str], columns: np.ndarray, *, most: int = ROWS) -> str:

@@ -69,6 +69,11 @@ def draw_panels(motions: Motions) -> np.ndarray:
         >>> draw_panels(Motions(t, np.sin(t)[None], np.cos(t)[None], -np.sin(t)[None])).shape
         (1, 3, 32, 64, 3)
     """
+    return draw_with_waves(motions)[0]
+
+
+def draw_with_waves(motions: Motions) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures of each motion, and the frequencies of the waves in them, shape (N, 2), NaN where there is none."""
     even = motions if len(motions.t) == POINTS else motions.joined()
     parts = take_apart(even.t, even.x, even.v, even.a)
     of_x, of_v = parts.of_x + parts.left, parts.of_v + parts.left
@@ -77,7 +82,8 @@ def draw_panels(motions: Motions) -> np.ndarray:
         (_points(even.v, of_v, even.x, parts.floor), _strengths(even, parts)),
         (_spectra(parts), _points(even.x, even.v, even.a)),
     ]
-    return np.round(255 * np.stack([np.concatenate(pair, axis=2) for pair in pictures], axis=1)).astype(np.uint8)
+    images = np.stack([np.concatenate(pair, axis=2) for pair in pictures], axis=1)
+    return np.round(255 * images).astype(np.uint8), parts.frequency
 
 
 def _points(

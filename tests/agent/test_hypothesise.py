@@ -10,7 +10,7 @@ from chat_server import chat_server
 from typer.testing import CliRunner
 
 from motionlaw.agent.hypothesise import propose_laws, read_law
-from motionlaw.agent.law_question import question
+from motionlaw.agent.law_question import brief_question, question
 from motionlaw.agent.messages import Image
 from motionlaw.agent.models.scripted import ScriptedModel
 from motionlaw.agent.pictures import decode
@@ -127,6 +127,14 @@ def test_a_small_model_is_not_asked_what_it_does_not_know():
     plane = Trajectory("run", t, ("x", "y"), np.column_stack([np.cos(2 * t), np.sin(3 * t)]), units=("m", "m"))
     proposals = propose_laws(Inputs((plane,), False, True, ()), ScriptedModel([], form="brief"), samples=2)
     assert proposals.laws == () and "one coordinate" in proposals.unread[0].text
+
+
+def test_a_small_model_is_told_how_fast_time_drives():
+    """The frequency of a force that x and v do not explain stands in the question, and none where there is none."""
+    t = np.linspace(0, 20, 501)
+    x, v = np.cos(t) + 0.4 * np.cos(2.3 * t), -np.sin(t) - 0.92 * np.sin(2.3 * t)
+    for force, told in ((0.5 * np.cos(1.7 * t), "; 20 s; w = 1.7. Find"), (0 * t, "; 20 s. Find")):
+        assert told in brief_question(np.column_stack([t, x, v, force - x]))[1]
 
 
 def sampled(*laws, inputs=None, prior=0.0, **told):
