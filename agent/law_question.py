@@ -66,8 +66,7 @@ def brief_question(columns: np.ndarray) -> tuple[tuple[Image, ...], str]:
     names = (("x", x), ("v", v), ("a", a))
     reach = "; ".join(f"{name} {values.min():.2g} to {values.max():.2g}" for name, values in names)
     template = files("motionlaw.agent").joinpath("prompts/hypothesise_brief.md").read_text("utf-8")
-    found = ", ".join(f"{frequency:.2g}" for frequency in sorted(waves[np.isfinite(waves)]))
-    told = f"{reach}; {t[-1] - t[0]:.3g} s" + (f"; w = {found}" if found else "")
+    told = "; ".join([reach, f"{t[-1] - t[0]:.3g} s", *waves])
     return tuple(map(encode, pictures)), template.strip().format(reach=told)
 
 

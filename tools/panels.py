@@ -72,8 +72,8 @@ def draw_panels(motions: Motions) -> np.ndarray:
     return draw_with_waves(motions)[0]
 
 
-def draw_with_waves(motions: Motions) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures of each motion, and the frequencies of the waves in them, shape (N, 2), NaN where there is none."""
+def draw_with_waves(motions: Motions) -> tuple[np.ndarray, list[list[str]]]:
+    """The pictures of each motion, and the waves in them in words, e.g. ``cos(1.7*t)``, by their frequencies."""
     even = motions if len(motions.t) == POINTS else motions.joined()
     parts = take_apart(even.t, even.x, even.v, even.a)
     of_x, of_v = parts.of_x + parts.left, parts.of_v + parts.left
@@ -83,7 +83,11 @@ def draw_with_waves(motions: Motions) -> tuple[np.ndarray, np.ndarray]:
         (_spectra(parts), _points(even.x, even.v, even.a)),
     ]
     images = np.stack([np.concatenate(pair, axis=2) for pair in pictures], axis=1)
-    return np.round(255 * images).astype(np.uint8), parts.frequency
+    waves = [
+        [f"{'cos' if cosine > 0.5 else 'sin'}({w:.2g}*t)" for w, cosine in sorted(zip(*each, strict=True)) if w > 0]
+        for each in zip(parts.frequency, parts.cosine, strict=True)
+    ]
+    return np.round(255 * images).astype(np.uint8), waves
 
 
 def _points(
