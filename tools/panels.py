@@ -72,6 +72,17 @@ def draw_panels(motions: Motions) -> np.ndarray:
     return draw_with_waves(motions)[0]
 
 
+def wave(frequency: float) -> str:
+    """What a wave is a sine or cosine of, its frequency to a twentieth below one and to a tenth above.
+
+    Example:
+        >>> wave(0.704), wave(2.47)
+        ('(0.7*t)', '(2.5*t)')
+    """
+    steps = 20 if frequency < 1 else 10
+    return f"({round(steps * frequency) / steps:.2g}*t)"
+
+
 def draw_with_waves(motions: Motions) -> tuple[np.ndarray, list[list[str]]]:
     """The pictures of each motion, and the waves in them in words, e.g. ``cos(1.7*t)``, by their frequencies."""
     even = motions if len(motions.t) == POINTS else motions.joined()
@@ -84,7 +95,7 @@ def draw_with_waves(motions: Motions) -> tuple[np.ndarray, list[list[str]]]:
     ]
     images = np.stack([np.concatenate(pair, axis=2) for pair in pictures], axis=1)
     waves = [
-        [f"{'cos' if cosine > 0.5 else 'sin'}({w:.2g}*t)" for w, cosine in sorted(zip(*each, strict=True)) if w > 0]
+        [f"{'cos' if cosine > 0.5 else 'sin'}{wave(w)}" for w, cosine in sorted(zip(*each, strict=True)) if w > 0]
         for each in zip(parts.frequency, parts.cosine, strict=True)
     ]
     return np.round(255 * images).astype(np.uint8), waves

@@ -23,6 +23,7 @@ from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.models.wire import to_wire
 from motionlaw.agent.pictures import video_frames
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.panels import wave
 
 # Pictures of a law's question, as `hypothesise` shows them.
 PICTURES = ("phase_portrait", "trajectory")
@@ -130,13 +131,15 @@ def skeletons(law: str) -> list[str]:
 
 
 def rounded(law: str) -> str:
-    """A printed law with two digits in its numbers: more cannot be read off a small picture.
+    """A printed law with two digits in its numbers, and waves as `wave` writes them: more cannot be read off a small
+    picture.
 
     Example:
         >>> rounded("-0.1*x**2 + 1.05*cos(0.704*t) - v*x**2 - 12.34")
-        '-0.1*x**2 + 1*cos(0.7*t) - v*x**2 - 12'
+        '-0.1*x**2 + 1.1*cos(0.7*t) - v*x**2 - 12'
     """
-    return re.sub(r"\d*\.\d+(?:e-?\d+)?", lambda found: f"{float(found.group()):.2g}", law)
+    number = re.compile(r"\((\d*\.?\d+)\*t\)|\d*\.\d+(?:e-?\d+)?")
+    return number.sub(lambda found: wave(float(found[1])) if found[1] else f"{float(found[0]):.2g}", law)
 
 
 def answer(row: dict[str, Any], form: str = FULL) -> str:
