@@ -23,7 +23,7 @@ from functools import partial
 
 import sympy
 
-from motionlaw.agent.law_question import BRIEF, accelerations, question
+from motionlaw.agent.law_question import BRIEF, accelerations, filled, named, question
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import Model, Reply, Sampling, choose_model
 from motionlaw.tools.dynamics import velocity_names
@@ -174,6 +174,7 @@ def propose_laws(
             source, said = f"{model.name} {number}", ""
             try:
                 said = _said(reply)
+                said = filled(said, asked[0].text) if model.form == BRIEF else said
                 law, text, chain = read_law(said, ("x",) if model.form == BRIEF else names)
                 law = {rate: renamed(formula, {"x": names[0]}) for rate, formula in law.items()}
                 read.append(Proposal(law, source, text, chain, names, about))
@@ -306,7 +307,8 @@ def _with_prior(model: Model, asked: Sequence[Message], read: Sequence[Proposal]
     told: dict[str, float] = {}
     for text, chain in {(each.text, each.chain) for each in read}:
         # With its reasoning before it, as it was said: a law alone is nothing that a model was trained to say.
-        found = model.log_probability(asked, f"{chain}\n<answer>{text}</answer>".lstrip())
+        answer = f"{chain}\n<answer>{text}</answer>".lstrip()
+        found = model.log_probability(asked, named(answer, asked[0].text) if model.form == BRIEF else answer)
         told[text] = max(found, told.get(text, found))
     least = min(told.values(), default=0.0)
     return [replace(each, bonus=weight * (told[each.text] - least)) for each in read]

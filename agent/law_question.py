@@ -6,6 +6,7 @@ that was trained on just that, sees three pictures of two panels and is told how
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -19,6 +20,8 @@ from motionlaw.tools.trajectory import Trajectory
 
 FULL, BRIEF = FORMS = ("full", "brief")
 ROWS = 24
+# Frequencies that differ by less are one.
+SAME_FREQUENCY = 0.1
 
 
 def question(runs: Sequence[Trajectory], *, form: str = FULL) -> list[Message]:
@@ -66,8 +69,47 @@ def brief_question(columns: np.ndarray) -> tuple[tuple[Image, ...], str]:
     names = (("x", x), ("v", v), ("a", a))
     reach = "; ".join(f"{name} {values.min():.2g} to {values.max():.2g}" for name, values in names)
     template = files("motionlaw.agent").joinpath("prompts/hypothesise_brief.md").read_text("utf-8")
-    told = "; ".join([reach, f"{t[-1] - t[0]:.3g} s", *waves])
+    named = [f"w{k} = {frequency:.3g}" for k, frequency in enumerate(waves, start=1) if np.isfinite(frequency)]
+    told = "; ".join([reach, f"{t[-1] - t[0]:.3g} s", *named])
     return tuple(map(encode, pictures)), template.strip().format(reach=told)
+
+
+def frequencies_in(text: str) -> dict[str, float]:
+    """The frequencies that a brief question names.
+
+    Example:
+        >>> frequencies_in("Motion of x. x -1 to 2; 20 s; w1 = 1.7; w2 = 0.712. Find a = f(x, v, t).")
+        {'w1': 1.7, 'w2': 0.712}
+    """
+    return {name: float(number) for name, number in re.findall(r"\b(w\d) = (\d+(?:\.\d+)?)", text)}
+
+
+def filled(answer: str, text: str) -> str:
+    """An answer with the numbers of the frequencies that its question names.
+
+    Example:
+        >>> filled("a = -2*x + 0.5*cos(w1*t)", "20 s; w1 = 1.7. Find")
+        'a = -2*x + 0.5*cos(1.7*t)'
+    """
+    known = frequencies_in(text)
+    return re.sub(r"\bw\d\b", lambda found: f"{known[found[0]]:g}" if found[0] in known else found[0], answer)
+
+
+def named(law: str, text: str) -> str:
+    """A law with the names that its question has for its frequencies, where they are as near as laws are told apart by.
+
+    Example:
+        >>> named("0.5*cos(1.72*t) - 0.3*sin(0.5*t)", "20 s; w1 = 1.7. Find")
+        '0.5*cos(w1*t) - 0.3*sin(0.5*t)'
+    """
+    known = frequencies_in(text)
+
+    def name(found: re.Match[str]) -> str:
+        true = float(found[1])
+        near = sorted((abs(value / true - 1), name) for name, value in known.items())
+        return f"({near[0][1]}*t)" if near and near[0][0] < SAME_FREQUENCY else found[0]
+
+    return re.sub(r"\((\d*\.?\d+)\*t\)", name, law)
 
 
 def question_text(coordinates: Sequence[str], units: Sequence[str], columns: np.ndarray, *, most: int = ROWS) -> str:

@@ -72,19 +72,9 @@ def draw_panels(motions: Motions) -> np.ndarray:
     return draw_with_waves(motions)[0]
 
 
-def wave(frequency: float) -> str:
-    """What a wave is a sine or cosine of, its frequency to a twentieth below one and to a tenth above.
-
-    Example:
-        >>> wave(0.704), wave(2.47)
-        ('(0.7*t)', '(2.5*t)')
-    """
-    steps = 20 if frequency < 1 else 10
-    return f"({round(steps * frequency) / steps:.2g}*t)"
-
-
-def draw_with_waves(motions: Motions) -> tuple[np.ndarray, list[list[str]]]:
-    """The pictures of each motion, and the waves in them in words, e.g. ``cos(1.7*t)``, by their frequencies."""
+def draw_with_waves(motions: Motions) -> tuple[np.ndarray, np.ndarray]:
+    """The pictures of each motion, and the frequencies of the waves in them, the strongest first, shape (N, 2), NaN
+    where there is none."""
     even = motions if len(motions.t) == POINTS else motions.joined()
     parts = take_apart(even.t, even.x, even.v, even.a)
     of_x, of_v = parts.of_x + parts.left, parts.of_v + parts.left
@@ -94,11 +84,7 @@ def draw_with_waves(motions: Motions) -> tuple[np.ndarray, list[list[str]]]:
         (_spectra(parts), _points(even.x, even.v, even.a)),
     ]
     images = np.stack([np.concatenate(pair, axis=2) for pair in pictures], axis=1)
-    waves = [
-        [f"{'cos' if cosine > 0.5 else 'sin'}{wave(w)}" for w, cosine in sorted(zip(*each, strict=True)) if w > 0]
-        for each in zip(parts.frequency, parts.cosine, strict=True)
-    ]
-    return np.round(255 * images).astype(np.uint8), waves
+    return np.round(255 * images).astype(np.uint8), parts.frequency
 
 
 def _points(

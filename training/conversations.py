@@ -18,12 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from motionlaw.agent.law_question import BRIEF, FULL, ROWS, brief_question, question_text
+from motionlaw.agent.law_question import BRIEF, FULL, ROWS, brief_question, named, question_text
 from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.models.wire import to_wire
 from motionlaw.agent.pictures import video_frames
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.panels import wave
 
 # Pictures of a law's question, as `hypothesise` shows them.
 PICTURES = ("phase_portrait", "trajectory")
@@ -107,7 +106,7 @@ def law_question(row: dict[str, Any], asking: Asking) -> tuple[list[Part], tuple
     return parts, tuple(row[name]["bytes"] for name in PICTURES)
 
 
-def reasoning(row: dict[str, Any], form: str = FULL) -> str:
+def reasoning(row: dict[str, Any], form: str = FULL, asked: str = "") -> str:
     """The chain of thought without its last line, the law.
 
     In the brief form each observation is its kind, without numbers, and the terms are named before the law is written.
@@ -116,7 +115,7 @@ def reasoning(row: dict[str, Any], form: str = FULL) -> str:
         return str(row["ccot"]).rsplit("\nTogether:", 1)[0]
     kinds = [each["kind"] for each in json.loads(row["observations"])]
     seen = "; ".join(kind for kind in kinds if not kind.startswith("term "))
-    return f"{seen}.\nTerms: {', '.join(skeletons(rounded(row['law'])))}."
+    return f"{seen}.\nTerms: {', '.join(skeletons(_law(row, form, asked)))}."
 
 
 def skeletons(law: str) -> list[str]:
@@ -131,44 +130,55 @@ def skeletons(law: str) -> list[str]:
 
 
 def rounded(law: str) -> str:
-    """A printed law with two digits in its numbers, and waves as `wave` writes them: more cannot be read off a small
-    picture.
+    """A printed law with two digits in its numbers: more cannot be read off a small picture.
 
     Example:
         >>> rounded("-0.1*x**2 + 1.05*cos(0.704*t) - v*x**2 - 12.34")
         '-0.1*x**2 + 1.1*cos(0.7*t) - v*x**2 - 12'
     """
-    number = re.compile(r"\((\d*\.?\d+)\*t\)|\d*\.\d+(?:e-?\d+)?")
-    return number.sub(lambda found: wave(float(found[1])) if found[1] else f"{float(found[0]):.2g}", law)
+    return re.sub(r"\d*\.\d+(?:e-?\d+)?", lambda found: f"{float(found.group()):.2g}", law)
 
 
-def answer(row: dict[str, Any], form: str = FULL) -> str:
-    """The law as the one answer; in the brief form with two digits."""
-    return f"<answer>a = {row['law'] if form == FULL else rounded(row['law'])}</answer>"
+def answer(row: dict[str, Any], form: str = FULL, asked: str = "") -> str:
+    """The law as the one answer; in the brief form with two digits, and frequencies as the question names them."""
+    return f"<answer>a = {_law(row, form, asked)}</answer>"
 
 
-def law_answer(row: dict[str, Any], form: str = FULL) -> str:
-    """The reasoning, and the law as the one answer."""
-    return f"{reasoning(row, form)}\n{answer(row, form)}"
+def _law(row: dict[str, Any], form: str, asked: str) -> str:
+    return str(row["law"]) if form == FULL else rounded(named(row["law"], asked))
+
+
+def law_answer(row: dict[str, Any], form: str = FULL, asked: str = "") -> str:
+    """The reasoning, and the law as the one answer.
+
+    Args:
+        row: A row of the data set `physsymbol`.
+        form: The form of the question.
+        asked: Its words.
+    """
+    return f"{reasoning(row, form, asked)}\n{answer(row, form, asked)}"
 
 
 def msi0(row: dict[str, Any], asking: Asking) -> Conversation:
     """Before the first phase, for models from scratch: the reasoning alone, so that digits do not drown the terms."""
     parts, images = law_question(row, asking)
-    return Conversation((_says("user", parts), _says("assistant", reasoning(row, asking.form))), images)
+    said = reasoning(row, asking.form, parts[-1]["text"])
+    return Conversation((_says("user", parts), _says("assistant", said)), images)
 
 
 def msi1(row: dict[str, Any], asking: Asking) -> Conversation:
     """Motion structure induction, first phase: reasoning and law from pictures and rows."""
     parts, images = law_question(row, asking)
-    return Conversation((_says("user", parts), _says("assistant", law_answer(row, asking.form))), images)
+    said = law_answer(row, asking.form, parts[-1]["text"])
+    return Conversation((_says("user", parts), _says("assistant", said)), images)
 
 
 def msi2(row: dict[str, Any], asking: Asking) -> Conversation:
     """Second phase: the law, given the reasoning."""
     parts, images = law_question(row, asking)
-    parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row, asking.form))})
-    return Conversation((_says("user", parts), _says("assistant", answer(row, asking.form))), images)
+    asked = parts[-1]["text"]
+    parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row, asking.form, asked))})
+    return Conversation((_says("user", parts), _says("assistant", answer(row, asking.form, asked))), images)
 
 
 def motion_question(row: dict[str, Any], *, frames: int = FRAMES) -> tuple[list[Part], tuple[bytes, ...]]:

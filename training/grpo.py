@@ -79,13 +79,14 @@ class GrpoSettings:
 def law_task(row: dict[str, Any], asking: Asking, *, has_tools: bool = False) -> dict[str, Any]:
     """A question about a law with the columns that its rewards take."""
     parts, images = law_question(row, asking)
+    asked = parts[-1]["text"]
     parts[-1]["text"] += WITH_TOOL if has_tools else ""
     truth = row.get("clean", row)
     step = max(1, -(-len(truth["t"]) // MOST_ROWS))
     return {
         "prompt": [{"role": "user", "content": parts}],
         "images": [{"bytes": data, "path": None} for data in images],
-        "reference": law_answer(row, asking.form),
+        "reference": law_answer(row, asking.form, asked),
         "law": row["law"],
         **{name: list(truth[name][::step]) for name in "txva"},
     }

@@ -21,6 +21,7 @@ import numpy as np
 import sympy
 
 from motionlaw.agent.hypothesise import read_law
+from motionlaw.agent.law_question import filled
 from motionlaw.eval.forms import law_form
 from motionlaw.eval.scorers import nmse, score_law
 from motionlaw.tools.equation import evaluate, parse
@@ -115,7 +116,7 @@ def law_in(text: str, prompt: str) -> str | None:
     if len(text) > MOST_CHARACTERS:
         return None
     try:
-        law, written, _ = read_law(text, ("x",))
+        law, written, _ = read_law(filled(text, prompt), ("x",))
         parse(law["v"], variables=["x", "v", "t"])
     except UserError:
         return None

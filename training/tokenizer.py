@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.panels import wave
 
 SPECIAL = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
@@ -23,8 +22,6 @@ MARKUP = (
     "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>", "<answer>",
     "</answer>", "<obj>", "</obj>", "<box>", "</box>", "<t>", "</t>", "<motion",
 )  # fmt: skip
-# What a wave is of, is one token each: a small model copies a word long before it copies digits.
-WAVES = tuple(dict.fromkeys(wave(k / 20) for k in range(7, 81)))
 END, PAD = "<|im_end|>", "<|endoftext|>"
 # A phrase; marks with the spaces about them; a digit; space.
 PHRASE = r" ?[A-Za-z]+(?: [A-Za-z]+)* ?| ?[^\sA-Za-z0-9]+ ?|[0-9]|\s+"
@@ -61,13 +58,13 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int, context: int) -> A
     )
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size - len(MARKUP) - len(WAVES),
+        vocab_size=vocab_size - len(MARKUP),
         special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    bpe.add_tokens([AddedToken(word, normalized=False) for word in (*MARKUP, *WAVES)])
+    bpe.add_tokens([AddedToken(word, normalized=False) for word in MARKUP])
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD, model_max_length=context)
     tokenizer.chat_template = qwen3_vl_chat_template
     return tokenizer

@@ -40,7 +40,7 @@ class TestAnswers:
         import numpy as np
 
         from motionlaw.agent.hypothesise import read_law
-        from motionlaw.agent.law_question import brief_question
+        from motionlaw.agent.law_question import brief_question, filled
         from motionlaw.agent.messages import Message
         from motionlaw.agent.model import Sampling
         from motionlaw.data_builders.physsymbol import draw_oscillator
@@ -53,7 +53,7 @@ class TestAnswers:
         for each in [one for one in drawn if is_held_out(one.families)][:8]:
             pictures, text = brief_question(np.column_stack([each.t, each.x, each.v, each.a]))
             said = embedded.reply([Message.user(*pictures, text)], sampling=Sampling(max_tokens=128)).message.text
-            law, _, chain = read_law(said, ("x",))
+            law, _, chain = read_law(filled(said, text), ("x",))
             shared.append(score_law(parse(law["v"]), each.law, {"t": each.t, "x": each.x, "v": each.v}).s_struct)
             assert "Terms: " in chain
         assert np.mean(shared) > 0.35

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 from chat_server import chat_server
+from scipy.integrate import odeint
 from typer.testing import CliRunner
 
 from motionlaw.agent.hypothesise import propose_laws, read_law
@@ -130,11 +131,22 @@ def test_a_small_model_is_not_asked_what_it_does_not_know():
 
 
 def test_a_small_model_is_told_how_fast_time_drives():
-    """A wave that x and v do not explain stands in the question, and none where there is none."""
+    """The frequency of a force that x and v do not explain has a name in the question, and none where there is none."""
     t = np.linspace(0, 20, 501)
     x, v = np.cos(t) + 0.4 * np.cos(2.3 * t), -np.sin(t) - 0.92 * np.sin(2.3 * t)
-    for force, told in ((0.5 * np.cos(1.7 * t), "; 20 s; cos(1.7*t). Find"), (0 * t, "; 20 s. Find")):
+    for force, told in ((0.5 * np.cos(1.7 * t), "; 20 s; w1 = 1.7. Find"), (0 * t, "; 20 s. Find")):
         assert told in brief_question(np.column_stack([t, x, v, force - x]))[1]
+
+
+def test_a_small_model_names_frequencies_and_the_question_knows_them():
+    """A law with w1 has the first frequency of the question in its place; its probability is asked as it was said."""
+    t = np.linspace(0, 20, 501)
+    states = odeint(lambda s, at: [s[1], -s[0] - 0.2 * s[1] + 0.8 * np.cos(1.7 * at)], [1.0, 0.0], t)
+    run = Inputs((Trajectory("run", t, ("x",), states[:, :1], units=("m",)),), False, True, ())
+    said = answer("a = -x - 0.2*v + 0.5*cos(w1*t)")
+    model = ScriptedModel([said], form="brief", log_probabilities={said: -3.0})
+    (proposal,) = propose_laws(run, model, samples=1, prior=1.0).laws
+    assert proposal.law["v"].endswith("cos(1.7*t)")
 
 
 def sampled(*laws, inputs=None, prior=0.0, **told):
