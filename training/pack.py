@@ -47,7 +47,8 @@ def card(weights: int, form: str, measured: dict[str, Any]) -> str:
         "---", "license: mit", "library_name: transformers", "pipeline_tag: image-text-to-text", "---",
         "# motionlaw embedded", "",
         f"A vision-language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL. It proposes the "
-        "law of a motion of one coordinate from three small pictures of it. It was trained from random weights on "
+        "law of a motion of one coordinate from three small pictures of what position, velocity and time do, taken "
+        "apart by `tools/components.py`, and the frequencies found there. It was trained from random weights on "
         "oscillators drawn by this project (`data_builders/oscillator_blocks.py`) and on nothing else; MIT licence, "
         f"like the project. It is asked in the {form} form and answers no other question. Its laws are proposals: "
         "`motionlaw discover` fits them again and lets the data choose.", "",
