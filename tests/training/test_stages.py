@@ -105,7 +105,8 @@ def test_fresh_rows_are_judged_by_their_true_columns():
     tasks = [law_task(row, Asking("brief")) for row in rows]
     columns = {name: [task[name] for task in tasks] for name in ("law", *"txva")}
     answers = [task["reference"] for task in tasks]
-    assert accuracy_reward(prompts=[""] * 12, completions=answers, **columns) == [1.0] * 12
+    prompts = [task["prompt"] for task in tasks]
+    assert accuracy_reward(prompts=prompts, completions=answers, **columns) == [1.0] * 12
 
 
 def test_many_pictures_at_once_give_the_tokens_of_each_alone(small):
