@@ -247,8 +247,11 @@ class _Search:
 
     def _with_noise(self, found: set[Choice], noise: Noise) -> tuple[list[Fitted], Noise]:
         """Ranked formulas where there is noise: ratios too, since what noise hides, a ratio may say in fewer words."""
-        found |= self._ratios(found, noise)
-        ranked = self._exchanged(found | self._refined(found, noise), noise)
+        if self._late():
+            ranked = self.judge.ranked(found, noise)
+        else:
+            found |= self._ratios(found, noise)
+            ranked = self._exchanged(found | self._refined(found, noise), noise)
         return ranked, noise if noise.share else Noise(float(np.sqrt(ranked[0].misfit)))
 
     def _uneven_noise(self, found: set[Choice], even: Noise, noise: Noise) -> Noise:

@@ -1,5 +1,7 @@
 """Formulas for rows."""
 
+import time
+
 import numpy as np
 import pytest
 import sympy
@@ -8,6 +10,8 @@ from motionlaw.tools.equation import canonical_terms, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.regression import find_formula, variables_of
 
+# Seconds: enough for a machine with much else to do.
+BUSY = 120.0
 KINDS = {"x": "coordinate", "v": "velocity", "t": "time"}
 
 
@@ -35,7 +39,7 @@ def test_noise_free_rows_give_the_exact_law(name):
     columns, _ = _rows()
     law = parse(LAWS[name])
     y = sympy.lambdify(list(columns), law, "numpy")(*columns.values())
-    found = find_formula(columns, y, kinds=KINDS)
+    found = find_formula(columns, y, kinds=KINDS, time_limit=BUSY)
     expected, got = canonical_terms(law), canonical_terms(found.expression)
     assert set(got) == set(expected)
     for term, value in expected.items():
@@ -48,7 +52,7 @@ def test_noise_that_is_a_share_of_the_value_is_seen_and_used(name):
     columns, rng = _rows()
     law = parse(LAWS[name])
     y = sympy.lambdify(list(columns), law, "numpy")(*columns.values())
-    found = find_formula(columns, y * (1 + 0.05 * rng.normal(size=len(y))), kinds=KINDS)
+    found = find_formula(columns, y * (1 + 0.05 * rng.normal(size=len(y))), kinds=KINDS, time_limit=BUSY)
     assert set(canonical_terms(found.expression)) == set(canonical_terms(law))
     assert found.noise_share == pytest.approx(0.05, rel=0.15)
     assert found.noise_constant < 0.01
@@ -58,7 +62,7 @@ def test_constant_noise_is_not_taken_for_proportional():
     """Noise of one size everywhere: its size comes out, its share is zero."""
     columns, rng = _rows()
     y = -2 * columns["x"] - 0.3 * columns["v"] + 0.1 * rng.normal(size=1500)
-    found = find_formula(columns, y, kinds=KINDS)
+    found = find_formula(columns, y, kinds=KINDS, time_limit=BUSY)
     assert found.noise_share == 0
     assert found.noise_constant == pytest.approx(0.1, rel=0.1)
     assert set(canonical_terms(found.expression)) == {"x", "v"}
@@ -70,7 +74,7 @@ def test_errors_cover_the_true_coefficients():
     for seed in range(15):
         columns, rng = _rows(seed, 400)
         y = -2 * columns["x"] - 0.3 * columns["v"] + 0.1 * rng.normal(size=400)
-        best = find_formula(columns, y, kinds=KINDS).best
+        best = find_formula(columns, y, kinds=KINDS, time_limit=BUSY).best
         named = {str(term.expression): k for k, term in enumerate(best.terms)}
         if set(named) == {"x", "v"}:
             for name, true in (("x", -2.0), ("v", -0.3)):
@@ -83,7 +87,7 @@ def test_scaling_the_target_scales_the_law():
     """A thousand times the target has a thousand times the coefficients, and the same terms."""
     columns, rng = _rows()
     y = -2 * columns["x"] - 0.3 * columns["v"] + 0.05 * rng.normal(size=1500)
-    small, large = find_formula(columns, y, kinds=KINDS), find_formula(columns, 1000 * y, kinds=KINDS)
+    small, large = (find_formula(columns, size * y, kinds=KINDS, time_limit=BUSY) for size in (1, 1000))
     assert [t.expression for t in small.best.terms] == [t.expression for t in large.best.terms]
     np.testing.assert_allclose(large.best.coefficients, 1000 * small.best.coefficients, rtol=1e-6)
 
@@ -92,7 +96,7 @@ def test_the_same_seed_gives_the_same_formula():
     """Rows, seed and version decide the answer."""
     columns, rng = _rows(n=5000)
     y = -columns["x"] + 0.3 * rng.normal(size=5000)
-    first, second = (find_formula(columns, y, kinds=KINDS, seed=3) for _ in range(2))
+    first, second = (find_formula(columns, y, kinds=KINDS, seed=3, time_limit=BUSY) for _ in range(2))
     assert first.expression == second.expression
 
 
@@ -101,7 +105,7 @@ def test_a_hundred_thousand_rows_all_count():
     rng = np.random.default_rng(0)
     x, v = rng.normal(size=(2, 100_000))
     y = -2 * x - 0.3 * v + 0.1 * rng.normal(size=100_000)
-    best = find_formula({"x": x, "v": v}, y, kinds=KINDS).best
+    best = find_formula({"x": x, "v": v}, y, kinds=KINDS, time_limit=BUSY).best
     named = {str(term.expression): k for k, term in enumerate(best.terms)}
     assert set(named) == {"x", "v"}
     assert best.stderr[named["x"]] == pytest.approx(0.1 / np.sqrt(100_000), rel=0.02)
@@ -123,9 +127,10 @@ def test_time_limit_is_kept():
     """A search cut short comes back in time and says so."""
     columns, rng = _rows(n=5000)
     y = -columns["x"] + 0.3 * rng.normal(size=5000)
+    before = time.process_time()
     found = find_formula(columns, y, kinds=KINDS, time_limit=0.05)
     assert found.was_cut
-    assert found.seconds < 1.5
+    assert time.process_time() - before < 1.0
 
 
 def test_distances_and_differences_are_variables():
