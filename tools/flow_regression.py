@@ -198,9 +198,7 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
     """
     is_shape = np.array([bool(part.constants) for part in candidates.parts] + [False])[candidates.factors].any(axis=1)
     plain = candidates.only(np.flatnonzero(~is_shape))
-    # A part of the terms at a time: they have more nodes than responses have rows.
-    parts = [slice(start, start + AT_ONCE) for start in range(0, len(plain), AT_ONCE)]
-    columns = np.vstack([plain.columns(part) @ regression.operator.T for part in parts])
+    columns = _responses(regression, plain)
     norms = np.linalg.norm(columns, axis=1)
     usable = np.flatnonzero(np.isfinite(norms) & (norms > 1e-9))
     if not len(usable) or not np.all(np.isfinite(regression.wanted)):
@@ -387,7 +385,13 @@ def shape_responses(regression: Regression, shapes: Candidates) -> list[np.ndarr
             values = part_values(part, constants, regression.nodes, regression.inputs)
             for order in (1, 2):
                 pieces[order][k] = values[order] * constants[order - 1] if order < len(values) else 0.0
-    return [replace(shapes, pieces=each).columns() @ regression.operator.T for each in pieces]
+    return [_responses(regression, replace(shapes, pieces=each)) for each in pieces]
+
+
+def _responses(regression: Regression, terms: Candidates) -> np.ndarray:
+    """Responses of terms, shape (F, rows): a part of them at a time, for nodes are many times as many as rows."""
+    parts = [slice(start, start + AT_ONCE) for start in range(0, max(len(terms), 1), AT_ONCE)]
+    return np.vstack([terms.columns(part) @ regression.operator.T for part in parts])
 
 
 def prune(regression: Regression, choice: Choice, found: dict[str, Choice]) -> None:
