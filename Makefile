@@ -27,8 +27,11 @@ types: $(VENV)/.dev             # mypy cannot follow an editable install: it rea
 	rm -rf .types && $(BIN)/python -m pip install --quiet --no-deps --upgrade --target .types .
 	$(BIN)/mypy
 
+# The others want arguments or an extra: they say so with -h.
+TABLES := real speed tracking_speed camera chains questions coverage realign ratios scale physsymbol worlds batch
+
 bench: $(VENV)/.dev             ## the tables of results; needs the recordings (MOTIONLAW_SHARED_DATA)
-	for file in benchmarks/*.py; do $(RUN) $$file || exit 1; done
+	for name in $(TABLES); do $(RUN) benchmarks/$$name.py || exit 1; done
 
 docs: $(VENV)/.dev              ## docs/cli.md from --help
 	$(RUN) docs/make_cli.py
