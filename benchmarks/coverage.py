@@ -5,13 +5,15 @@
 Coverage: laws with drawn coefficients are played, noise is added, the law is sought again; of the coefficients of laws
 with the right terms, about 95 % must lie within 1.96 standard errors of the true ones. Motions go through
 `discover_law` (positions alone), rows through `find_formula`. Identifiability: a pendulum is swung ever wider; while
-sin x and its polynomials fit alike, the rival must be named.
+sin x and its polynomials fit alike, the rival must be named. Ctrl-C ends the repeats: those that are done make a table.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from motionlaw.eval.solvers import Answer, solve
 from motionlaw.eval.tasks import MotionCase, RowCase, Table
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import canonical_terms, evaluate
-from motionlaw.tools.limits import call_all
+from motionlaw.tools.limits import Outcome, call_all
 from motionlaw.tools.trajectory import Trajectory
 
 X, V = sympy.symbols("x v")
@@ -40,6 +42,7 @@ MOTION_NOISE, ROW_NOISE = 0.01, 0.05
 WITHIN = 1.96
 # How warnings about other laws begin.
 NAMES = ("The data cannot tell the law from", "Over the range seen")
+CALLS_A_CHILD = 64
 AMPLITUDES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -92,8 +95,13 @@ def _compared(answer: Answer, law: sympy.Expr) -> list[bool] | None:
 def coverage_table(repeats: int) -> str:
     """Markdown: share of the intervals that hold the truth, a line a law and kind of data."""
     each = range(-(-repeats // len(LAWS)))
-    todo = [Repeat(law, number, kind) for kind in ("motion", "rows") for law in LAWS for number in each]
-    found = dict(call_all([(covered, (repeat,)) for repeat in todo], seconds=120.0))
+    todo = [Repeat(law, number, kind) for number in each for kind in ("motion", "rows") for law in LAWS]
+    found: dict[int, Outcome] = {}
+    with suppress(KeyboardInterrupt):
+        calls = [(covered, (repeat,)) for repeat in todo]
+        for index, outcome in call_all(calls, seconds=120.0, calls_a_child=CALLS_A_CHILD):
+            found[index] = outcome
+            print(f"[{len(found)}/{len(todo)}] {todo[index]}: {outcome.value}", file=sys.stderr, flush=True)
     lines = ["| data | law | right terms | intervals that hold the truth |", "| --- " * 4 + "|"]
     data = {
         "motion": f"x(t), {100 * MOTION_NOISE:g} % noise on x",
@@ -101,7 +109,7 @@ def coverage_table(repeats: int) -> str:
     }
     for kind in ("motion", "rows"):
         for law in (*LAWS, "all"):
-            mine = [k for k, repeat in enumerate(todo) if repeat.kind == kind and law in ("all", repeat.law)]
+            mine = [k for k in sorted(found) if todo[k].kind == kind and law in ("all", todo[k].law)]
             right = [(k, found[k].value) for k in mine if found[k].value is not None]
             hits = [hit for _, values in right for hit in values]
             mean = clustered_mean(hits, [k for k, values in right for _ in values])
@@ -139,7 +147,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=200, help="repeats for motions and for rows")
     parser.add_argument("--out", default="", help="folder for coverage.md")
     options = parser.parse_args()
-    text = f"{identifiability_table()}\n{coverage_table(options.repeats)}\nCommit {commit()}.\n"
+    text = f"{coverage_table(options.repeats)}\n{identifiability_table()}\nCommit {commit()}.\n"
     print(text)
     if options.out:
         Path(options.out).mkdir(parents=True, exist_ok=True)
