@@ -120,13 +120,15 @@ class Judge:
         self._prices: dict[Choice, float] = {}
         self._inner: dict[Choice, int] = {}
         self._weights: dict[Noise, np.ndarray] = {}
+        self._led: set[Noise] = set()
         self._judged: dict[tuple[Noise, Choice], Fitted] = {}
         self._looks: dict[tuple[Noise, Choice], float] = {}
 
     def ranked(self, choices: Iterable[Choice], noise: Noise) -> list[Fitted]:
         """The best choices, and the best of each number of constants, judged by their own likelihood, best first."""
         every = set(choices)
-        if noise.share and noise not in self._weights:
+        if noise.share and noise not in self._led:
+            self._led.add(noise)
             leading = [self.judged(each, noise) for each in self.likeliest(every, noise)[:LEADING]]
             leader = min(leading, key=lambda each: each.score)
             self._weights[noise] = 1 / (noise.shape(self.values(leader)) * self.rows.errors)
@@ -141,15 +143,30 @@ class Judge:
 
         All rows are looked at: of those that the search saw, long choices say more than they should.
         """
-        weights = self._weights.get(noise)
-        weights = 1 / (noise.shape(self.rows.y) * self.rows.errors) if weights is None else weights
-        target = weights * self.rows.y
         ordered = sorted(choices)
-        for choice in ordered:
-            if (noise, choice) not in self._looks:
-                corner = triangle(self.candidates.columns(np.array(choice)) * weights, target)
-                self._looks[noise, choice] = self.description(choice, corner)
-        return sorted(ordered, key=lambda choice: self._looks[noise, choice])
+        self._look_at([each for each in ordered if (noise, each) not in self._looks], noise)
+        return sorted(ordered, key=lambda choice: self.look(choice, noise))
+
+    def look(self, choice: Choice, noise: Noise) -> float:
+        """The description length that `likeliest` goes by."""
+        self._look_at([choice] if (noise, choice) not in self._looks else [], noise)
+        return self._looks[noise, choice]
+
+    def _look_at(self, choices: list[Choice], noise: Noise) -> None:
+        """Describes choices, from the products of all their columns where those are exact enough."""
+        if not choices:
+            return
+        if noise not in self._weights:
+            self._weights[noise] = 1 / (noise.shape(self.rows.y) * self.rows.errors)
+        used, places = np.unique(np.concatenate(choices), return_inverse=True)
+        both = np.vstack([self.candidates.columns(used), self.rows.y]) * self._weights[noise]
+        products = both @ both.T
+        starts = np.cumsum([0, *map(len, choices)])
+        for choice, start, stop in zip(choices, starts[:-1], starts[1:], strict=True):
+            own = [*places[start:stop], len(used)]
+            corner = corner_of(products[np.ix_(own, own)])
+            corner = triangle(both[own[:-1]], both[-1]) if corner is None else corner
+            self._looks[noise, choice] = self.description(choice, corner)
 
     def inner_count(self, choice: Choice) -> int:
         """How many inner constants a choice has."""
@@ -185,10 +202,11 @@ class Judge:
         return self._nats(choice, float(corner[-1, -1] ** 2) / float(corner[:, -1] @ corner[:, -1]))
 
     def _nats(self, choice: Choice, misfit: float) -> float:
-        each = float(np.log(self.independent))
-        return (
-            0.5 * self.independent * float(np.log(misfit + self.floor)) + self.price(choice) + 0.5 * len(choice) * each
-        )
+        return 0.5 * self.independent * float(np.log(misfit + self.floor)) + self.dues(choice)
+
+    def dues(self, choice: Choice) -> float:
+        """Nats of the terms and of the digits of all their constants."""
+        return self.price(choice) + 0.5 * len(choice) * float(np.log(self.independent))
 
     def price(self, choice: Choice) -> float:
         """Nats of the terms and of the digits of their inner constants."""
@@ -214,7 +232,7 @@ class Judge:
         variance = float(np.mean(rest**2))
         least = self.floor * float(np.mean((y / shape) ** 2))
         nats = float(np.sum(np.log(shape))) + 0.5 * n * float(np.log(variance + least))
-        score = self.independent_share * nats + self.price(choice) + 0.5 * k * float(np.log(self.independent))
+        score = self.independent_share * nats + self.dues(choice)
         errors = np.sqrt(np.sum(inverse**2, axis=1) * variance * n / max(1, n - k))
         return Fitted(self.candidates, choice, solution, errors, variance, score)
 
@@ -253,20 +271,24 @@ def likeliest_noise(values: np.ndarray, rest: np.ndarray) -> Noise:
 
 
 def triangle(columns: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left.
-
-    Products are squares of what they are made of: they will do where every column, and the target, keeps a part of
-    its own. Elsewhere the columns themselves are turned.
-    """
+    """Upper triangle of the columns, shape (k, n), with the target as last column; its last entry is what is left."""
     both = np.vstack([columns, target])
-    products = both @ both.T
+    corner = corner_of(both @ both.T)
+    return np.asarray(np.linalg.qr(both.T, mode="r")) if corner is None else corner
+
+
+def corner_of(products: np.ndarray) -> np.ndarray | None:
+    """The same from the products of columns and target, shape (k + 1, k + 1).
+
+    ``None`` where a column, or the target, keeps too small a part of its own for that: products are squares.
+    """
     norms = np.sqrt(np.diag(products))
     if np.all(norms > 0):
-        with suppress(np.linalg.LinAlgError):  # columns alike: products do not tell them apart
+        with suppress(np.linalg.LinAlgError):
             corner = np.linalg.cholesky(products / np.outer(norms, norms)).T
             if np.diag(corner).min() > OWN:
                 return np.asarray(corner * norms)
-    return np.asarray(np.linalg.qr(both.T, mode="r"))
+    return None
 
 
 def solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from motionlaw.tools.candidates import DEAREST, candidate_terms
 from motionlaw.tools.equation import compile_rhs
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.exchange import exchanged
-from motionlaw.tools.judging import Choice, Fitted, Judge, Noise, Rows, solved, triangle
+from motionlaw.tools.judging import Choice, Fitted, Judge, Noise, Rows, corner_of, solved, triangle
 from motionlaw.tools.pieces import Variable
 from motionlaw.tools.ratios import (
     denominator_of,
@@ -30,7 +30,7 @@ from motionlaw.tools.ratios import (
     with_ratio,
 )
 from motionlaw.tools.row_noise import noise_between_rows
-from motionlaw.tools.subsets import EXACT, NOISE_FREE, Products, Worth, best_subsets, pool_of, sparsest
+from motionlaw.tools.subsets import EXACT, NOISE_FREE, NOISE_LEFT, Products, Worth, best_subsets, pool_of, sparsest
 from motionlaw.tools.waves import FREE, driven, is_smooth
 
 # Tiers of candidates without inner constants, plain ones first; the last pass screens all there are.
@@ -57,6 +57,8 @@ DIFFERENCE, DISTANCE = 1.0, 1.5
 # Choices of each size whose inner constants are fitted (more of few terms: they look poorest before), and the most
 # constants that are fitted at once.
 REFINED, REFINED_OF_FEW, FEW, MOST_INNER = 2, 8, 3, 3
+# Nats by which the fit of a formula may gain by luck.
+LUCK = 10.0
 # Other families of functions are tried in the best few choices of up to so many terms: longer ones mix several.
 EXCHANGED, EXCHANGED_EACH = 3, 3
 # Rivals within this many nats of the best are alternatives.
@@ -267,7 +269,7 @@ class _Search:
             weights = 1 / noise.shape(self.judge.values(best))
             if noise.is_like(before) or self._late():
                 break
-        found |= self._supports(weights)
+        found |= self._supports(weights, TIERS[-1:] if noise.is_like(before) else TIERS)
         best = self.judge.ranked(found, noise)[0]
         noise = self.judge.noise_of(best)
         if self.judge.judged(best.support, even).score > best.score + CLEARLY:
@@ -308,13 +310,25 @@ class _Search:
         """The most promising choices with inner constants again, with those constants fitted."""
         by_size: dict[int, list[Choice]] = {}
         refined: set[Choice] = set()
+        dearest = self._dearest(found, noise)
         for each in self.judge.likeliest(found, noise):
-            if 0 < self.judge.inner_count(each) <= MOST_INNER:
+            if 0 < self.judge.inner_count(each) <= MOST_INNER and self.judge.dues(each) < dearest:
                 some = by_size.setdefault(len(each), [])
                 if len(some) < (REFINED_OF_FEW if len(each) <= FEW else REFINED):
                     some.append(each)
                     refined |= self._settled(each, noise)
         return refined
+
+    def _is_noise(self, best: Fitted) -> bool:
+        """Whether a formula leaves no more than the noise that was seen beforehand."""
+        return best.misfit < NOISE_LEFT * self.left
+
+    def _dearest(self, found: set[Choice], noise: Noise) -> float:
+        """What choices with better constants may cost, if they are to lead: none fits better than noise lets it."""
+        if not self._is_noise(self.judge.ranked(found, noise)[0]):
+            return np.inf
+        looks = [(self.judge.look(each, noise), self.judge.dues(each)) for each in found]
+        return min(look for look, _ in looks) - min(look - dues for look, dues in looks) + LUCK
 
     def _exchanged(self, found: set[Choice], noise: Noise) -> list[Fitted]:
         """Ranked choices, with other families of functions tried in the best ones."""
@@ -330,8 +344,10 @@ class _Search:
                 target = self.rows.y[self.looked]
                 trials |= dict.fromkeys(exchanged(self.judge.candidates, best, self.looked, target, weights))
         fresh: set[Choice] = set()
+        dearest = self._dearest(found, noise)
         for each in trials:
-            fresh |= self._settled(each, noise)
+            if self.judge.dues(each) < dearest:
+                fresh |= self._settled(each, noise)
         return self.judge.ranked(found | fresh, noise)
 
     def _settled(self, choice: Choice, noise: Noise) -> set[Choice]:
@@ -356,7 +372,7 @@ class _Search:
         times = {sympy.Symbol(name) for name, kind in self.kinds.items() if kind == "time"}
         rows = ratio_rows(judge.candidates, sorted(shaped), times, looked, self.rows.y, weights)
         ratios: set[Choice] = set()
-        estimates = (rows.y, nearest[looked])
+        estimates = (nearest[looked],) if self._is_noise(ranked[0]) else (rows.y, nearest[looked])
         for ratio in find_ratios(rows, estimates, (self.independent_share * len(looked), TEMPERED)):
             judge.candidates, own = with_ratio(judge.candidates, ratio, inputs)
             ratios |= self._settled(own, noise)
@@ -374,9 +390,9 @@ class _Search:
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
 
-    def _supports(self, weights: np.ndarray) -> set[Choice]:
-        """Promising choices of candidates, from every tier and from the screening of all."""
-        found = self._plain_supports(weights, TIERS)
+    def _supports(self, weights: np.ndarray, tiers: Sequence[int] = TIERS) -> set[Choice]:
+        """Promising choices of candidates, from tiers of plain ones and from the screening of all."""
+        found = self._plain_supports(weights, tiers)
         if not self._late() and not self._is_exact(found):
             found |= self._tier(self._screened(weights), weights)
         return found
@@ -419,14 +435,21 @@ class _Search:
         products = Products(
             self.judge.candidates.columns(pool, self.looked) * weights, weights * self.rows.y[self.looked]
         )
-        found: set[Choice] = set()
+        found: set[tuple[int, ...]] = set()
         for independent in (self.independent_share * len(weights), TEMPERED):
             if independent <= len(weights):
                 costs, noise = self.judge.candidates.costs[pool], self.left * len(weights) / products.total
                 worth = Worth(costs, independent, products.total, self.floor, noise)
                 best = best_subsets(products, worth, most_terms=self._most(), kept=LISTED)
-                found |= {tuple(int(pool[k]) for k in subset.columns) for subset in best if subset.columns}
-        return {self.judge.pruned(choice, weights, self.looked) for choice in sorted(found)}
+                found |= {subset.columns for subset in best if subset.columns}
+        pruned: set[Choice] = set()
+        for places in sorted(found):
+            choice, corner = tuple(pool[list(places)].tolist()), corner_of(products.with_target(places))
+            if corner is None:
+                pruned.add(self.judge.pruned(choice, weights, self.looked))
+            else:
+                pruned.add(self.judge.pruned_columns(choice, corner))
+        return pruned
 
 
 def _distinct(ranked: Sequence[Fitted]) -> list[Fitted]:

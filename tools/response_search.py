@@ -19,7 +19,7 @@ from motionlaw.tools.dynamics import Model
 from motionlaw.tools.flow import Flow, fit_flow, linearised
 from motionlaw.tools.flow_prior import price_of
 from motionlaw.tools.flow_regression import Choice, Regression, choices_of
-from motionlaw.tools.flow_search import WORTH_GOING_ON, model_of_choices
+from motionlaw.tools.flow_search import model_of_choices
 from motionlaw.tools.observe import Evidence, Run
 from motionlaw.tools.rate_search import is_searched
 from motionlaw.tools.regression import variables_of
@@ -73,30 +73,18 @@ def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> li
         return []
     velocity = sympy.Symbol(model.state[1])
     first_order = Model(1, model.state, (velocity, *model.equations), model.parameters, model.values)
-    smooth = _flow(long_enough, model.state, step, evidence.time_scale_s)
-    fit = fit_flow(smooth, first_order, deadline=deadline)
-    count = sum(len(each) for each in smooth.position)
-    is_near = fit.has_settled and fit.chi2 < NEAR * count
-    paths = [(fit.flow, fit.model)] if is_near else [(smooth, first_order)]
-    if is_near and 0.5 * count * np.log(fit.chi2 / count) > WORTH_GOING_ON:
-        paths.append((smooth, first_order))  # about the path of a wrong law the true one looks wrong as well
-    found: dict[str, Rival] = {}
-    for flow, law in paths:
-        for rival in _about(flow, law, evidence, deadline):
-            found.setdefault(rival.key, rival)
-    return list(found.values())
-
-
-def _about(flow: Flow, law: Model, evidence: Evidence, deadline: float) -> list[Rival]:
-    """Laws sought about one path, deviations from it carried as a law has them."""
-    about = linearised(flow, law)
+    flow = _flow(long_enough, model.state, step, evidence.time_scale_s)
+    fit = fit_flow(flow, first_order, deadline=deadline)
+    if fit.has_settled and fit.chi2 < NEAR * sum(len(each) for each in flow.position):
+        flow, first_order = fit.flow, fit.model
+    about = linearised(flow, first_order)
     if not all(np.all(np.isfinite(moved.ahead)) for moved in about.moved):
         return []
     force = about.rates()[:, [1]]
     wanted = about.apart() + about.responses(force, 1)[:, 0]
     regression = Regression(about, 1, np.zeros((len(wanted), 0)), wanted, is_coupled=True)
-    kinds = dict(zip(law.coordinates, ("angle" if evidence.is_angle[0] else "coordinate", "velocity"), strict=True))
-    names = (*law.coordinates, "t")
+    kinds = dict(zip(model.state, ("angle" if evidence.is_angle[0] else "coordinate", "velocity"), strict=True))
+    names = (*model.state, "t")
     candidates = candidate_terms(variables_of(names, kinds | {"t": "time"}), names, about.flow.nodes())
     candidates = candidates.only(np.flatnonzero(candidates.costs <= DEAREST))
     choices = choices_of(regression, candidates, MOST_TERMS, deadline)

@@ -125,6 +125,12 @@ class Products:
         """Inner products of the chosen columns with all, shape (S, F)."""
         return self.columns[chosen] @ self.columns.T if self.gram is None else self.gram[chosen]
 
+    def with_target(self, chosen: Sequence[int]) -> np.ndarray:
+        """Products of the chosen columns and, last, the target with one another, shape (k + 1, k + 1)."""
+        places = np.array(chosen, dtype=int)
+        inner, across = self.of(places)[:, places], self.moment[places]
+        return np.block([[inner, across[:, None]], [across, np.array(self.total)]])
+
     def start(self) -> _Level:
         width = len(self.columns)
         return _Level(
