@@ -343,7 +343,8 @@ def validate(ranked: Sequence[Rival], evidence: Evidence, *, is_joined: bool = T
         for index, (run, cut) in enumerate(zip(evidence.runs, shorter.runs, strict=True)):
             rows_ahead = slice(cut.rows_fitted, run.rows_fitted)
             ahead = play_on(trial, evidence, index, rows_ahead)
-            total += float(np.sum(((run.trajectory.position[rows_ahead] - ahead) / run.noise_std) ** 2))
+            with np.errstate(over="ignore"):  # who runs away is infinitely far off
+                total += float(np.sum(((run.trajectory.position[rows_ahead] - ahead) / run.noise_std) ** 2))
             count += ahead.size
         errors.append(total / max(count, 1) if np.isfinite(total) else np.inf)
     independent = count / finalists[int(np.argmin(errors))].fit.correlation_length
