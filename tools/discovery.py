@@ -27,6 +27,7 @@ from motionlaw.tools.hypotheses import (
     with_shared_bonus,
 )
 from motionlaw.tools.law import Discovery, Regime
+from motionlaw.tools.long_records import within_limit
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import has_accelerations, rate_rivals
 from motionlaw.tools.response_search import PLAIN, is_white, response_rivals
@@ -112,7 +113,10 @@ def discover_law(
     is_wide = "search" in settings.sr and noise_floor <= NOISE_FLOOR
     search = _Search(settings, deadline, has_velocity_meaning, on_progress, on_best, is_wide)
     gather = gather_flow if settings.order == "1" else gather_evidence
-    found = _found(trajectories, gather(trajectories, noise_floor=noise_floor), search)
+    trajectories, said = within_limit(trajectories)
+    evidence = gather(trajectories, noise_floor=noise_floor)
+    evidence = replace(evidence, warnings=(said, *evidence.warnings)) if said else evidence
+    found = _found(trajectories, evidence, search)
     engine = found.engine if found.law else ",".join(settings.sr)
     return replace(
         found,

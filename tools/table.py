@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.long_records import within_limit
 from motionlaw.tools.table_columns import Keys, Roles, find_column, find_keys, find_roles
 from motionlaw.tools.table_derivatives import ANGLE
 from motionlaw.tools.table_files import TABLE_SUFFIXES, RawTable, read_tables
-from motionlaw.tools.table_rows import MIN_ROWS, Run, check_gaps, long_enough, mend, refuse_infinite, split_runs, thin
+from motionlaw.tools.table_rows import MIN_ROWS, Run, check_gaps, long_enough, mend, refuse_infinite, split_runs
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.units import parse_unit
 
@@ -125,11 +126,12 @@ def trajectories_in(
     runs = long_enough([mend(piece, first.keys.values, warnings) for piece in pieces], first.keys.values, warnings)
     roles = find_roles([run.rows for run in runs], first.keys.values, first.raw.unnamed, trust_names=wanted is not None)
     check_gaps(runs, roles)
-    runs = thin(runs, roles, warnings)
     notes = (*first.keys.notes, *roles.notes)
     units = _read_units(first.raw.units, roles.coordinates, warnings)
+    trajectories, said = within_limit([_trajectory(run, roles, units, notes) for run in runs])
+    warnings += [said] if said else []
     return TableInput(
-        trajectories=tuple(_trajectory(run, roles, units, notes) for run in runs),
+        trajectories=tuple(trajectories),
         warnings=tuple(dict.fromkeys((*warnings, *roles.warnings))),
         frame=pd.concat([table.raw.frame.select_dtypes("number") for table in opened], ignore_index=True),
         units=units,

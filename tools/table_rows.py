@@ -1,4 +1,4 @@
-"""Mends the rows of a table of motion: cuts it into runs, sorts times, refuses contradictions, thins what is too long.
+"""Mends the rows of a table of motion: cuts it into runs, sorts times, refuses contradictions.
 
 Every repair is told in a warning; what has two readings is refused. Leaves out what the columns mean (`table_columns`).
 """
@@ -15,8 +15,6 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.table_columns import Keys, Roles
 
 MIN_ROWS = 5  # an order-2 law has two constants of the start and at least one of its own
-ROW_LIMIT = 20_000
-SAMPLES_PER_PERIOD = 20  # what thinning must leave of the fastest swing
 MAX_GAP_SHARE = 0.5
 
 
@@ -116,60 +114,3 @@ def check_gaps(runs: list[Run], roles: Roles) -> None:
                     f"Column {column} of {run.name} must be mostly filled, but {share:.0%} of its rows are missing. "
                     "Choose other columns with --columns."
                 )
-
-
-def thin(runs: list[Run], roles: Roles, warnings: list[str]) -> list[Run]:
-    """Brings very long tables down to a size that a search can take, averaging where noise allows it."""
-    total = sum(len(run.rows) for run in runs)
-    if total <= ROW_LIMIT:
-        return runs
-    step = int(np.ceil(total / ROW_LIMIT))
-    swings = [_samples_per_period(run.rows[c].to_numpy(float)) for run in runs for c in roles.coordinates]
-    finest = min(swings)
-    step = max(1, min(step, int(finest // SAMPLES_PER_PERIOD))) if np.isfinite(finest) else step
-    thinned, averaged = [], False
-    for run in runs:
-        kept = max(MIN_ROWS, ROW_LIMIT * len(run.rows) // total)
-        rows = run.rows.iloc[: kept * step]
-        blocks, did = _block_means(rows, step, roles)
-        averaged |= did
-        thinned.append(Run(run.name, blocks))
-    left = sum(len(run.rows) for run in thinned)
-    how = f"every {step} rows became one{', their mean' if averaged else ''}" if step > 1 else "the first were kept"
-    was_cut = left * step < total - len(runs) * step
-    cut = ", and the later part left out because thinning further would lose the fastest swing" if was_cut else ""
-    warnings.append(f"The table has {total} rows, more than {ROW_LIMIT}: {how}{cut}; {left} rows are used.")
-    return thinned
-
-
-def _samples_per_period(values: np.ndarray) -> float:
-    """Returns how many rows the fastest strong swing takes; infinite for a motion without one."""
-    x = values[np.isfinite(values)]
-    if len(x) < 16:
-        return np.inf
-    x = x - np.polyval(np.polyfit(np.arange(len(x)), x, 1), np.arange(len(x)))
-    power = np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2
-    # the frequency below which 99.9 % of the power lies; white noise alone would put it near the end
-    share = np.cumsum(power) / max(power.sum(), 1e-300)
-    top = int(np.searchsorted(share, 0.999))
-    floor = np.median(power) * len(power) / max(power.sum(), 1e-300)
-    top = int(np.searchsorted(share, max(0.5, 0.999 - 1.5 * floor)))
-    return len(x) / top if top > 0 else np.inf
-
-
-def _block_means(rows: pd.DataFrame, step: int, roles: Roles) -> tuple[pd.DataFrame, bool]:
-    """Takes one row of every ``step``: the mean where noise is larger than the bend within a block, else the middle."""
-    if step == 1:
-        return rows, False
-    count = len(rows) // step
-    cut = rows.iloc[: count * step]
-    middle = cut.iloc[step // 2 :: step].reset_index(drop=True)
-    columns = [c for c in (*roles.coordinates, *roles.velocity.values(), *roles.acceleration.values())]
-    blocks = {column: cut[column].to_numpy(float).reshape(count, step) for column in columns}
-    bends = {c: np.nanstd(np.diff(block.mean(axis=1), 2)) / 24 for c, block in blocks.items()}
-    noise = {c: np.nanstd(np.diff(cut[c].to_numpy(float), 3)) / np.sqrt(20) for c in columns}
-    if not all(noise[c] > bends[c] for c in roles.coordinates):
-        return middle, False
-    means = {c: block.mean(axis=1) for c, block in blocks.items()}
-    seconds = cut["t"].to_numpy(float).reshape(count, step).mean(axis=1)
-    return middle.assign(**means).assign(t=seconds), True

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.long_records import ROW_LIMIT
 from motionlaw.tools.table import is_table_path, read_columns, read_trajectories
-from motionlaw.tools.table_rows import ROW_LIMIT
 
 T = np.round(np.linspace(0, 6, 121), 6)
 X = np.cos(2 * T)
