@@ -25,7 +25,7 @@ import sympy
 
 from motionlaw.agent.law_question import BRIEF, accelerations, filled, named, question
 from motionlaw.agent.messages import Message
-from motionlaw.agent.model import Model, Reply, Sampling, choose_model
+from motionlaw.agent.model import ManyReplies, Model, Reply, Sampling, choose_model
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.equation import Equation, format_expr, parse, parse_equation
 from motionlaw.tools.errors import UserError
@@ -162,9 +162,7 @@ def propose_laws(
             continue
         asked = question(runs, form=model.form)
         deadline = time.monotonic() + left_s
-        seeds = range(seed, seed + samples)
-        with ThreadPoolExecutor(max_workers=max(1, min(model.parallel, samples))) as pool:
-            replies = list(pool.map(partial(_asked, model, asked, deadline), seeds))
+        replies = _replies(model, asked, deadline, range(seed, seed + samples))
         left_s = max(deadline - time.monotonic(), 0.0)
         failures = [reply for reply in replies if isinstance(reply, UserError)]
         if len(failures) == len(replies):
@@ -182,6 +180,20 @@ def propose_laws(
                 unread.append(Hypothesis(source, f"not used: {error}", {}, False, said))
         proposals += _with_prior(model, asked, read, prior) if prior else read
     return Proposals(tuple(proposals), tuple(unread), model.name)
+
+
+def _replies(model: Model, asked: Sequence[Message], deadline: float, seeds: Sequence[int]) -> list[Reply | UserError]:
+    """An answer for each seed, side by side as far as the model can."""
+    left_s = deadline - time.monotonic()
+    if isinstance(model, ManyReplies) and left_s > 0:
+        try:
+            return [
+                *model.replies(asked, [Sampling(TEMPERATURE, MOST_TOKENS, seed, timeout_s=left_s) for seed in seeds])
+            ]
+        except UserError as error:
+            return [error]
+    with ThreadPoolExecutor(max_workers=max(1, min(model.parallel, len(seeds)))) as pool:
+        return list(pool.map(partial(_asked, model, asked, deadline), seeds))
 
 
 def _asked(model: Model, messages: Sequence[Message], deadline: float, seed: int) -> Reply | UserError:

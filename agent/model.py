@@ -2,7 +2,8 @@
 
 A model is given messages and tools and answers with a message; it may stream, may be held to a JSON schema, and can
 say how probable an answer would have been. Where it runs is its own file: `motionlaw.agent.models.openai_server`
-(vLLM and every other OpenAI-compatible server), `in_process` (a local checkpoint in transformers), `scripted` (tests).
+(vLLM and every other OpenAI-compatible server), `in_process` (a local checkpoint in transformers), `small` (the one
+that ships, in NumPy), `scripted` (tests).
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from motionlaw.agent.messages import Message
 from motionlaw.tools.errors import UserError
+
+EMBEDDED = "embedded"
+"""The checkpoint that ships."""
 
 OnText = Callable[[str], None]
 Schema = Mapping[str, Any]
@@ -110,6 +114,22 @@ class Model(Protocol):
         """Lets go of connections and memory."""
 
 
+@runtime_checkable
+class ManyReplies(Protocol):
+    """A model that draws several replies to one conversation at once, which is quicker than one after the other."""
+
+    def replies(self, messages: Sequence[Message], samplings: Sequence[Sampling]) -> list[Reply]:
+        """Answers a conversation once for each sampling.
+
+        Args:
+            messages: The conversation so far.
+            samplings: How each reply is drawn; the shortest of their timeouts holds for all.
+
+        Raises:
+            UserError: As `Model.reply`; there is then no reply at all.
+        """
+
+
 def choose_model(text: str, *, talks: bool = True) -> Model | None:
     """Returns the model that ``--model`` names; ``None`` for ``none``.
 
@@ -127,12 +147,16 @@ def choose_model(text: str, *, talks: bool = True) -> Model | None:
         from motionlaw.agent.models.openai_server import OpenAIServer
 
         return OpenAIServer(text)
-    folder = Path(str(files("motionlaw.agent").joinpath("embedded"))) if text == "embedded" else Path(text)
+    folder = Path(str(files("motionlaw.agent").joinpath(EMBEDDED))) if text == EMBEDDED else Path(text)
     if talks and _is_brief(folder):
         raise UserError(
-            f"The model {folder.name} only proposes laws (motionlaw discover --model {text}); for questions name a "
-            "server (--model http://localhost:8000/v1), the folder of a larger checkpoint, or none."
+            f"The model {folder.name} only proposes laws (motionlaw discover --model {text}); for questions use none, "
+            "so that the instruments answer, a server (http://localhost:8000/v1), or the folder of a larger checkpoint."
         )
+    if text == EMBEDDED:
+        from motionlaw.agent.models.small import SmallModel
+
+        return SmallModel(folder)
     if folder.is_dir():
         from motionlaw.agent.models.in_process import InProcessModel
 

@@ -1,6 +1,5 @@
 """The checkpoint that ships: small, with its card, and better at laws than always giving the most usual one."""
 
-import importlib.util
 from importlib.resources import files
 
 import pytest
@@ -9,10 +8,6 @@ from motionlaw.agent.model import choose_model
 from motionlaw.tools.errors import UserError
 
 FOLDER = files("motionlaw.agent").joinpath("embedded")
-needs_model = [
-    pytest.mark.needs_train,
-    pytest.mark.skipif(importlib.util.find_spec("qwen_vl_utils") is None, reason="the extra [serve] is not installed"),
-]
 
 
 def test_it_is_small_and_says_what_it_is():
@@ -32,8 +27,6 @@ def embedded():
 
 class TestAnswers:
     """What it says of motions."""
-
-    pytestmark = needs_model
 
     def test_its_laws_share_terms_with_the_truth(self, embedded):
         """Of oscillators whose families never met in training; always giving the most usual law shares a fifth."""
