@@ -143,14 +143,17 @@ def instruments_tell(path: Path) -> Chain:
 
 
 def model_tells(model: Model, frames: int) -> Teller:
-    """A teller that shows a film's frames to a model and reads the chain in its reply."""
+    """A teller that shows a film's frames to a model and reads the chain in its reply; two by two to a small model."""
     from motionlaw.agent.mcot_reader import read_chain
     from motionlaw.agent.messages import Message
+    from motionlaw.agent.motion_question import PAIRS, tell_motion
     from motionlaw.agent.pictures import video_frames
     from motionlaw.data_builders.chain_rows import ASK, TELL
     from motionlaw.tools.video import probe
 
     def tell(path: Path) -> Chain:
+        if model.form == PAIRS:
+            return tell_motion(model, path, most=frames)
         shown = video_frames(path, most=frames, max_width_px=probe(path).width)  # boxes are in the film's pixels
         reply = model.reply([Message.user(shown, f"{TELL} {ASK}")], sampling=Sampling(max_tokens=2048))
         return read_chain(reply.message.text).chain

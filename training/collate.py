@@ -11,7 +11,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from motionlaw.agent.messages import Image
+import numpy as np
+
+from motionlaw.agent.messages import Image, VideoFrames
+from motionlaw.agent.models.qwen import metadata
 from motionlaw.agent.pictures import decode
 from motionlaw.tools.errors import UserError
 from motionlaw.training.conversations import Conversation
@@ -74,10 +77,13 @@ class Collator:
         import torch
 
         talks = [Conversation.from_dict(row) for row in rows]
-        pictures = [[decode(Image(data)) for data in talk.images] for talk in talks]
+        media = [talk.media() for talk in talks]
+        pictures = [[decode(Image(data)) for data in shown] for shown, _ in media]
+        films = [film for _, shown in media for film in shown]
         batch = self.processor(
             text=[rendered(self.processor, talk) for talk in talks],
             images=[each for each in pictures if each] or None,
+            **_films(films),
             padding=True,
             padding_side="right",
             return_tensors="pt",
@@ -97,6 +103,14 @@ class Collator:
         said = sum(message["role"] == "assistant" for message in talk.messages)
         if found != said:
             raise UserError(f"A conversation must have {said} answers, its text has {found}. Defuse marks in its data.")
+
+
+def _films(films: Sequence[VideoFrames]) -> dict[str, Any]:
+    """What a processor is given of films, none of their frames left out."""
+    if not films:
+        return {}
+    frames = [np.stack([decode(frame) for frame in film.frames]) for film in films]
+    return {"videos": frames, "video_metadata": [metadata(film) for film in films], "do_sample_frames": False}
 
 
 def count_tokens(processor: Any, conversation: Conversation) -> int:

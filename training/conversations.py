@@ -1,7 +1,8 @@
 """Rows of the data sets as conversations to be trained on: what is asked and shown, and what is right to answer.
 
 Tasks: ``msi0`` (pictures and numbers → reasoning), ``msi1`` (the same → reasoning and law), ``msi2`` (the same and the
-reasoning → law), ``mcot`` (frames with their times and a question → motion chain), ``traces`` (calls of instruments).
+reasoning → law), ``mcot`` (frames with their times and a question → motion chain), ``pairs`` (two frames → what moves),
+``traces`` (calls of instruments).
 A question about a law is worded by `motionlaw.agent.law_question`, frames by `motionlaw.agent.models.wire`: a model is
 trained on what it will be asked.
 """
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from motionlaw.agent.law_question import BRIEF, FULL, ROWS, brief_question, named, question_text
-from motionlaw.agent.messages import Image, Message
-from motionlaw.agent.models.wire import to_wire
-from motionlaw.agent.pictures import video_frames
+from motionlaw.agent.messages import Image, Message, VideoFrames
+from motionlaw.agent.models.wire import to_wire, untimed_film
+from motionlaw.agent.motion_question import pair_question, written
+from motionlaw.agent.pictures import encode, video_frames
 from motionlaw.tools.errors import UserError
 
 # Pictures of a law's question, as `hypothesise` shows them.
@@ -30,6 +32,7 @@ FRAMES = 8
 # A source that is not on disk: oscillators drawn as they are needed, written TASK=fresh:COUNT:SEED.
 FRESH = "fresh"
 CHAIN_GIVEN = "What the pictures show was said already:\n{chain}\nGive the law that follows, and nothing else."
+KINDS = ("image", "video")
 Part = dict[str, Any]
 
 
@@ -39,19 +42,21 @@ class Conversation:
 
     Args:
         messages: As chat templates take them; a picture's part is ``{"type": "image"}``.
-        images: Encoded pictures, which fill these parts in their order.
+        images: Encoded pictures, which fill these parts in their order, and those of films, ``{"type": "video"}``.
         tools: Schemas of tools that may be called.
         left_out: Which of the assistant's messages are not learned (calls that are wrong on purpose), from 0.
+        times: When the frames of each film were taken, seconds.
     """
 
     messages: tuple[dict[str, Any], ...]
     images: tuple[bytes, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()
     left_out: tuple[int, ...] = ()
+    times: tuple[tuple[float, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A row for a trainer: the pictures, and the rest as JSON text."""
-        rest = {"messages": self.messages, "tools": self.tools, "left_out": self.left_out}
+        rest = {"messages": self.messages, "tools": self.tools, "left_out": self.left_out, "times": self.times}
         return {"images": list(self.images), "conversation": json.dumps(rest)}
 
     @classmethod
@@ -60,8 +65,21 @@ class Conversation:
         rest = json.loads(row["conversation"])
         if FRESH in rest:
             task, seed, number, form = rest[FRESH]
-            return TASKS[task](_drawn_row(seed, number), Asking(form))
-        return cls(tuple(rest["messages"]), tuple(row["images"]), tuple(rest["tools"]), tuple(rest["left_out"]))
+            return TASKS[task](_drawn_row(task, seed, number), Asking(form))
+        times = tuple(tuple(each) for each in rest["times"])
+        return cls(tuple(rest["messages"]), tuple(row["images"]), tuple(rest["tools"]), tuple(rest["left_out"]), times)
+
+    def media(self) -> tuple[list[bytes], list[VideoFrames]]:
+        """Its pictures, and its films."""
+        kinds = [part["type"] for message in self.messages for part in message["content"] if part["type"] in KINDS]
+        pictures, films, left = [], [], list(self.images)
+        for kind in kinds:
+            if kind == "image":
+                pictures.append(left.pop(0))
+                continue
+            times = self.times[len(films)]
+            films.append(VideoFrames(tuple(Image(left.pop(0)) for _ in times), times))
+        return pictures, films
 
     @property
     def question(self) -> tuple[dict[str, Any], ...]:
@@ -204,6 +222,16 @@ def mcot(row: dict[str, Any], _: Asking) -> Conversation:
     return Conversation((_says("user", parts), _says("assistant", row["chain"])), images)
 
 
+def pairs(row: dict[str, Any], _: Asking) -> Conversation:
+    """Two frames of a film, and what moves between them."""
+    pair = row["pair"]
+    pictures = (encode(pair.pictures[0]), encode(pair.pictures[1]))
+    (sent,) = to_wire([pair_question(pictures, pair.times)], write_video=untimed_film)
+    said = written(pair.things)
+    images = tuple(each.data for each in pictures)
+    return Conversation((_says("user", sent["content"]), _says("assistant", said)), images, times=(pair.times,))
+
+
 def traces(row: dict[str, Any], _: Asking) -> Conversation:
     """A conversation in which instruments are called; calls that are wrong on purpose are not learned."""
     messages = []
@@ -234,7 +262,7 @@ def _without_picture(part: Part, images: list[bytes]) -> Part:
 
 
 TASKS: dict[str, Callable[[dict[str, Any], Asking], Conversation]] = {
-    "msi0": msi0, "msi1": msi1, "msi2": msi2, "mcot": mcot, "traces": traces,
+    "msi0": msi0, "msi1": msi1, "msi2": msi2, "mcot": mcot, "pairs": pairs, "traces": traces,
 }  # fmt: skip
 
 
@@ -287,7 +315,8 @@ class Source:
         """
         if self.is_fresh:
             count, seed = self.fresh
-            yield from (_drawn_row(seed, number) for number in range(count if most is None else min(count, most)))
+            for number in range(count if most is None else min(count, most)):
+                yield _drawn_row(self.task, seed, number)
             return
         import pyarrow.parquet as pq
 
@@ -304,11 +333,16 @@ class Source:
                     yield row
 
 
-def _drawn_row(seed: int, number: int) -> dict[str, Any]:
-    """What the brief form needs of a row of `physsymbol`, of a law whose families may meet in training.
+def _drawn_row(task: str, seed: int, number: int) -> dict[str, Any]:
+    """A pair of frames, or what the brief form needs of a row of `physsymbol`, of a law whose families may meet in
+    training.
 
     Where the motion is shown as measured badly, ``clean`` has its true columns, by which answers are judged.
     """
+    if task == "pairs":
+        from motionlaw.data_builders.motion_pairs import show_pair
+
+        return {"pair": show_pair(seed, number)}
     from motionlaw.data_builders.ccot import observe
     from motionlaw.data_builders.oscillator_blocks import show
 

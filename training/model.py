@@ -103,10 +103,12 @@ def make_processor(tokenizer: Any) -> Any:
     """The processor of a small model: pictures up to `SIDE_PX` squared, and frames likewise."""
     from transformers import Qwen2VLImageProcessor, Qwen3VLProcessor, Qwen3VLVideoProcessor
 
-    sizes = {"patch_size": PATCH, "merge_size": MERGE, "temporal_patch_size": 2}
+    sizes: dict[str, Any] = {"patch_size": PATCH, "merge_size": MERGE, "temporal_patch_size": 2}
     least = (2 * PATCH * MERGE) ** 2
+    pictures = Qwen2VLImageProcessor(**sizes, size={"shortest_edge": least, "longest_edge": SIDE_PX**2})
+    sizes |= {"image_mean": pictures.image_mean, "image_std": pictures.image_std}  # a frame looks like a picture
     return Qwen3VLProcessor(
-        image_processor=Qwen2VLImageProcessor(**sizes, size={"shortest_edge": least, "longest_edge": SIDE_PX**2}),
+        image_processor=pictures,
         video_processor=Qwen3VLVideoProcessor(**sizes, size={"shortest_edge": least, "longest_edge": 32 * SIDE_PX**2}),
         tokenizer=tokenizer,
         chat_template=tokenizer.chat_template,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from motionlaw.agent.law_question import FORMS
+from motionlaw.agent.motion_question import PAIRS
 from motionlaw.tools.errors import UserError
 from motionlaw.training.conversations import Asking, Source, conversations
 from motionlaw.training.model import CONTEXT, SIZES, make_model, make_processor, save_checkpoint
@@ -27,7 +28,8 @@ class StartSettings:
         data: Data sets whose words the tokenizer learns, ``TASK=FOLDER``.
         size: One of toy, 4m, 10m, 18m.
         vocab_size: Tokens.
-        form: How the model will be asked about laws, full or brief; it is kept with the model.
+        form: How the model will be asked: about laws in full or brief, or about pairs of frames; it is kept with the
+            model.
         rows: Rows of a motion that a question of the full form tells.
         most: Conversations of each data set for the tokenizer.
         seed: Of the weights.
@@ -45,8 +47,8 @@ class StartSettings:
     def __post_init__(self) -> None:
         if self.size not in SIZES:
             raise UserError(f"size must be one of {', '.join(SIZES)}, got '{self.size}'.")
-        if self.form not in FORMS:
-            raise UserError(f"form must be {' or '.join(FORMS)}, got '{self.form}'.")
+        if self.form not in (*FORMS, PAIRS):
+            raise UserError(f"form must be {', '.join(FORMS)} or {PAIRS}, got '{self.form}'.")
         if not self.data:
             raise UserError("A tokenizer needs data, e.g. --data msi1=laws.")
 
@@ -59,6 +61,7 @@ def words_of(settings: StartSettings) -> Iterator[str]:
             yield f"{message['role']}\n"
             yield "\n".join(part.get("text") or "" for part in message["content"])
             yield from (json.dumps(call) for call in message.get("tool_calls", ()))
+        yield from (f"<{t:.1f} seconds>" for times in talk.times for t in times)  # a processor tells them
         if talk.tools:
             yield json.dumps(list(talk.tools))
 

@@ -1,7 +1,8 @@
 """A vision tower of Qwen3-VL on many pictures of one size at once: the same weights and values, several times as fast.
 
 transformers takes pictures of any sizes and attends within each in turn; where all are alike, and each is one frame
-that fills both of a patch's two places in time, they are one batch. Training from scratch on a CPU needs that.
+that fills both of a patch's two places in time, or two frames that fill one each, they are one batch. Training from
+scratch on a CPU needs that.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def picture_tokens(visual: Any, pixels: Any, grid: tuple[int, int]) -> Any:
         return each * cos + torch.cat((-each[..., half:], each[..., :half]), dim=-1) * sin
 
     projection = visual.patch_embed.proj
-    hidden = linear(pixels, projection.weight.sum(dim=2).flatten(1), projection.bias)
+    weight = projection.weight
+    weight = weight if pixels.shape[-1] == weight[0].numel() else weight.sum(dim=2)
+    hidden = linear(pixels, weight.flatten(1), projection.bias)
     hidden = hidden + (visual.pos_embed(places) * shares[:, :, None]).sum(1)
     for block in visual.blocks:
         heads = block.attn.num_heads
@@ -58,18 +61,18 @@ def patches_of(images: np.ndarray, processor: Any) -> tuple[Any, tuple[int, int]
     """Pictures as patches in the order and scale of the image processor.
 
     Args:
-        images: Shape (N, H, W, 3), uint8, H and W multiples of a merged patch.
+        images: Shape (N, H, W, 3), uint8, H and W multiples of a merged patch; or pairs of them, shape (N, 2, H, W, 3).
         processor: The image processor, for its patch size, mean and spread.
 
     Returns:
-        A tensor of shape (N, patches, 3 × patch²), and the rows and columns of patches.
+        A tensor of shape (N, patches, 3 × patch²), or twice as many values, and the rows and columns of patches.
     """
     import torch
 
     count, patch, merge = len(images), processor.patch_size, processor.merge_size
-    down, across = (side // (patch * merge) for side in images.shape[1:3])
-    scaled = torch.from_numpy(images).float() / 255
+    down, across = (side // (patch * merge) for side in images.shape[-3:-1])
+    scaled = torch.from_numpy(np.ascontiguousarray(images)).float() / 255
     scaled = (scaled - torch.tensor(processor.image_mean)) / torch.tensor(processor.image_std)
-    cut = scaled.permute(0, 3, 1, 2).reshape(count, 3, down, merge, patch, across, merge, patch)
-    rows = cut.permute(0, 2, 5, 3, 6, 1, 4, 7).reshape(count, -1, 3 * patch**2)
+    cut = scaled.reshape(count, -1, down, merge, patch, across, merge, patch, 3)
+    rows = cut.permute(0, 2, 5, 3, 6, 8, 1, 4, 7).reshape(count, down * across * merge**2, -1)
     return rows, (down * merge, across * merge)

@@ -1,10 +1,11 @@
 """Teaches a vision tower to look before it learns to speak: direct targets on pictures that never repeat.
 
     motionlaw train vision --checkpoint start --output_dir seeing --steps 2000
+    motionlaw train vision --checkpoint start --output_dir seeing --steps 2000 --shows pairs
 
-Heads on the merged tokens tell which terms the panels of an oscillator show, the numbers in them, and where a disc is.
-The heads are thrown away; the tower stays. A model from scratch that is tuned without this does not come to look at
-all.
+Heads on the merged tokens tell which terms the panels of an oscillator show, the numbers in them, and where a disc is;
+or, of two frames of a film, which things are there and how they move (`pair_looker`). The heads are thrown away; the
+tower stays. A model from scratch that is tuned without this does not come to look at all.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ LEAST_PROBABILITY = 0.4
 # Seeds of the pictures that measure are not those of pictures that teach.
 MEASURE_SEED = 1_000_003
 STATE, LOG = "vision_state.pt", "vision_log.jsonl"
+SHOWN = ("oscillators", "pairs")
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,12 @@ class VisionSettings:
         checkpoint: The model to start from.
         output_dir: Where the model, the log and the state go.
         steps: Updates.
-        batch: Oscillators in each; discs come with them.
+        batch: Oscillators in each, discs come with them; or pairs.
         learning_rate: At its highest.
         seed: Of the pictures and the heads.
         save_steps: Updates between states that can be resumed.
         measured: Pictures of each kind in the measure at the end.
+        shows: What the pictures show: oscillators, or pairs of frames.
         resume: Go on from the state in ``output_dir``.
     """
 
@@ -72,9 +75,12 @@ class VisionSettings:
     seed: int = 0
     save_steps: int = 200
     measured: int = 200
+    shows: str = "oscillators"
     resume: bool = False
 
     def __post_init__(self) -> None:
+        if self.shows not in SHOWN:
+            raise UserError(f"shows must be {' or '.join(SHOWN)}, got '{self.shows}'.")
         if self.steps < 1 or self.batch < 1 or not self.learning_rate > 0:
             raise UserError(
                 "steps and batch must be at least 1 and learning_rate positive, got "
@@ -126,10 +132,11 @@ def told_places() -> list[tuple[list[int], list[int]]]:
 
 
 class Looker:
-    """A tower with its heads."""
+    """A tower with its heads, for pictures of oscillators and discs."""
 
-    def __init__(self, model: Any, processor: Any, heads: Any) -> None:
-        self.model, self.processor, self.heads = model, processor, heads
+    def __init__(self, model: Any, processor: Any) -> None:
+        self.model, self.processor = model, processor
+        self.heads = make_heads(int(model.config.vision_config.out_hidden_size))
 
     def tokens(self, images: np.ndarray) -> Any:
         """Tokens of pictures of one size, shape (N, tokens, D)."""
@@ -151,6 +158,11 @@ class Looker:
         middle = (torch.stack([torch.arange(side**2) % side, torch.arange(side**2) // side], dim=1) + 0.5) / side
         place = share @ middle
         return logits, numbers, place
+
+    def drawn_loss(self, seed: int, step: int, batch: int) -> Any:
+        """The loss on the pictures of an update, from 1."""
+        panels = draw_oscillator_panels(seed, (step - 1) * batch, batch)
+        return self.loss(panels, draw_discs(np.random.default_rng([seed, step]), max(1, round(DISCS * batch))))
 
     def loss(self, panels: Panels, discs: Discs) -> Any:
         """Cross-entropy of the families, squared errors of numbers that are there, and of the place."""
@@ -197,20 +209,21 @@ def _jaccard(said: np.ndarray, true: np.ndarray) -> list[float]:
     return (both / np.maximum(either, 1)).tolist()
 
 
-def train_vision(settings: VisionSettings) -> tuple[Seen, Seen]:
+def train_vision(settings: VisionSettings) -> tuple[Any, Any]:
     """Trains the tower and saves the model.
 
     Returns:
-        What it saw before (or when it was resumed) and after.
+        What it saw before (or when it was resumed) and after: `Seen`, or `pair_looker.SeenPairs`.
     """
     import torch
 
+    from motionlaw.training.pair_looker import PairLooker
+
     model, processor = load_checkpoint(settings.checkpoint)
     torch.manual_seed(settings.seed)
-    heads = make_heads(int(model.config.vision_config.out_hidden_size))
-    looker = Looker(model, processor, heads)
-    weights = [*model.model.visual.parameters(), *heads.parameters()]
-    optimizers = make_optimizers([looker.model.model.visual, heads], settings.learning_rate)
+    looker = (PairLooker if settings.shows == "pairs" else Looker)(model, processor)
+    weights = [*model.model.visual.parameters(), *looker.heads.parameters()]
+    optimizers = make_optimizers([model.model.visual, looker.heads], settings.learning_rate)
     out = Path(settings.output_dir)
     out.mkdir(parents=True, exist_ok=True)
     done = _resumed(settings, looker, optimizers) if settings.resume else 0
@@ -227,7 +240,7 @@ def train_vision(settings: VisionSettings) -> tuple[Seen, Seen]:
 
 
 def _steps(
-    settings: VisionSettings, looker: Looker, optimizers: list[Any], weights: list[Any], done: int
+    settings: VisionSettings, looker: Any, optimizers: list[Any], weights: list[Any], done: int
 ) -> Iterator[tuple[int, float]]:
     import torch
 
@@ -235,9 +248,7 @@ def _steps(
         share = step / settings.steps
         rise = min(1.0, share / WARM_UP)
         set_rate(optimizers, rise * (0.5 + 0.5 * math.cos(math.pi * share)))
-        panels = draw_oscillator_panels(settings.seed, (step - 1) * settings.batch, settings.batch)
-        discs = draw_discs(np.random.default_rng([settings.seed, step]), max(1, round(DISCS * settings.batch)))
-        loss = looker.loss(panels, discs)
+        loss = looker.drawn_loss(settings.seed, step, settings.batch)
         for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()
@@ -247,7 +258,7 @@ def _steps(
         yield step, loss.item()
 
 
-def _keep(settings: VisionSettings, looker: Looker, optimizers: list[Any], step: int) -> None:
+def _keep(settings: VisionSettings, looker: Any, optimizers: list[Any], step: int) -> None:
     """Writes the state whole or not at all."""
     import torch
 
@@ -261,7 +272,7 @@ def _keep(settings: VisionSettings, looker: Looker, optimizers: list[Any], step:
     beside.replace(path)
 
 
-def _resumed(settings: VisionSettings, looker: Looker, optimizers: list[Any]) -> int:
+def _resumed(settings: VisionSettings, looker: Any, optimizers: list[Any]) -> int:
     import torch
 
     path = Path(settings.output_dir) / STATE

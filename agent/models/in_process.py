@@ -23,9 +23,9 @@ from motionlaw.agent.messages import Image, Message, VideoFrames
 from motionlaw.agent.model import GREEDY, OnText, Reply, Sampling, Schema
 from motionlaw.agent.models import qwen
 from motionlaw.agent.models.torch_setup import prepare_torch
-from motionlaw.agent.models.wire import timed_frames, times_in, to_wire
+from motionlaw.agent.models.wire import timed_frames, times_in, to_wire, untimed_film
 from motionlaw.agent.pictures import check_told, decode, with_fewer_pictures
-from motionlaw.agent.tool_text import as_data, read_calls
+from motionlaw.agent.tool_text import read_calls
 from motionlaw.tools.errors import UserError, missing_extra
 
 # Qwen3-VL writes tenths of a second.
@@ -58,7 +58,7 @@ class InProcessModel:
             reason = str(error).strip().splitlines()[0].rstrip(".")
             raise UserError(f"{path} cannot be loaded as a vision-language model ({reason[:200]}).") from None
         self.form = str(getattr(model.config, "question_form", "full"))
-        if self.form == "brief":  # a small model ships in bfloat16, in which a CPU is slow
+        if self.form != "full":  # a small model ships in bfloat16, in which a CPU is slow
             model = model.float()
         self._model: Any = model.to(_device()).eval()
         self.name = path.resolve().name
@@ -136,7 +136,7 @@ class InProcessModel:
             if not self._is_timed or not len(steps) or steps.min() < NATIVE_STEP_S:
                 return timed_frames(video)
             videos.append(video)
-            return [{"type": "text", "text": f"Video {as_data(video.name)}:"}, {"type": "video"}]
+            return untimed_film(video)
 
         in_words = tools if tools and not self._knows_tools else None
         wire = [

@@ -119,6 +119,11 @@ def timed_frames(video: VideoFrames) -> list[dict[str, Any]]:
     return parts
 
 
+def untimed_film(video: VideoFrames) -> list[dict[str, Any]]:
+    """Writes a film for a processor that tells the times of its frames itself."""
+    return [{"type": "text", "text": f"Video {as_data(video.name)}:"}, {"type": "video"}]
+
+
 def _decimals(timestamps: Sequence[float]) -> int:
     """Decimals that tell neighbouring frames apart by at least ten steps of the last one; two at the least."""
     steps = np.diff(timestamps)
