@@ -71,7 +71,8 @@ def show_pair(seed: int, number: int) -> Pair:
 @lru_cache(maxsize=2)
 def _block(seed: int, number: int) -> tuple[Pair, ...]:
     rng = np.random.default_rng([seed, number, 3])
-    films, index = [], number * SCENES
+    films: list[_Film] = []
+    index = number * SCENES
     while len(films) < FILMS:
         scene = make_scene(seed, index)
         films += [_filmed(scene)] if scene.look.camera == "still" else []

@@ -72,7 +72,9 @@ class Conversation:
     def media(self) -> tuple[list[bytes], list[VideoFrames]]:
         """Its pictures, and its films."""
         kinds = [part["type"] for message in self.messages for part in message["content"] if part["type"] in KINDS]
-        pictures, films, left = [], [], list(self.images)
+        pictures: list[bytes] = []
+        films: list[VideoFrames] = []
+        left = list(self.images)
         for kind in kinds:
             if kind == "image":
                 pictures.append(left.pop(0))

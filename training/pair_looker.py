@@ -26,7 +26,7 @@ CELLS = SIDE_PX // CELL_PX
 HIDDEN = 192
 # What is read off the token of a thing: whether it is there, shape, direction, change of size, eight numbers of its
 # place, the logarithm of its way.
-PARTS = (1, len(SHAPES), len(WAYS), len(SCALES), 8, 1)
+PARTS = [1, len(SHAPES), len(WAYS), len(SCALES), 8, 1]
 # The way of a thing that stands still counts as this many of its diagonals.
 LEAST_WAY = 0.02
 # Units of the numbers: places in the picture, ways, sizes, places in a cell, pixels.
