@@ -1,7 +1,7 @@
 #!/bin/sh
 # All stages on a CPU: a model to start from, vision, SFT in two phases, GRPO, and what each stage brought.
 #     runs/cpu.sh [FOLDER]               toy size, minutes
-#     SIZE=3m LAWS=4000 VISION=8000 TOLD=550 SFT=1500 BATCH=16 GRPO=60 TEST=200 runs/cpu.sh full      80 minutes of one core
+#     SIZE=3m LAWS=4000 VISION=6000 TOLD=550 SFT=1500 BATCH=16 GRPO=60 TEST=200 runs/cpu.sh full      an hour of one core
 # The model is asked briefly (docs/models.md); what it learns from is drawn as it is needed, what measures it is built.
 # A stage that is there is not done again, and one that was stopped goes on from its newest state.
 set -eu
