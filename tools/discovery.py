@@ -30,7 +30,7 @@ from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.long_records import within_limit
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import has_accelerations, rate_rivals
-from motionlaw.tools.response_search import PLAIN, is_white, response_rivals
+from motionlaw.tools.response_search import FEW_PLAIN, PLAIN, is_white, response_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -41,10 +41,6 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
-# A law of no more than this cost that leaves nothing but noise is not put against the whole grammar of terms.
-FEW_PLAIN = 3.0
-# Times that terms are sought anew about the path of the best law.
-WIDER = 3
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 Progress = Callable[[str], None]
@@ -279,15 +275,9 @@ class _Search:
         They are believed only if with them nothing but noise is left, and they are plain or no longer than the first
         law: with thousands of terms a long sum imitates whatever a real recording's errors are.
         """
-        wide, was_cut = ranked, False
-        for _ in range(WIDER):
-            if not wide or was_cut:
-                break
-            rivals = response_rivals(wide[0], evidence, deadline=self.deadline)
-            more, was_cut = compete(rivals, evidence, deadline=self.deadline)
-            before, wide = wide[0].key, rank([*wide, *more])
-            if wide[0].key == before or wide[0].cost > max(PLAIN, ranked[0].cost):
-                break
+        rivals = response_rivals(ranked[0], evidence, deadline=self.deadline) if ranked else []
+        more, was_cut = compete(rivals, evidence, deadline=self.deadline, known=ranked)
+        wide = rank([*ranked, *more])
         if not wide or not is_white(wide[0].fit) or wide[0].cost > max(PLAIN, ranked[0].cost):
             return ranked, was_cut
         return wide, was_cut

@@ -8,39 +8,47 @@ positions, without a derivative of noisy data. Leaves out the first law (`hypoth
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
 from motionlaw.tools.candidates import candidate_terms
 from motionlaw.tools.contest import Rival, cost_of
-from motionlaw.tools.dynamics import Model
-from motionlaw.tools.flow import Flow, fit_flow, linearised
+from motionlaw.tools.dynamics import Model, velocity_names
+from motionlaw.tools.flow import FLOOR, Flow, FlowFit, fit_flow, linearised
 from motionlaw.tools.flow_prior import price_of
 from motionlaw.tools.flow_regression import Choice, Regression, choices_of
 from motionlaw.tools.flow_search import model_of_choices
 from motionlaw.tools.observe import Evidence, Run
+from motionlaw.tools.penalised_spline import PenalisedSpline
 from motionlaw.tools.rate_search import is_searched
 from motionlaw.tools.regression import variables_of
 from motionlaw.tools.response import Cells, make_cells
 from motionlaw.tools.shooting import TrajectoryFit
-from motionlaw.tools.smoothing import smooth_curves
+from motionlaw.tools.smoothing import Curve
 
-# Rows of all runs that are looked at; means stand for neighbours.
-MOST_ROWS = 800
+# Means that stand for neighbouring rows: so many in a characteristic time, but in all runs no fewer than the first
+# number and no more than the second.
+MEANS_PER_TIME_SCALE, FEWEST_MEANS, MOST_MEANS = 16, 200, 800
 # Runs that are left with fewer rows by that take no part.
 FEWEST_CELLS = 8
 # Cells are no longer than this share of a characteristic time.
 CELLS = 0.25
-# Dearest terms, in nats, largest choices, and choices that become rivals: the best of all, and of each size.
+# Dearest terms, in nats, largest choices, and choices that are fitted: the best of all, and of each size.
 DEAREST, MOST_TERMS, TRIED, EACH = 9.0, 6, 4, 2
+# Paths of better laws that terms are sought about, and laws that become rivals.
+ROUNDS, MOST_RIVALS = 4, 8
+# A law that will be so many nats worse than the best is not fitted to the end.
+HOPELESS = 30.0
 # A law that leaves more than this times the noise does not lead the path; the smooth one stays.
 NEAR = 4.0
 # Residuals that are independent after so few rows, or after no more than white ones show by chance in one of twenty (in
-# these standard errors), hold nothing that a law could explain; and a law of less cost than this, in free constants,
-# leaves no room for a plainer one.
-WHITE, BY_CHANCE, PLAIN = 1.25, 2.0, 8.0
+# these standard errors), hold nothing that a law could explain. A law of less cost than `PLAIN`, in free constants, may
+# be believed then, and one of no more than `FEW_PLAIN` is not put against the whole grammar of terms.
+WHITE, BY_CHANCE, PLAIN, FEW_PLAIN = 1.25, 2.0, 8.0, 3.0
 
 
 def is_white(fit: TrajectoryFit) -> bool:
@@ -52,7 +60,7 @@ def is_white(fit: TrajectoryFit) -> bool:
 
 
 def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> list[Rival]:
-    """Laws sought about the path of a first law.
+    """Laws sought about the path of a first law, then about those of the better ones found.
 
     Args:
         leader: The first law, fitted.
@@ -60,35 +68,95 @@ def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> li
         deadline: `time.monotonic` value after which no more choices are looked at.
 
     Returns:
-        Rivals, most promising first; none where a plain first law leaves nothing but noise or has several coordinates,
-        nor where positions are so clean that the accelerations were searched.
+        Rivals, most promising first; none where a first law of few plain terms leaves nothing but noise or has several
+        coordinates, nor where positions are so clean that the accelerations were searched.
     """
     model = leader.model
-    is_settled = is_white(leader.fit) and leader.cost < PLAIN
+    is_settled = is_white(leader.fit) and leader.cost <= FEW_PLAIN
     if model.order != 2 or len(model.coordinates) != 1 or is_settled or evidence.is_short or is_searched(evidence):
         return []
-    step = max(1, int(np.ceil(evidence.rows / MOST_ROWS)))
-    long_enough = [run for run in evidence.runs if run.rows_fitted // step >= FEWEST_CELLS]
-    if not long_enough:
+    flow = _flow(evidence)
+    if not flow.cells:
         return []
-    velocity = sympy.Symbol(model.state[1])
-    first_order = Model(1, model.state, (velocity, *model.equations), model.parameters, model.values)
-    flow = _flow(long_enough, model.state, step, evidence.time_scale_s)
-    fit = fit_flow(flow, first_order, deadline=deadline)
-    if fit.has_settled and fit.chi2 < NEAR * sum(len(each) for each in flow.position):
-        flow, first_order = fit.flow, fit.model
-    about = linearised(flow, first_order)
-    if not all(np.all(np.isfinite(moved.ahead)) for moved in about.moved):
-        return []
-    force = about.rates()[:, [1]]
-    wanted = about.apart() + about.responses(force, 1)[:, 0]
-    regression = Regression(about, 1, np.zeros((len(wanted), 0)), wanted, is_coupled=True)
-    kinds = dict(zip(model.state, ("angle" if evidence.is_angle[0] else "coordinate", "velocity"), strict=True))
-    names = (*model.state, "t")
-    candidates = candidate_terms(variables_of(names, kinds | {"t": "time"}), names, about.flow.nodes())
-    candidates = candidates.only(np.flatnonzero(candidates.costs <= DEAREST))
-    choices = choices_of(regression, candidates, MOST_TERMS, deadline)
-    return [_rival(choice, evidence) for choice in _champions(choices)]
+    search = _ResponseSearch(flow, evidence, deadline)
+    search.run(leader)
+    return [_rival(law, evidence) for law in search.best(MOST_RIVALS)]
+
+
+@dataclass(frozen=True)
+class _Law:
+    """A choice of terms fitted to the means of the rows, and what it is worth in nats, less being better."""
+
+    choice: Choice
+    fit: FlowFit
+    score: float
+
+
+class _ResponseSearch:
+    """Looks for terms about one path after the other, each of a better law."""
+
+    def __init__(self, flow: Flow, evidence: Evidence, deadline: float) -> None:
+        self.flow, self.deadline = flow, deadline
+        kinds = ("angle" if evidence.is_angle[0] else "coordinate", "velocity", "time")
+        self.names = (*flow.names, "t")
+        self.variables = variables_of(self.names, dict(zip(self.names, kinds, strict=True)))
+        self.laws: dict[str, _Law] = {}
+
+    def run(self, leader: Rival) -> None:
+        """Finds laws, first about the leader's path or, where that is far off, about the smooth one."""
+        first = fit_flow(self.flow, _in_states(leader.model), deadline=self.deadline)
+        if self._is_near(first):
+            self._look(first.flow, first.model)
+        else:
+            self._look(self.flow, _in_states(leader.model))
+        if not is_white(leader.fit):  # about the path of a wrong law the true one may look wrong
+            self._look(self.flow, None)
+        for _ in range(ROUNDS):
+            (best,) = self.best(1) or (None,)
+            if best is None or not self._is_near(best.fit) or time.monotonic() > self.deadline:
+                break
+            self._look(best.fit.flow, best.fit.model)
+            if self.best(1) == [best]:
+                break
+
+    def best(self, count: int) -> list[_Law]:
+        """The best laws found so far."""
+        settled = [law for law in self.laws.values() if np.isfinite(law.score)]
+        return sorted(settled, key=lambda law: law.score)[:count]
+
+    def _is_near(self, fit: FlowFit) -> bool:
+        return fit.has_settled and fit.chi2 < NEAR * self.flow.rows
+
+    def _look(self, flow: Flow, law: Model | None) -> None:
+        """Fits the most promising choices of terms about a path; ``law`` carries deviations along it, if any."""
+        still = Model(1, self.flow.names, (sympy.Symbol(self.flow.names[1]), sympy.Integer(0)), (), np.zeros(0))
+        about = linearised(flow, law or still)
+        if not all(np.all(np.isfinite(moved.ahead)) for moved in about.moved):
+            return
+        nodes = about.flow.nodes()
+        wanted = about.apart() + about.of_rates(about.rates()) - about.responses(nodes[1, :, None], 0)[:, 0]
+        regression = Regression(about, 1, np.zeros((len(wanted), 0)), wanted, is_coupled=True)
+        candidates = candidate_terms(self.variables, self.names, nodes)
+        candidates = candidates.only(np.flatnonzero(candidates.costs <= DEAREST))
+        for choice in _champions(choices_of(regression, candidates, MOST_TERMS, self.deadline)):
+            if choice.key not in self.laws or not np.isfinite(self.laws[choice.key].score):
+                self.laws[choice.key] = self._fitted(flow, choice)
+
+    def _fitted(self, flow: Flow, choice: Choice) -> _Law:
+        model = model_of_choices(flow.names[:1], [choice])
+        rows, digits = flow.rows, price_of([choice]) + 0.5 * len(model.values) * np.log(flow.rows)
+        least = min((law.score for law in self.laws.values()), default=np.inf)
+        hopeless = rows * np.exp(min(2 * (least + HOPELESS - digits) / rows, 50.0))
+        fit = fit_flow(flow, _in_states(model), deadline=self.deadline, hopeless_chi2=float(hopeless))
+        if not (fit.has_settled and np.isfinite(fit.chi2)):
+            return _Law(choice, fit, np.inf)
+        return _Law(choice, fit, float(0.5 * rows * np.log(fit.chi2 / rows + FLOOR) + digits))
+
+
+def _in_states(model: Model) -> Model:
+    """A law of second order in one coordinate as one of first order in its states."""
+    names = model.coordinates[0], velocity_names(model.coordinates)[0]
+    return Model(1, names, (sympy.Symbol(names[1]), *model.equations), model.parameters, model.values)
 
 
 def _champions(choices: Sequence[Choice]) -> list[Choice]:
@@ -101,12 +169,17 @@ def _champions(choices: Sequence[Choice]) -> list[Choice]:
     return sorted(kept.values(), key=lambda choice: choice.score)
 
 
-def _flow(runs: Sequence[Run], state: Sequence[str], step: int, time_scale_s: float) -> Flow:
-    """The measured positions, velocities unmeasured, with smooth paths."""
-    parts = [_thinned(run, step, time_scale_s) for run in runs]
-    spread = np.std(np.concatenate([np.column_stack([p, v]) for _, p, v, _ in parts]), axis=0)
+def _flow(evidence: Evidence) -> Flow:
+    """The measured positions, velocities unmeasured, with smooth paths; runs that are too short are left out."""
+    seconds = sum(float(np.ptp(run.trajectory.t[: run.rows_fitted])) for run in evidence.runs)
+    wanted = float(np.clip(MEANS_PER_TIME_SCALE * seconds / evidence.time_scale_s, FEWEST_MEANS, MOST_MEANS))
+    share = min(1.0, wanted / sum(run.rows_fitted for run in evidence.runs))
+    counts = [int(share * run.rows_fitted) for run in evidence.runs]
+    parts = [_thinned(run, count, evidence.time_scale_s) for run, count in zip(evidence.runs, counts, strict=True)
+             if count >= FEWEST_CELLS]  # fmt: skip
+    spread = np.std(np.concatenate([[(0.0, 0.0)], *(np.column_stack([p, v]) for _, p, v, _ in parts)]), axis=0)
     return Flow(
-        tuple(state),
+        (evidence.coordinates[0], velocity_names(evidence.coordinates)[0]),
         tuple(cells for cells, *_ in parts),
         tuple(np.column_stack([position, velocity]) for _, position, velocity, _ in parts),
         tuple(np.column_stack([noise, np.full(len(noise), np.inf)]) for *_, noise in parts),
@@ -114,21 +187,30 @@ def _flow(runs: Sequence[Run], state: Sequence[str], step: int, time_scale_s: fl
     )
 
 
-def _thinned(run: Run, step: int, time_scale_s: float) -> tuple[Cells, np.ndarray, np.ndarray, np.ndarray]:
-    """Cells with a smooth path, and means of neighbouring rows: positions, path's velocities, noise of the means."""
-    count = run.rows_fitted // step * step
+def _thinned(run: Run, count: int, time_scale_s: float) -> tuple[Cells, np.ndarray, np.ndarray, np.ndarray]:
+    """Cells with a smooth path, and for groups of rows: positions, path's velocities, noise of their means.
+
+    Means are taken of what is left beside the path, which hardly bends within a group: those of the positions
+    themselves would cut every turn short.
+    """
+    t, position = run.trajectory.t[: run.rows_fitted], run.trajectory.position[: run.rows_fitted, 0]
+    curve = PenalisedSpline(t, position)
+    groups = np.arange(len(t)) * count // len(t)
+    sizes = np.bincount(groups)
 
     def means(column: np.ndarray) -> np.ndarray:
-        return column[:count].reshape(-1, step).mean(axis=1)
+        return np.bincount(groups, column) / sizes
 
-    t, position = means(run.trajectory.t), means(run.trajectory.position[:, 0])
-    noise = np.sqrt(means(run.row_noise[:, 0] ** 2) / step)
-    curves = smooth_curves(t, np.column_stack([position, means(run.states[:, 1])]))
-    cells = make_cells(t, curves, longest=CELLS * time_scale_s)
-    return cells, position, cells.at_rows(cells.state)[:, 1], noise
+    middle = means(t)
+    noise = np.sqrt(means(run.row_noise[: len(t), 0] ** 2) / sizes)
+    path = (Curve(curve.at, noise), Curve(lambda times, order: curve.at(times, order + 1), noise))
+    cells = make_cells(middle, path, longest=CELLS * time_scale_s)
+    states = cells.at_rows(cells.state)
+    return cells, states[:, 0] + means(position - curve.at(t, 0)), states[:, 1], noise
 
 
-def _rival(choice: Choice, evidence: Evidence) -> Rival:
-    law = model_of_choices(evidence.coordinates, [choice])
-    model = Model(2, evidence.coordinates, law.equations, law.parameters, law.values)
-    return Rival(model=model, cost=cost_of(price_of([choice]), len(law.values), evidence.rows), source="search")
+def _rival(law: _Law, evidence: Evidence) -> Rival:
+    fitted = law.fit.model
+    model = Model(2, evidence.coordinates, fitted.equations[1:], fitted.parameters, fitted.values)
+    cost = cost_of(price_of([law.choice]), len(model.values), evidence.rows)
+    return Rival(model=model, cost=cost, source="search")
