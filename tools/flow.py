@@ -53,6 +53,8 @@ class Flow:
         position: Measured coordinates of each run, shape (T, D).
         noise_std: Their noise, shape (T, D).
         spread: Spread of each coordinate, shape (D,).
+        blur: A law's derivatives are taken over this share of the spread to either side: a jump or a root has none
+            that holds for deviations of any size.
     """
 
     names: tuple[str, ...]
@@ -60,6 +62,7 @@ class Flow:
     position: tuple[np.ndarray, ...]
     noise_std: tuple[np.ndarray, ...]
     spread: np.ndarray
+    blur: float = 1e-5
 
     @property
     def rows(self) -> int:
@@ -228,7 +231,7 @@ def linearised(flow: Flow, model: Model | None) -> Linearised:
 
     cells, moved = [], []
     for each in flow.cells:
-        carried = transfer(each, jacobian_of(law, each))
+        carried = transfer(each, jacobian_of(law, each, flow.blur))
         cells.append(with_starts(each, carried, flow.spread))
         moved.append(carried)
     return Linearised(replace(flow, cells=tuple(cells)), tuple(moved))

@@ -97,7 +97,7 @@ class Regression:
 
     def price(self, item: Item) -> float:
         """Nats of an item in this equation."""
-        return min(item.price, SHARED) if item.key in self.shared else item.price
+        return min(item.price, SHARED) if self.shared and item.key in self.shared else item.price
 
     def worth(self, prices: np.ndarray) -> Worth:
         """How choices are compared."""
@@ -190,11 +190,21 @@ class Regression:
         return {name: best.constants[name] * (1 + move) for name, move in zip(names, moves, strict=True)}
 
 
-def choices_of(regression: Regression, candidates: Candidates, most_terms: int, deadline: float) -> list[Choice]:
+def choices_of(
+    regression: Regression, candidates: Candidates, most_terms: int, deadline: float, *, tiers: Sequence[int] = ()
+) -> list[Choice]:
     """Good choices of terms for one equation, inner constants polished, best first.
 
     Subsets of terms without inner constants come first; to the best of every size each shape is added where its
     constants fit best; the shapes so found then stand among the other terms in a last search for subsets.
+
+    Args:
+        regression: The regression.
+        candidates: The terms, plain ones first.
+        most_terms: Largest choice.
+        deadline: `time.monotonic` value after which no more choices are fitted.
+        tiers: Subsets are sought among so many of the plainest terms, too: among hundreds that imitate one another the
+            search may take a wrong turn.
     """
     is_shape = np.array([bool(part.constants) for part in candidates.parts] + [False])[candidates.factors].any(axis=1)
     plain = candidates.only(np.flatnonzero(~is_shape))
@@ -213,6 +223,11 @@ def choices_of(regression: Regression, candidates: Candidates, most_terms: int, 
     subsets = best_subsets(
         Products(columns, regression.wanted), _worth_of(regression, items), most_terms=most_terms, kept=3000
     )
+    for count in tiers:
+        products, worth = Products(columns[:count], regression.wanted), _worth_of(regression, items[:count])
+        subsets += best_subsets(products, worth, most_terms=most_terms, kept=300)
+    if tiers:
+        subsets = sorted({subset.columns: subset for subset in subsets}.values(), key=lambda subset: subset.score)
     found: dict[str, Choice] = {}
     _enter(regression, items, subsets, found, deadline)
     shapes = candidates.only(np.flatnonzero(is_shape))

@@ -201,16 +201,17 @@ def deviated(cells: Cells, moved: Transfer, force: np.ndarray, first: np.ndarray
     return found
 
 
-def jacobian_of(law: Callable[[np.ndarray], np.ndarray], cells: Cells) -> np.ndarray:
+def jacobian_of(law: Callable[[np.ndarray], np.ndarray], cells: Cells, blur: float) -> np.ndarray:
     """Derivatives of a law on the nodes by central differences, shape (C, 5, D, D).
 
     Args:
         law: From states and time, shape (D + 1, N), to rates, shape (D, N).
         cells: The path.
+        blur: Half of the difference, as a share of each coordinate's spread.
     """
     count, points, width = cells.state.shape
     place = np.vstack([cells.state.reshape(-1, width).T, cells.t.reshape(1, -1)])
-    steps = 1e-5 * np.maximum(np.std(place[:width], axis=1), 1e-9)
+    steps = blur * np.maximum(np.std(place[:width], axis=1), 1e-9)
     found = np.empty((width, width, place.shape[1]))
     for column in range(width):
         side = np.zeros((width + 1, 1))

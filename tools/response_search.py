@@ -37,8 +37,12 @@ MEANS_PER_TIME_SCALE, FEWEST_MEANS, MOST_MEANS = 16, 200, 800
 FEWEST_CELLS = 8
 # Cells are no longer than this share of a characteristic time.
 CELLS = 0.25
+# A law's derivatives are taken over this share of the spread: what the path is unsure of.
+BLUR = 0.03
 # Dearest terms, in nats, largest choices, and choices that are fitted: the best of all, and of each size.
-DEAREST, MOST_TERMS, TRIED, EACH = 9.0, 6, 4, 2
+DEAREST, MOST_TERMS, TRIED, EACH = 9.0, 6, 6, 1
+# Numbers of plainest terms that are searched alone first.
+TIERS = (30, 60, 120, 240)
 # Paths of better laws that terms are sought about, and laws that become rivals.
 ROUNDS, MOST_RIVALS = 4, 8
 # A law that will be so many nats worse than the best is not fitted to the end.
@@ -103,21 +107,30 @@ class _ResponseSearch:
         self.laws: dict[str, _Law] = {}
 
     def run(self, leader: Rival) -> None:
-        """Finds laws, first about the leader's path or, where that is far off, about the smooth one."""
+        """Finds laws, first of plain terms, then with shapes, about the leader's path and about the smooth one."""
         first = fit_flow(self.flow, _in_states(leader.model), deadline=self.deadline)
         if self._is_near(first):
-            self._look(first.flow, first.model)
+            paths = [(first.flow, first.model, True)]
         else:
-            self._look(self.flow, _in_states(leader.model))
+            paths = [(self.flow, _in_states(leader.model), False)]
         if not is_white(leader.fit):  # about the path of a wrong law the true one may look wrong
-            self._look(self.flow, None)
-        for _ in range(ROUNDS):
-            (best,) = self.best(1) or (None,)
-            if best is None or not self._is_near(best.fit) or time.monotonic() > self.deadline:
-                break
-            self._look(best.fit.flow, best.fit.model)
-            if self.best(1) == [best]:
-                break
+            paths.append((self.flow, None, False))
+        for has_shapes in (False, True):
+            if not self._near_laws():
+                for flow, law, is_near in paths:
+                    self._look(flow, law, is_near=is_near, has_shapes=has_shapes)
+            for _ in range(ROUNDS):
+                near = self._near_laws()
+                if not near or time.monotonic() > self.deadline:
+                    break
+                self._look(near[0].fit.flow, near[0].fit.model, is_near=True, has_shapes=has_shapes)
+                if self._near_laws()[0] is near[0]:
+                    break
+
+    def _near_laws(self) -> list[_Law]:
+        """The laws found so far, best first, if the best is near the data."""
+        best = self.best(len(self.laws))
+        return best if best and self._is_near(best[0].fit) else []
 
     def best(self, count: int) -> list[_Law]:
         """The best laws found so far."""
@@ -127,7 +140,7 @@ class _ResponseSearch:
     def _is_near(self, fit: FlowFit) -> bool:
         return fit.has_settled and fit.chi2 < NEAR * self.flow.rows
 
-    def _look(self, flow: Flow, law: Model | None) -> None:
+    def _look(self, flow: Flow, law: Model | None, *, is_near: bool, has_shapes: bool) -> None:
         """Fits the most promising choices of terms about a path; ``law`` carries deviations along it, if any."""
         still = Model(1, self.flow.names, (sympy.Symbol(self.flow.names[1]), sympy.Integer(0)), (), np.zeros(0))
         about = linearised(flow, law or still)
@@ -137,8 +150,10 @@ class _ResponseSearch:
         wanted = about.apart() + about.of_rates(about.rates()) - about.responses(nodes[1, :, None], 0)[:, 0]
         regression = Regression(about, 1, np.zeros((len(wanted), 0)), wanted, is_coupled=True)
         candidates = candidate_terms(self.variables, self.names, nodes)
-        candidates = candidates.only(np.flatnonzero(candidates.costs <= DEAREST))
-        for choice in _champions(choices_of(regression, candidates, MOST_TERMS, self.deadline)):
+        is_listed = (candidates.costs <= DEAREST) & (has_shapes | candidates.is_plain())
+        candidates = candidates.only(np.flatnonzero(is_listed))
+        choices = choices_of(regression, candidates, MOST_TERMS, self.deadline, tiers=TIERS)
+        for choice in choices[:TRIED] if is_near else _champions(choices):
             if choice.key not in self.laws or not np.isfinite(self.laws[choice.key].score):
                 self.laws[choice.key] = self._fitted(flow, choice)
 
@@ -184,6 +199,7 @@ def _flow(evidence: Evidence) -> Flow:
         tuple(np.column_stack([position, velocity]) for _, position, velocity, _ in parts),
         tuple(np.column_stack([noise, np.full(len(noise), np.inf)]) for *_, noise in parts),
         np.maximum(spread, 1e-300),
+        blur=BLUR,
     )
 
 
