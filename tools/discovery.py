@@ -41,6 +41,8 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
+# Rows that pay for each unit of a law's cost, where that is more than what is plain anyway.
+ROWS_OF_COST = 200
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 Progress = Callable[[str], None]
@@ -270,17 +272,15 @@ class _Search:
         return rank([*ranked, *more]), was_cut
 
     def _widened(self, evidence: Evidence, ranked: list[Rival]) -> tuple[list[Rival], bool]:
-        """Adds laws with the whole grammar of terms, sought about the path of the best law, as long as that helps.
+        """Adds laws with the whole grammar of terms, sought about the paths of the best law and of better ones.
 
-        They are believed only if with them nothing but noise is left, and they are plain or no longer than the first
-        law: with thousands of terms a long sum imitates whatever a real recording's errors are.
+        They are believed only if with them nothing but noise is left, and they are plain for so many rows or no longer
+        than the first law: with thousands of terms a long sum imitates whatever a real recording's errors are.
         """
         rivals = response_rivals(ranked[0], evidence, deadline=self.deadline) if ranked else []
         more, was_cut = compete(rivals, evidence, deadline=self.deadline, known=ranked)
-        wide = rank([*ranked, *more])
-        if not wide or not is_white(wide[0].fit) or wide[0].cost > max(PLAIN, ranked[0].cost):
-            return ranked, was_cut
-        return wide, was_cut
+        most = max([PLAIN, evidence.rows / ROWS_OF_COST, *(rival.cost for rival in ranked[:1])])
+        return rank([*ranked, *(each for each in more if is_white(each.fit) and each.cost <= most)]), was_cut
 
     def _enter_first_order(self, contest: Contest) -> None:
         """Lets first-order laws compete, found or proposed, and merges them with those before."""

@@ -17,7 +17,7 @@ from scipy.linalg import cho_solve_banded, cholesky_banded
 DEGREE, ROUGHNESS = 5, 3  # the penalty is the integral of the squared third derivative
 ROWS_PER_KNOT = 2
 # Stiffnesses that are tried, as powers of ten over what makes roughness and rows weigh alike; then finer ones.
-POWERS, FINER = np.arange(-14.0, 7.0), np.array([-2 / 3, -1 / 3, 1 / 3, 2 / 3])
+POWERS, FINER = np.arange(-6.0, 10.0), np.array([-2 / 3, -1 / 3, 1 / 3, 2 / 3])
 
 
 class PenalisedSpline:
@@ -41,9 +41,10 @@ class PenalisedSpline:
         inner = np.quantile(rows, np.linspace(0, 1, max(2, len(t) // ROWS_PER_KNOT - DEGREE + 1)))
         knots = np.concatenate([np.zeros(DEGREE), inner, np.ones(DEGREE)])
         basis = BSpline.design_matrix(rows, knots, DEGREE)
-        self._rows, self._middle = len(t), float(np.mean(values))
-        self._gram, self._rough = _bands(basis.T @ basis), _bands(_roughness(knots))
-        self._moment, self._total = basis.T @ (values - self._middle), float(np.sum((values - self._middle) ** 2))
+        self._middle = float(np.mean(values))
+        self._basis, self._values = basis, values - self._middle
+        self._rough = _roughness(knots)
+        self._bands = _bands(basis.T @ basis), _bands(self._rough)
         self._spline = BSpline(knots, self._likeliest(), DEGREE)
 
     @cached_property
@@ -58,7 +59,8 @@ class PenalisedSpline:
 
     def _likeliest(self) -> np.ndarray:
         """Coefficients for the stiffness under which the rows are likeliest."""
-        unit = np.sum(self._gram[-1]) / np.sum(self._rough[-1])
+        gram, rough = self._bands
+        unit = np.sum(gram[-1]) / np.sum(rough[-1])
         trials = [self._trial(unit * 10**power) for power in POWERS]
         best = POWERS[int(np.argmin([cost for cost, _ in trials]))]
         trials += [self._trial(unit * 10 ** (best + step)) for step in FINER]
@@ -66,14 +68,16 @@ class PenalisedSpline:
 
     def _trial(self, stiffness: float) -> tuple[float, np.ndarray]:
         """Twice minus the logarithm of the likelihood of a stiffness, and the coefficients."""
+        gram, rough = self._bands
         try:
-            factor = cholesky_banded(self._gram + stiffness * self._rough)
+            factor = cholesky_banded(gram + stiffness * rough)
         except np.linalg.LinAlgError:  # so soft that a knot without rows is free
-            return np.inf, np.zeros_like(self._moment)
-        coefficients = cho_solve_banded((factor, False), self._moment)
-        energy = max(self._total - float(self._moment @ coefficients), 1e-26 * self._total, 1e-300)
-        free, width = self._rows - ROUGHNESS, len(coefficients) - ROUGHNESS
-        cost = free * np.log(energy) + 2 * float(np.sum(np.log(factor[-1]))) - width * np.log(stiffness)
+            return np.inf, np.zeros(gram.shape[1])
+        coefficients = cho_solve_banded((factor, False), self._basis.T @ self._values)
+        energy = float(np.sum((self._values - self._basis @ coefficients) ** 2))
+        energy += stiffness * float(coefficients @ (self._rough @ coefficients))
+        free, width = len(self._values) - ROUGHNESS, len(coefficients) - ROUGHNESS
+        cost = free * np.log(max(energy, 1e-300)) + 2 * float(np.sum(np.log(factor[-1]))) - width * np.log(stiffness)
         return cost, coefficients
 
 

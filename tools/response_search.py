@@ -32,7 +32,7 @@ from motionlaw.tools.smoothing import Curve
 
 # Means that stand for neighbouring rows: so many in a characteristic time, but in all runs no fewer than the first
 # number and no more than the second.
-MEANS_PER_TIME_SCALE, FEWEST_MEANS, MOST_MEANS = 16, 200, 800
+MEANS_PER_TIME_SCALE, FEWEST_MEANS, MOST_MEANS = 12, 200, 480
 # Runs that are left with fewer rows by that take no part.
 FEWEST_CELLS = 8
 # Cells are no longer than this share of a characteristic time.
@@ -43,12 +43,13 @@ BLUR = 0.03
 DEAREST, MOST_TERMS, TRIED, EACH = 9.0, 6, 6, 1
 # Numbers of plainest terms that are searched alone first.
 TIERS = (30, 60, 120, 240)
-# Paths of better laws that terms are sought about, and laws that become rivals.
-ROUNDS, MOST_RIVALS = 4, 8
-# A law that will be so many nats worse than the best is not fitted to the end.
-HOPELESS = 30.0
-# A law that leaves more than this times the noise does not lead the path; the smooth one stays.
-NEAR = 4.0
+# Paths of better laws that plain terms are sought about, and those with shapes; laws that become rivals.
+ROUNDS, ROUNDS_OF_SHAPES, MOST_RIVALS = 4, 2, 8
+# A law that will be so many nats worse than the best is not fitted to the end; steps of a fit.
+HOPELESS, STEPS = 30.0, 12
+# A law that leaves more than this times the noise does not lead the path; the smooth one stays. A fit that promises
+# more than the second is given up.
+NEAR, FAR = 4.0, 30.0
 # Residuals that are independent after so few rows, or after no more than white ones show by chance in one of twenty (in
 # these standard errors), hold nothing that a law could explain. A law of less cost than `PLAIN`, in free constants, may
 # be believed then, and one of no more than `FEW_PLAIN` is not put against the whole grammar of terms.
@@ -108,9 +109,9 @@ class _ResponseSearch:
 
     def run(self, leader: Rival) -> None:
         """Finds laws, first of plain terms, then with shapes, about the leader's path and about the smooth one."""
-        first = fit_flow(self.flow, _in_states(leader.model), deadline=self.deadline)
+        first = fit_flow(self.flow, _in_states(leader.model), deadline=self.deadline, steps=STEPS)
         if self._is_near(first):
-            paths = [(first.flow, first.model, True)]
+            paths: list[tuple[Flow, Model | None, bool]] = [(first.flow, first.model, True)]
         else:
             paths = [(self.flow, _in_states(leader.model), False)]
         if not is_white(leader.fit):  # about the path of a wrong law the true one may look wrong
@@ -119,7 +120,7 @@ class _ResponseSearch:
             if not self._near_laws():
                 for flow, law, is_near in paths:
                     self._look(flow, law, is_near=is_near, has_shapes=has_shapes)
-            for _ in range(ROUNDS):
+            for _ in range(ROUNDS_OF_SHAPES if has_shapes else ROUNDS):
                 near = self._near_laws()
                 if not near or time.monotonic() > self.deadline:
                     break
@@ -161,8 +162,8 @@ class _ResponseSearch:
         model = model_of_choices(flow.names[:1], [choice])
         rows, digits = flow.rows, price_of([choice]) + 0.5 * len(model.values) * np.log(flow.rows)
         least = min((law.score for law in self.laws.values()), default=np.inf)
-        hopeless = rows * np.exp(min(2 * (least + HOPELESS - digits) / rows, 50.0))
-        fit = fit_flow(flow, _in_states(model), deadline=self.deadline, hopeless_chi2=float(hopeless))
+        hopeless = rows * min(FAR, float(np.exp(min(2 * (least + HOPELESS - digits) / rows, 50.0))))
+        fit = fit_flow(flow, _in_states(model), deadline=self.deadline, steps=STEPS, hopeless_chi2=hopeless)
         if not (fit.has_settled and np.isfinite(fit.chi2)):
             return _Law(choice, fit, np.inf)
         return _Law(choice, fit, float(0.5 * rows * np.log(fit.chi2 / rows + FLOOR) + digits))
@@ -175,7 +176,7 @@ def _in_states(model: Model) -> Model:
 
 
 def _champions(choices: Sequence[Choice]) -> list[Choice]:
-    """The best few and the best few of each size: an uncertain path makes long choices look too good."""
+    """The best few, and the best of each size: an uncertain path makes long choices look too good."""
     of_size: dict[int, list[Choice]] = {}
     for choice in choices:
         of_size.setdefault(len(choice.items), []).append(choice)

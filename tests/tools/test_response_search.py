@@ -38,6 +38,16 @@ def test_the_law_is_proposed_about_the_path_of_one_that_nearly_holds():
     assert {str(term) for term in terms} == {"x**3", "v", "sin(t + phase)"}
 
 
+def test_the_law_is_found_about_the_smooth_path_where_the_first_law_is_far_off():
+    """A first law without the drive misses the motion by far: the smooth path serves, then those of better laws."""
+    evidence = gather_evidence([_noisy(lambda x, v, t: -1.5 * x**3 - 0.6 * np.abs(v) * v + 0.9 * np.sin(t))])
+    leader = _leader(evidence, "-x - 0.1*v")
+    assert leader.fit.chi2 > 100 * leader.fit.count
+    rivals = response_rivals(leader, evidence, deadline=np.inf)
+    terms = canonical_terms(rivals[0].model.expressions()["v"])
+    assert {str(term) for term in terms} == {"x**3", "v*abs(v)", "sin(t + phase)"}
+
+
 def test_a_plain_law_that_leaves_noise_is_not_searched_further():
     """Where a plain law leaves nothing but noise, there is nothing to seek."""
     evidence = gather_evidence([_noisy(lambda x, v, t: -2 * x - 0.1 * v)])
