@@ -23,7 +23,7 @@ from functools import partial
 
 import sympy
 
-from motionlaw.agent.law_question import BRIEF, accelerations, filled, named, question
+from motionlaw.agent.law_question import BRIEF, accelerations, filled, is_swing, named, question, smoothed
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import ManyReplies, Model, Reply, Sampling, choose_model
 from motionlaw.tools.dynamics import velocity_names
@@ -42,6 +42,7 @@ MOST_TOKENS = 800
 MOST_LETTERS = 8
 # Where such constants start; a 1 inside a function would be no number at all, as in sin(1 t).
 LETTER = 1.1
+UNKNOWN = "not asked: it knows what one coordinate does that swings to and fro, and no other motion."
 _ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[A-Za-z]*\n(.*?)```", re.DOTALL)
 _LEAD = re.compile(r"^(?:together|law|answer|so|hence|therefore|final answer)\s*:\s*", re.IGNORECASE)
@@ -146,7 +147,7 @@ def propose_laws(
         UserError: No answer came at all (the model cannot be reached, cannot see, is too slow), or it does not tell
             probabilities although they have weight.
     """
-    left_s = timeout_s
+    deadline = time.monotonic() + timeout_s
     groups = [(one,) for one in inputs.trajectories] if inputs.is_scene else [inputs.trajectories]
     proposals: list[Proposal] = []
     unread: list[Hypothesis] = []
@@ -154,32 +155,58 @@ def propose_laws(
         if is_sensor(group) or max(len(run.t) for run in group) < FEWEST_ROWS:
             continue
         runs = choose_coordinates(list(group))[0].trajectories
-        about = group[0].name if inputs.is_scene else ""
-        names = runs[0].coordinates
-        if model.form == BRIEF and len(names) > 1:
-            reason = f"not asked: it knows motions of one coordinate, not of {', '.join(names)}."
-            unread.append(Hypothesis(model.name, reason, {}, False))
+        columns = smoothed(runs)
+        if model.form == BRIEF and not is_swing(columns):
+            unknown = Hypothesis(model.name, UNKNOWN, {}, False)
+            unread += [] if unknown in unread else [unknown]  # said once, however many objects there are
             continue
-        asked = question(runs, form=model.form)
-        deadline = time.monotonic() + left_s
+        asked = question(runs, columns, form=model.form)
         replies = _replies(model, asked, deadline, range(seed, seed + samples))
-        left_s = max(deadline - time.monotonic(), 0.0)
         failures = [reply for reply in replies if isinstance(reply, UserError)]
         if len(failures) == len(replies):
             raise failures[0]
-        read: list[Proposal] = []
-        for number, reply in enumerate(replies, start=len(proposals) + len(unread) + 1):
-            source, said = f"{model.name} {number}", ""
+        about = _About(model, asked, runs[0].coordinates, group[0].name if inputs.is_scene else "")
+        read, others = about.read(replies, first=len(proposals) + len(unread) + 1)
+        proposals += _distinct(_with_prior(model, asked, read, prior) if prior else read)
+        unread += others
+    return Proposals(tuple(proposals), tuple(unread), model.name)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a model was asked, and about which coordinates of which object."""
+
+    model: Model
+    asked: Sequence[Message]
+    coordinates: tuple[str, ...]
+    object: str
+
+    def read(self, replies: Sequence[Reply | UserError], *, first: int) -> tuple[list[Proposal], list[Hypothesis]]:
+        """The laws in replies, which are numbered from ``first``, and what holds none."""
+        is_brief, names = self.model.form == BRIEF, self.coordinates
+        laws: list[Proposal] = []
+        others: list[Hypothesis] = []
+        for number, reply in enumerate(replies, start=first):
+            source, said = f"{self.model.name} {number}", ""
             try:
                 said = _said(reply)
-                said = filled(said, asked[0].text) if model.form == BRIEF else said
-                law, text, chain = read_law(said, ("x",) if model.form == BRIEF else names)
-                law = {rate: renamed(formula, {"x": names[0]}) for rate, formula in law.items()}
-                read.append(Proposal(law, source, text, chain, names, about))
+                said = filled(said, self.asked[0].text) if is_brief else said
+                law, text, chain = read_law(said, ("x",) if is_brief else names)
+                law = {rate: renamed(formula, {"x": names[0]}) for rate, formula in law.items()} if is_brief else law
+                laws.append(Proposal(law, source, text, chain, names, self.object))
             except UserError as error:
-                unread.append(Hypothesis(source, f"not used: {error}", {}, False, said))
-        proposals += _with_prior(model, asked, read, prior) if prior else read
-    return Proposals(tuple(proposals), tuple(unread), model.name)
+                others.append(Hypothesis(source, f"not used: {error}", {}, False, said))
+        return laws, others
+
+
+def _distinct(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """One law of each structure, the likeliest: their numbers are fitted again all the same."""
+    kept: dict[frozenset[tuple[str, str]], Proposal] = {}
+    for each in sorted(proposals, key=lambda one: -one.bonus):
+        sides = {rate: sympy.Add.make_args(sympy.expand(parse(formula))) for rate, formula in each.law.items()}
+        key = frozenset((rate, str(term.as_coeff_Mul()[1])) for rate, terms in sides.items() for term in terms)
+        kept.setdefault(key, each)
+    return list(kept.values())
 
 
 def _replies(model: Model, asked: Sequence[Message], deadline: float, seeds: Sequence[int]) -> list[Reply | UserError]:

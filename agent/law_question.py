@@ -22,21 +22,50 @@ FULL, BRIEF = FORMS = ("full", "brief")
 ROWS = 24
 # Frequencies that differ by less are one.
 SAME_FREQUENCY = 0.1
+# A motion turns back that goes at least this share of its highest speed the other way.
+TURNED = 0.1
 
 
-def question(runs: Sequence[Trajectory], *, form: str = FULL) -> list[Message]:
-    """Returns what a model is asked about runs: the pictures, the numbers and the form of the answer."""
+def smoothed(runs: Sequence[Trajectory]) -> np.ndarray:
+    """The longest run as a model sees it: rows of t, coordinates, velocities, accelerations, shape (T, 1 + 3 D)."""
     from motionlaw.tools.motion import smooth
 
     run = max(runs, key=lambda each: len(each.t))
     motion = smooth(run.t, run.position)
     seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
-    columns = np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[seen]
+    return np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[seen]
+
+
+def is_swing(columns: np.ndarray) -> bool:
+    """Whether rows are of one coordinate that goes to and fro: all that a model of the brief form knows.
+
+    Args:
+        columns: As of `smoothed`.
+
+    Example:
+        >>> t = np.linspace(0, 9, 200)
+        >>> [is_swing(np.column_stack([t, x, np.gradient(x, t), 0 * t])) for x in (np.sin(t), np.exp(t))]
+        [True, False]
+    """
+    if columns.shape[1] != 4 or len(columns) == 0:
+        return False
+    there, back = columns[:, 2].max(), -columns[:, 2].min()
+    return bool(min(there, back) > TURNED * max(there, back))
+
+
+def question(runs: Sequence[Trajectory], columns: np.ndarray, *, form: str = FULL) -> list[Message]:
+    """Returns what a model is asked about runs: the pictures, the numbers and the form of the answer.
+
+    Args:
+        runs: Of one law.
+        columns: The longest of them, as of `smoothed`.
+        form: Of `FORMS`.
+    """
     if form == BRIEF:
         pictures, text = brief_question(columns)
         return [Message.user(*pictures, text)]
-    text = question_text(run.coordinates, run.units, columns)
-    return [Message.user(*plots_of(columns, run.coordinates, run.units), text)]
+    text = question_text(runs[0].coordinates, runs[0].units, columns)
+    return [Message.user(*plots_of(columns, runs[0].coordinates, runs[0].units), text)]
 
 
 def plots_of(columns: np.ndarray, coordinates: Sequence[str], units: Sequence[str]) -> tuple[Image, ...]:

@@ -62,12 +62,14 @@ def demo(
 ) -> None:
     """Film a made pendulum, track it, find its law and g, and answer a question about it.
 
-    Needs no network, weights or GPU. The film is rendered, so the true g is known and printed beside the one found.
+    Needs no network and no GPU. The film is rendered, so the true g is known and printed beside the one found.
     """
     from motionlaw.agent.ask import ask_about_demo
+    from motionlaw.agent.hypothesise import proposer
     from motionlaw.tools.demo import demo_command
 
-    raise typer.Exit(demo_command(out, ask=ask_about_demo, json=json))
+    propose = proposer("embedded", samples=8, prior=0.0, seed=0, timeout_s=60.0)
+    raise typer.Exit(demo_command(out, ask=ask_about_demo, propose=propose, json=json))
 
 
 @app.command()
@@ -85,8 +87,8 @@ def discover(
     order: Annotated[Literal["1", "2", "auto"], typer.Option(help="Order of the law in time.")] = "auto",
     target: Annotated[str | None, typer.Option(help="Find an algebraic law for this column instead.")] = None,
     model: Annotated[
-        str, typer.Option(help="Proposes laws: none, embedded (small, on board), a checkpoint's folder, or a server.")
-    ] = "none",
+        str, typer.Option(help="Proposes laws: embedded (small, on board), none, a checkpoint's folder, or a server.")
+    ] = "embedded",
     samples: Annotated[int, typer.Option(help="Laws that the model is asked for.")] = 8,
     prior: Annotated[float, typer.Option(help="Weight of a law's log-probability under the model in its score.")] = 0.0,
     sr: Annotated[str, typer.Option(help="Engines, with commas: search, operon, sindy, pysr.")] = "search",
@@ -102,7 +104,9 @@ def discover(
     from motionlaw.tools.discover import discover_command
 
     propose = None
-    if model != "none":
+    # The small model helps the search for laws of motion of second order: for others it is not asked.
+    is_known = target is None and order != "1" and "search" in sr.split(",")
+    if model != "none" and (is_known or model != "embedded"):
         from motionlaw.agent.hypothesise import proposer
 
         propose = proposer(model, samples=samples, prior=prior, seed=seed, timeout_s=time_limit)

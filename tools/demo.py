@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 
 from motionlaw.tools.demo_video import Pendulum, write_video
+from motionlaw.tools.discovery import DiscoverySettings
 from motionlaw.tools.errors import UserError
+from motionlaw.tools.hypotheses import Proposals
+from motionlaw.tools.inputs import Inputs
 from motionlaw.tools.law import Discovery, Quantity
 
 FREQUENCY = "angular frequency of small oscillations"
@@ -66,12 +69,18 @@ def read_gravity(discovery: Discovery) -> Quantity | None:
     return Quantity("g", value, float(value * relative), "m/s^2")
 
 
-def run_demo(out: str | Path, *, pendulum: Pendulum | None = None) -> DemoResult:
+def run_demo(
+    out: str | Path,
+    *,
+    pendulum: Pendulum | None = None,
+    propose: Callable[[Inputs], Proposals] | None = None,
+) -> DemoResult:
     """Films a pendulum and finds its law.
 
     Args:
         out: A folder for ``pendulum.mp4`` and ``report.html``; made if it is not there.
         pendulum: What to film; the usual one if not given.
+        propose: Who is asked for laws beside the search.
 
     Returns:
         The law and g, beside the true g.
@@ -79,7 +88,7 @@ def run_demo(out: str | Path, *, pendulum: Pendulum | None = None) -> DemoResult
     Raises:
         UserError: The folder cannot be made, or an extra is missing.
     """
-    from motionlaw.tools.discover import discover_inputs, read_inputs
+    from motionlaw.tools.discover import discover_inputs, read_inputs, with_unread
     from motionlaw.tools.report import write_report
 
     pendulum = pendulum or Pendulum()
@@ -94,7 +103,9 @@ def run_demo(out: str | Path, *, pendulum: Pendulum | None = None) -> DemoResult
     filmed = time.perf_counter()
     scale = f"{pendulum.pixels_per_metre / 2:g}px=0.5m"
     inputs = read_inputs([video], scale=scale)
-    discovery = discover_inputs(inputs, name=video.name)
+    proposed = propose(inputs) if propose is not None else Proposals((), (), "none")
+    discovery = discover_inputs(inputs, name=video.name, settings=DiscoverySettings(hypotheses=proposed.laws))
+    discovery = with_unread(discovery, proposed)
     watched = time.perf_counter()
     command = shlex.join(["motionlaw", "discover", str(video), "--scale", str(scale), "--report", str(report)])
     write_report(discovery, report, command=command, tracking=inputs.tracking)
@@ -103,20 +114,25 @@ def run_demo(out: str | Path, *, pendulum: Pendulum | None = None) -> DemoResult
 
 
 def demo_command(
-    out: str = "motionlaw-demo", *, ask: Callable[[Path], dict[str, Any]] | None = None, json: bool = False
+    out: str = "motionlaw-demo",
+    *,
+    ask: Callable[[Path], dict[str, Any]] | None = None,
+    propose: Callable[[Inputs], Proposals] | None = None,
+    json: bool = False,
 ) -> int:
     """Runs ``motionlaw demo`` and prints what it found.
 
     Args:
         out: The folder to write to.
         ask: Asks a question about the film and returns the JSON of its answer.
+        propose: Who is asked for laws beside the search.
         json: Print JSON instead of text.
 
     Returns:
         The exit status: 0 if a law and g were found, else 1.
     """
     print("Filming a pendulum, then watching the film …", file=sys.stderr)
-    result = run_demo(out)
+    result = run_demo(out, propose=propose)
     found = result.discovery.status != "refused" and result.g is not None
     asked = ask(result.video) if ask is not None else None
     if json:

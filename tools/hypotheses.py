@@ -21,7 +21,7 @@ from motionlaw.tools.frequency import dominant_frequency
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
-from motionlaw.tools.realign import named_constants, realign
+from motionlaw.tools.realign import named_constants, realign, terms_as_features
 from motionlaw.tools.search import Samples, Support, WeakSystem, best_subsets, model_of, weak_system
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
@@ -227,7 +227,7 @@ def _plain_supports(
 
 
 def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, source: str) -> list[Rival]:
-    """A proposed law as it is, and with its residual realigned.
+    """A proposed law as it is, and with its residual realigned; it costs what it would cost anybody.
 
     Args:
         proposal: The law.
@@ -244,18 +244,22 @@ def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, sourc
         raise UserError(f"A hypothesis needs an equation for {missing[0]}, got {', '.join(proposal.law) or 'none'}.")
     names = [*evidence.coordinates, *(targets if order == 2 else ()), "t"]
     ansatz = [parse(proposal.law[name], variables=names) for name in targets]
-    model = named_constants(ansatz, coordinates=evidence.coordinates, order=order)
-    rivals = [Rival(model=model, cost=float(len(model.parameters)), source=source, bonus=proposal.bonus)]
+    kinds = {name: "angle" if turns else "coordinate" for name, turns in zip(names, evidence.is_angle, strict=False)}
+    kinds |= dict.fromkeys(names[len(kinds) : -1], "velocity") | {"t": "time"}
     samples = [part for run in evidence.runs for part in run.samples(order=order)]
-    choices = []
+    choices, cost = [], 0.0
     for target, expression in enumerate(ansatz):
         library = feature_library(evidence.coordinates, target, order=order, is_angle=evidence.is_angle)
+        own = terms_as_features(expression, library, kinds=kinds)
+        cost += sum(feature.cost for feature in own)
         choices.append(
             realign(
-                expression, samples, library, target,
+                own, samples, library, target,
                 coordinates=evidence.coordinates, order=order, window_s=window_seconds(evidence),
             )
         )  # fmt: skip
+    model = named_constants(ansatz, coordinates=evidence.coordinates, order=order)
+    rivals = [Rival(model=model, cost=cost, source=source, bonus=proposal.bonus)]
     for rank in range(4):
         pick = [supports[min(rank, len(supports) - 1)] for supports in choices]
         cost = sum(feature.cost for support in pick for feature in support.features)

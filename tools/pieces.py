@@ -44,6 +44,8 @@ SHAPES = {
     "log(1 + k*abs(u))": 5.0, "1/(k + abs(u))": 4.5, "1/(k + u^2)": 4.5, "1/(k + abs(u)^3)": 6.0,
 }  # fmt: skip
 SHAPES_OF_TIME = {"sin(k*u)": 3.0, "cos(k*u)": 3.0, "exp(-k*u)": 5.0}
+# What stands in no table.
+UNLISTED = 9.0
 POWERS = ("u", "u^2", "u^3", "u^4", "u^5")
 POLES = ("1/u", "1/u^2", "1/u^3", "abs(u)^(-1/2)", "log(abs(u))")
 # A pole's variable keeps this distance from zero, and an exponential's below that, as shares of its usual size.
@@ -135,6 +137,29 @@ def _values(text: str, column: np.ndarray, constants: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         found = _compiled(text)([column, constants[:, None]])[0]
     return np.array(np.broadcast_to(found, (len(constants), len(column))))
+
+
+def price_of(factor: sympy.Expr, kinds: Mapping[str, str]) -> float:
+    """Nats of a piece that somebody else wrote, by the tables above.
+
+    Args:
+        factor: A function, its inner constant a number.
+        kinds: What each variable is, see `Variable`.
+
+    Example:
+        >>> x = sympy.Symbol("x")
+        >>> price_of(sympy.cos(x), {"x": "coordinate"}), price_of(sympy.cos(1.7 * x), {"x": "coordinate"})
+        (3.5, 4.5)
+    """
+    names = [str(symbol) for symbol in factor.free_symbols]
+    if len(names) != 1 or names[0] not in kinds:
+        return UNLISTED
+    plain, shapes = _tables(kinds[names[0]])
+    wanted = factor.xreplace({sympy.Symbol(names[0]): sympy.Symbol("u")})
+    shape = wanted.xreplace({number: sympy.Symbol("k") for number in wanted.atoms(sympy.Float)})
+    found = [price for text, price in plain.items() if _parsed(text) == wanted]
+    found += [price for text, price in shapes.items() if _parsed(text) == shape]
+    return min(found, default=UNLISTED)
 
 
 def _tables(kind: str) -> tuple[dict[str, float], dict[str, float]]:

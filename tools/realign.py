@@ -9,18 +9,20 @@ Source: Symbolic Residual Realignment of VIPER-R1 (2508.17380), with the refit b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy
 
+from motionlaw.tools.candidates import FACTOR, TERM
 from motionlaw.tools.dynamics import Model
-from motionlaw.tools.equation import complexity, ordered_terms
-from motionlaw.tools.library import Feature
+from motionlaw.tools.equation import ordered_terms
+from motionlaw.tools.library import COSTS, Feature
+from motionlaw.tools.pieces import price_of
 from motionlaw.tools.search import Samples, Support, best_subsets, weak_system
 
-# Cost of a term that no library lists: one for its coefficient, and this for every node beyond three.
-COST_PER_NODE = 0.35
+# By so much the costs of `COSTS` are less than the nats of the same terms in the tables of pieces.
+LISTED = 1.0
 
 
 def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[str], order: int) -> Model:
@@ -65,19 +67,38 @@ def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[
     return Model(order, tuple(coordinates), tuple(equations), tuple(names), np.array(outer + inner))
 
 
-def terms_as_features(expression: sympy.Expr, library: Sequence[Feature]) -> list[Feature]:
-    """Splits an expression into features; terms that the library knows keep their cost."""
+def terms_as_features(expression: sympy.Expr, library: Sequence[Feature], *, kinds: Mapping[str, str]) -> list[Feature]:
+    """Splits an expression into features, each at the price that the search itself would pay for it.
+
+    Args:
+        expression: A right-hand side, its numbers first guesses.
+        library: Terms whose cost is known.
+        kinds: What each state, and ``t``, is: ``"coordinate"``, ``"angle"``, ``"velocity"``, ``"time"``.
+    """
     known = {feature.expression: feature for feature in library}
-    features = []
-    for term in sympy.Add.make_args(sympy.expand(expression)):
-        rest = term.as_coeff_Mul()[1]
-        cost = 1.0 + COST_PER_NODE * max(0, complexity(rest) - 3)
-        features.append(known.get(rest, Feature(rest, cost)))
-    return features
+    rests = [term.as_coeff_Mul()[1] for term in sympy.Add.make_args(sympy.expand(expression))]
+    return [known.get(rest) or Feature(rest, _cost(rest, kinds)) for rest in rests]
+
+
+def _cost(term: sympy.Expr, kinds: Mapping[str, str]) -> float:
+    """Cost of a term that no library lists, in free constants."""
+    if term.func in (sympy.sin, sympy.cos) and term.free_symbols == {sympy.Symbol("t")}:
+        return COSTS["forcing"]
+    groups: dict[frozenset[sympy.Basic], list[sympy.Expr]] = {}
+    for factor in sympy.Mul.make_args(term):
+        groups.setdefault(frozenset(factor.free_symbols), []).append(factor)
+    nats = TERM + FACTOR * (len(groups) - 1) + sum(_price(factors, kinds) for factors in groups.values())
+    return nats - LISTED + len(term.atoms(sympy.Float))
+
+
+def _price(factors: Sequence[sympy.Expr], kinds: Mapping[str, str]) -> float:
+    """Nats of factors in the same variable: one piece, such as v |v|, or several."""
+    apart = sum(price_of(factor, kinds) for factor in factors) + FACTOR * (len(factors) - 1)
+    return min(apart, price_of(sympy.Mul(*factors), kinds))
 
 
 def realign(
-    ansatz: sympy.Expr,
+    own: Sequence[Feature],
     runs: Sequence[Samples],
     library: Sequence[Feature],
     target: int,
@@ -90,7 +111,7 @@ def realign(
     """Refits an ansatz, searches what it leaves over, and drops what the data do not need.
 
     Args:
-        ansatz: Proposed right-hand side for one target.
+        own: Terms of the ansatz for one target, see `terms_as_features`.
         runs: The data.
         library: Terms that may be added.
         target: Index of the coordinate whose equation it is.
@@ -103,7 +124,6 @@ def realign(
         Choices of terms, best first: the ansatz refitted, the ansatz with terms added, and both without the
         terms of the ansatz that earn nothing.
     """
-    own = terms_as_features(ansatz, library)
     others = [feature for feature in library if feature.expression not in {f.expression for f in own}]
     system = weak_system(runs, [*own, *others], target, coordinates=coordinates, order=order, window_s=window_s)
     forced = [index for index, feature in enumerate(system.features) if feature in own]

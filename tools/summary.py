@@ -38,6 +38,15 @@ def _law_lines(found: Discovery) -> list[str]:
     return lines
 
 
+def _proposed(found: Discovery) -> list[str]:
+    """A line where a model proposed the law, or what it was completed from."""
+    used = [of.source for of in found.hypotheses if of.used and of.source.startswith(f"{found.model} ")]
+    if not used:
+        return []
+    is_whole = any(source.removeprefix(f"{found.model} ").isdigit() for source in used)
+    return [f"  {'proposed' if is_whole else 'completed from what was proposed'} by the model {found.model}"]
+
+
 def summarise(found: Discovery) -> str:
     """Writes what was found as lines for people.
 
@@ -66,7 +75,7 @@ def summarise(found: Discovery) -> str:
             ("unseen rows", found.holdout.get("nmse_trajectory")),
         )
         judged = ", ".join(f"{label} {value:.2g}" for label, value in errors if value is not None)
-        lines += ["", f"  error as a share of the variance: {judged}"]
+        lines += ["", f"  error as a share of the variance: {judged}", *_proposed(found)]
     lines += [f"  {event.kind} at {event.t:.4g} s {event.detail}".rstrip() for event in found.events[:12]]
     lines += [f"  note: {warning}" for warning in found.warnings]
     return "\n".join(lines)

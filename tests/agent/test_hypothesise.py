@@ -11,7 +11,7 @@ from scipy.integrate import odeint
 from typer.testing import CliRunner
 
 from motionlaw.agent.hypothesise import propose_laws, read_law
-from motionlaw.agent.law_question import brief_question, question
+from motionlaw.agent.law_question import brief_question, question, smoothed
 from motionlaw.agent.messages import Image
 from motionlaw.agent.models.scripted import ScriptedModel
 from motionlaw.agent.pictures import decode
@@ -97,7 +97,8 @@ def test_what_is_no_law_is_refused_with_a_reason(text, words):
 
 def test_the_model_is_shown_the_motion():
     """Two pictures that are not blank, and rows of t, x, v and a that are true of the data."""
-    message = question(swing().trajectories)[0]
+    runs = swing().trajectories
+    message = question(runs, smoothed(runs))[0]
     pictures = [part for part in message.content if isinstance(part, Image)]
     assert len(pictures) == 2 and all(decode(picture).std() > 10 for picture in pictures)
     rows = [list(map(float, row.split(","))) for row in re.findall(r"^[-\d.e,+]+$", message.text, re.MULTILINE)]
@@ -128,6 +129,16 @@ def test_a_small_model_is_not_asked_what_it_does_not_know():
     plane = Trajectory("run", t, ("x", "y"), np.column_stack([np.cos(2 * t), np.sin(3 * t)]), units=("m", "m"))
     proposals = propose_laws(Inputs((plane,), False, True, ()), ScriptedModel([], form="brief"), samples=2)
     assert proposals.laws == () and "one coordinate" in proposals.unread[0].text
+    grown = Trajectory("run", t, ("x",), np.exp(t)[:, None], units=("m",))
+    scene = Inputs((grown, grown), True, True, ())  # two objects, and one sentence for both
+    proposals = propose_laws(scene, ScriptedModel([], form="brief"), samples=2)
+    assert proposals.laws == () and ["to and fro" in each.text for each in proposals.unread] == [True]
+
+
+def test_a_structure_competes_once():
+    """Numbers are first guesses: of answers that differ in them alone, one is kept."""
+    proposals = sampled("a = -4*x - 0.2*v", "a = -3*x - v", "a = -0.1*v - 5*x", "a = -4*x")
+    assert [each.source for each in proposals.laws] == ["scripted 1", "scripted 4"]
 
 
 def test_a_small_model_is_told_how_fast_time_drives():
@@ -183,6 +194,34 @@ def fair(found):
     """The result without what names its authors."""
     told = found.to_dict()
     return {key: told[key] for key in ("status", "law", "terms", "alternatives", "fit", "holdout")}
+
+
+def test_a_proposed_term_costs_what_it_costs_the_search():
+    """A pendulum stays one: what imitates its sine is no cheaper for having been proposed."""
+    inputs = swing("-9.81*sin(x) - 0.1*v", rows=400, noise=0.01)
+    laws = sampled("a = -4.7*x - 1.6*x*cos(x) + 0.22*v", "a = -4.4*x + 0.2*x*exp(x)", inputs=inputs).laws
+    assert {term.term for term in discovered(inputs, laws).terms} == {"sin(x)", "v"}
+
+
+def test_the_small_model_is_asked_unless_one_says_otherwise(tmp_path):
+    """discover: embedded proposes, without torch; none is the search alone; both print the law of a spring."""
+    run = swing(noise=0.02).trajectories[0]
+    table = tmp_path / "swing.csv"
+    table.write_text("t,x\n" + "\n".join(f"{t},{x[0]}" for t, x in zip(run.t, run.position, strict=True)))
+
+    def told(*options):
+        done = CliRunner().invoke(app, ["discover", str(table), "--json", *options])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    found, alone = told(), told("--model", "none")
+    assert (found["model"], alone["model"]) == ("embedded", "none")
+    proposed = [one for one in found["hypotheses"] if one["source"].startswith("embedded")]
+    assert any(one["used"] and "Terms: " in one["chain"] for one in proposed)
+    assert [one for one in found["hypotheses"] if one not in proposed] == alone["hypotheses"]
+    assert found["law"] == alone["law"]
+    assert {**told(), "seconds": 0} == {**found, "seconds": 0}
+    assert told("--target", "x")["model"] == "none"
 
 
 def test_a_prior_of_weight_zero_reproduces_the_search_alone():
