@@ -60,6 +60,8 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[video,plot]'
 	touch $@
 
+# torch is large: where it cannot be had, tests of models and training are skipped and say so.
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[video,plot,symbolic,data,ray,mcp,web,dev]'
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
 	touch $@

@@ -200,8 +200,8 @@ def test_a_folder_without_a_model_is_a_sentence(tmp_path):
         choose_model(str(tmp_path))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
-def test_without_the_extra_the_error_names_it(tmp_path):
+def test_without_the_extra_the_error_names_it(tmp_path, monkeypatch):
     """The sentence says what to install."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'motionlaw\[serve\]'"):
         choose_model(str(tmp_path))
