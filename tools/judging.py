@@ -187,12 +187,11 @@ class Judge:
             solution, root = solved(corner)
             # What is left grows by this when a term goes and the others are fitted again.
             misfits = corner[-1, -1] ** 2 + solution**2 / np.maximum(np.sum(root**2, axis=1), 1e-300)
-            fewer = [choice[:k] + choice[k + 1 :] for k in range(len(choice))]
-            trials = [self._nats(each, float(m) / total) for each, m in zip(fewer, misfits, strict=True)]
+            trials = 0.5 * self.independent * np.log(misfits / total + self.floor) + self._dues_without_each(choice)
             out = int(np.argmin(trials))
             if trials[out] >= best:
                 break
-            best, choice = trials[out], fewer[out]
+            best, choice = float(trials[out]), choice[:out] + choice[out + 1 :]
             kept = [k for k in range(corner.shape[1]) if k != out]
             corner = np.asarray(np.linalg.qr(corner[:, kept], mode="r"))
         return choice
@@ -207,6 +206,13 @@ class Judge:
     def dues(self, choice: Choice) -> float:
         """Nats of the terms and of the digits of all their constants."""
         return self.price(choice) + 0.5 * len(choice) * float(np.log(self.independent))
+
+    def _dues_without_each(self, choice: Choice) -> np.ndarray:
+        """The dues of a choice without each of its terms, shape (k,)."""
+        if self.inner_count(choice):
+            return np.array([self.dues(choice[:k] + choice[k + 1 :]) for k in range(len(choice))])
+        costs = self.candidates.costs[list(choice)]  # nothing is shared
+        return costs.sum() - costs + 0.5 * (len(choice) - 1) * float(np.log(self.independent))
 
     def price(self, choice: Choice) -> float:
         """Nats of the terms and of the digits of their inner constants."""

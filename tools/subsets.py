@@ -128,8 +128,11 @@ class Products:
     def with_target(self, chosen: Sequence[int]) -> np.ndarray:
         """Products of the chosen columns and, last, the target with one another, shape (k + 1, k + 1)."""
         places = np.array(chosen, dtype=int)
-        inner, across = self.of(places)[:, places], self.moment[places]
-        return np.block([[inner, across[:, None]], [across, np.array(self.total)]])
+        found = np.empty((len(places) + 1, len(places) + 1))
+        found[:-1, :-1] = self.of(places)[:, places]
+        found[:-1, -1] = found[-1, :-1] = self.moment[places]
+        found[-1, -1] = self.total
+        return found
 
     def start(self) -> _Level:
         width = len(self.columns)
@@ -140,27 +143,30 @@ class Products:
 
     def grown(self, level: _Level, parents: np.ndarray, chosen: np.ndarray) -> _Level:
         """The subsets ``parents`` with one column each added, by Gram-Schmidt."""
-        rows = np.arange(len(parents))
-        basis = level.basis[parents]
-        room = np.maximum(level.room[parents, chosen], ALIKE)
-        overlap = self.of(chosen) - np.einsum("sk,skf->sf", basis[rows, :, chosen], basis)
-        new = overlap / np.sqrt(room)[:, None]
-        step = level.left[parents, chosen] / np.sqrt(room)
+        rows, size = np.arange(len(parents)), level.basis.shape[1]
+        basis = np.empty((len(parents), size + 1, level.basis.shape[2]))
+        basis[:, :size] = level.basis[parents]
+        room = np.sqrt(np.maximum(level.room[parents, chosen], ALIKE))
+        new, old = basis[:, size], basis[:, :size]
+        np.subtract(self.of(chosen), np.einsum("sk,skf->sf", old[rows, :, chosen], old), out=new)
+        new /= room[:, None]
+        step = level.left[parents, chosen] / room
         return _Level(
             members=np.column_stack([level.members[parents], chosen]),
             left=level.left[parents] - step[:, None] * new,
             room=level.room[parents] - new**2,
             misfit=level.misfit[parents] - step**2,
-            basis=np.concatenate([basis, new[:, None]], axis=1),
+            basis=basis,
         )
 
     def subsets(self, members: np.ndarray) -> _Level:
-        """The level of given subsets of one size, shape (S, k)."""
-        start, rows = self.start(), np.arange(len(members))
-        many = [np.repeat(each, len(rows), axis=0) for each in (start.left, start.room, start.misfit, start.basis)]
-        level = _Level(np.zeros((len(rows), 0), dtype=int), *many)
-        for place in range(members.shape[1]):
-            level = self.grown(level, rows, members[:, place])
+        """The level of given subsets of one size, shape (S, k), each once and in order: they share their beginnings."""
+        level, within = self.start(), np.zeros(len(members), dtype=int)
+        for size in range(1, members.shape[1] + 1):
+            is_new = np.any(members[1:, :size] != members[:-1, :size], axis=1)
+            first = np.append(0, 1 + np.flatnonzero(is_new))
+            level = self.grown(level, within[first], members[first, size - 1])
+            within = np.append(0, np.cumsum(is_new))
         return level
 
 
@@ -170,24 +176,68 @@ def _unit(columns: np.ndarray) -> np.ndarray:
     return columns / np.where(norms > 0, norms, np.inf)[:, None]
 
 
-def _best(scores: np.ndarray, level: _Level, count: int, seen: set[tuple[int, ...]]) -> tuple[np.ndarray, np.ndarray]:
-    """Parents and columns of the best new subsets."""
-    flat = scores.ravel()
-    most = min(4 * count + 20, flat.size)
-    nearest = np.argpartition(flat, most - 1)[:most] if most < flat.size else np.arange(flat.size)
-    nearest = nearest[np.argsort(flat[nearest], kind="stable")]
-    parents: list[int] = []
-    chosen: list[int] = []
-    for index in nearest:
-        if not np.isfinite(flat[index]) or len(parents) == count:
-            break
-        parent, column = divmod(int(index), scores.shape[1])
-        key = tuple(sorted((*level.members[parent].tolist(), column)))
-        if key not in seen:
-            seen.add(key)
-            parents.append(parent)
-            chosen.append(column)
-    return np.array(parents, dtype=int), np.array(chosen, dtype=int)
+class _Seen:
+    """Subsets by a number each: the exclusive or of random numbers of their columns.
+
+    Args:
+        width: Number of columns.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.marks = np.random.default_rng(0).integers(1 << 62, size=width)
+        self.numbers: set[int] = set()
+
+    def of(self, members: np.ndarray) -> np.ndarray:
+        """Numbers of subsets, shape (S,), whatever the order of their members, shape (S, k)."""
+        return np.bitwise_xor.reduce(self.marks[members], axis=1)
+
+    def best(self, scores: np.ndarray, level: _Level, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Parents and columns of the best subsets that were not seen before."""
+        flat = scores.ravel()
+        most = min(4 * count + 20, flat.size)
+        nearest = np.argpartition(flat, most - 1)[:most] if most < flat.size else np.arange(flat.size)
+        nearest = nearest[np.argsort(flat[nearest], kind="stable")]
+        nearest = nearest[np.isfinite(flat[nearest])]
+        parents, columns = np.divmod(nearest, scores.shape[1])
+        fresh: list[int] = []
+        for place, number in enumerate((self.of(level.members)[parents] ^ self.marks[columns]).tolist()):
+            if number not in self.numbers:
+                self.numbers.add(number)
+                fresh.append(place)
+                if len(fresh) == count:
+                    break
+        return parents[fresh], columns[fresh]
+
+
+class _Found:
+    """All subsets that were weighed, each at its best.
+
+    Args:
+        worth: How they are compared.
+        seen: What numbers them.
+        most_terms: Members of the largest.
+    """
+
+    def __init__(self, worth: Worth, seen: _Seen, most_terms: int) -> None:
+        self.worth, self.seen, self.most_terms = worth, seen, most_terms
+        self.parts: list[tuple[np.ndarray, ...]] = []
+
+    def note(self, level: _Level) -> None:
+        """Enters a level's subsets."""
+        prices = self.worth.prices[level.members].sum(axis=1)
+        scores = np.atleast_1d(self.worth.score(level.misfit, prices, level.members.shape[1]))
+        members = np.full((len(scores), self.most_terms), -1)
+        members[:, : level.members.shape[1]] = level.members
+        self.parts.append((self.seen.of(level.members), scores, level.misfit, members))
+
+    def ranked(self) -> tuple[np.ndarray, ...]:
+        """Scores, misfits and members, shape (S, most_terms) with -1 for none, best first."""
+        numbers, scores, misfits, members = (np.concatenate(each) for each in zip(*self.parts, strict=True))
+        order = np.lexsort((np.arange(len(numbers)), scores))
+        _, first = np.unique(numbers[order], return_index=True)
+        order = order[np.sort(first)]
+        self.parts = [(numbers[order], scores[order], misfits[order], members[order])]
+        return self.parts[0][1:]
 
 
 def _scores(level: _Level, worth: Worth) -> np.ndarray:
@@ -214,7 +264,7 @@ def pool_of(
         Indices of the pool, ascending: the cheapest columns, and the best additions to every subset on the way.
     """
     products = Products(columns, target, has_gram=False)
-    level, seen = products.start(), set[tuple[int, ...]]()
+    level, seen = products.start(), _Seen(len(columns))
     growth = _Growth(worth)
     wanted: dict[int, float] = {int(k): -np.inf for k in np.argsort(worth.prices, kind="stable")[: POOL // 3]}
     for _ in range(most_terms):
@@ -224,7 +274,7 @@ def pool_of(
             best = row[near].min()
             for k in near[np.isfinite(row[near])]:
                 wanted[int(k)] = min(wanted.get(int(k), np.inf), float(row[k] - best))
-        parents, chosen = _best(scores, level, beam, seen)
+        parents, chosen = seen.best(scores, level, beam)
         if not len(parents):
             break
         level = products.grown(level, parents, chosen)
@@ -261,41 +311,51 @@ def best_subsets(
         Subsets of all sizes, best first.
     """
     level = products.subsets(np.array([sorted(forced)], dtype=int)) if len(forced) else products.start()
-    found: dict[tuple[int, ...], Subset] = {}
-    seen: set[tuple[int, ...]] = set()
+    seen = _Seen(len(products.columns))
+    found = _Found(worth, seen, most_terms)
     growth = _Growth(worth)
-    _note(level, worth, found)
+    found.note(level)
     for _ in range(most_terms - len(forced)):
-        parents, chosen = _best(_scores(level, worth), level, beam, seen)
+        parents, chosen = seen.best(_scores(level, worth), level, beam)
         if not len(parents):
             break
         level = products.grown(level, parents, chosen)
-        _note(level, worth, found)
+        found.note(level)
         if growth.is_over(level):
             break
+    scores, misfits, members = found.ranked()
     for _ in range(swaps):
-        before = len(found)
-        leaders = sorted(found.values(), key=lambda each: each.score)[: beam // 2]
-        for size in sorted({len(each.columns) for each in leaders} - {len(forced)}):
-            members = {
-                tuple(k for k in each.columns if k != out)
-                for each in leaders if len(each.columns) == size
-                for out in each.columns if out not in forced
-            }  # fmt: skip
-            level = products.subsets(np.array(sorted(members), dtype=int).reshape(len(members), size - 1))
-            _note(level, worth, found)
-            parents, chosen = _best(_scores(level, worth), level, beam, seen)
+        leaders = members[: beam // 2]
+        sizes = np.sum(leaders >= 0, axis=1)
+        for size in sorted(set(sizes.tolist()) - {len(forced)}):
+            level = products.subsets(_one_less(np.sort(leaders[sizes == size, :size], axis=1), forced))
+            found.note(level)
+            parents, chosen = seen.best(_scores(level, worth), level, beam)
             if len(parents):
-                _note(products.grown(level, parents, chosen), worth, found)
-        if len(found) == before:
+                found.note(products.grown(level, parents, chosen))
+        before = len(scores)
+        scores, misfits, members = found.ranked()
+        if len(scores) == before:
             break
-    ranked = sorted(found.values(), key=lambda each: each.score)
-    best, counts = [], dict.fromkeys(range(most_terms + 1), 0)
-    for place, each in enumerate(ranked):
-        counts[len(each.columns)] += 1
-        if place < kept or counts[len(each.columns)] <= kept_of_each_size:
-            best.append(each)
-    return best
+    sizes = np.sum(members >= 0, axis=1)
+    of_its_size = np.zeros(len(sizes), dtype=int)
+    for size in np.unique(sizes):
+        of_its_size[sizes == size] = np.arange(np.sum(sizes == size))
+    best = np.flatnonzero((np.arange(len(sizes)) < kept) | (of_its_size < kept_of_each_size))
+    return [
+        Subset(tuple(sorted(members[k, : sizes[k]].tolist())), max(float(misfits[k]), 0.0), float(scores[k]))
+        for k in best
+    ]
+
+
+def _one_less(members: np.ndarray, forced: Sequence[int]) -> np.ndarray:
+    """All subsets, in order, that lack one member of the given ones, shape (S, k), but none of the forced."""
+    size = members.shape[1]
+    if size == 1:
+        return np.zeros((1, 0), dtype=int)
+    others = np.array([[k for k in range(size) if k != out] for out in range(size)])
+    fewer = members[:, others][~np.isin(members, forced)]
+    return np.unique(fewer, axis=0)
 
 
 def sparsest(columns: np.ndarray, target: np.ndarray, prices: np.ndarray) -> list[tuple[int, ...]]:
@@ -330,13 +390,3 @@ def sparsest(columns: np.ndarray, target: np.ndarray, prices: np.ndarray) -> lis
         if np.allclose(sizes, before, rtol=1e-9, atol=1e-14):
             break
     return [tuple(np.flatnonzero(sizes > share * sizes.max()).tolist()) for share in LARGER]
-
-
-def _note(level: _Level, worth: Worth, found: dict[tuple[int, ...], Subset]) -> None:
-    """Enters a level's subsets among those found."""
-    prices = worth.prices[level.members].sum(axis=1)
-    scores = worth.score(level.misfit, prices, level.members.shape[1])
-    for members, misfit, score in zip(level.members, level.misfit, np.atleast_1d(scores), strict=True):
-        key = tuple(sorted(members.tolist()))
-        if key not in found or found[key].score > score:
-            found[key] = Subset(key, max(float(misfit), 0.0), float(score))
