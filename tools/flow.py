@@ -37,6 +37,8 @@ HOPE = 3
 LONGEST_MOVE = 0.4
 # Units of noise that a step must save for every doubling of an inner constant.
 BRAKE = 1.0
+# Nodes that a law is evaluated on at a time.
+AT_ONCE = 40_000
 # Cells are no longer than this share of the record.
 CELLS = 60
 # Mean squared residuals below this share of the believed noise are no further evidence.
@@ -55,6 +57,7 @@ class Flow:
         spread: Spread of each coordinate, shape (D,).
         blur: A law's derivatives are taken over this share of the spread to either side: a jump or a root has none
             that holds for deviations of any size.
+        noise_followed: Chi-squared of the noise that the smooth paths follow, which no law does.
     """
 
     names: tuple[str, ...]
@@ -63,6 +66,7 @@ class Flow:
     noise_std: tuple[np.ndarray, ...]
     spread: np.ndarray
     blur: float = 1e-5
+    noise_followed: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -89,14 +93,16 @@ def make_flow(
         position: Measured coordinates of each run, shape (T, D).
         noise_std: Their noise, shape (T, D) or (D,); what the smooth paths leave if not given.
     """
-    cells, noise = [], []
+    cells, noise, followed = [], [], 0.0
     for number, (times, places) in enumerate(zip(t, position, strict=True)):
         curves = smooth_curves(times, places)
         cells.append(make_cells(times, curves, longest=(times[-1] - times[0]) / CELLS))
         known = common_noise(curves, places) if noise_std is None else noise_std[number]
         noise.append(np.array(np.broadcast_to(known, places.shape)))
+        shares = [np.mean((c.noise_std / sigma) ** 2) for c, sigma in zip(curves, noise[-1].T, strict=True)]
+        followed += float(sum(c.freedom * share for c, share in zip(curves, shares, strict=True)))
     spread = np.maximum(np.std(np.concatenate(list(position)), axis=0), 1e-300)
-    return Flow(tuple(names), tuple(cells), tuple(position), tuple(noise), spread)
+    return Flow(tuple(names), tuple(cells), tuple(position), tuple(noise), spread, noise_followed=followed)
 
 
 @dataclass(frozen=True)
@@ -238,20 +244,25 @@ def linearised(flow: Flow, model: Model | None) -> Linearised:
 
 
 def rates_of(model: Model, values: np.ndarray, nodes: np.ndarray) -> np.ndarray:
-    """Rates of a law on the nodes, shape (N, D)."""
-    columns = np.repeat(values[:, None], nodes.shape[1], axis=1)
+    """Rates of a law on the nodes, shape (N, D); its constants, shape (P,) or (P, M), each serve for N/M nodes."""
+    values = values[:, None] if values.ndim == 1 else values
+    columns = np.repeat(values, nodes.shape[1] // values.shape[1], axis=1)
     return model.derivative(nodes[:-1], nodes[-1], columns).T
 
 
 def slopes_of(model: Model, nodes: np.ndarray) -> np.ndarray:
     """Derivatives of a law's rates by its constants on the nodes, shape (P, N, D)."""
-    found = np.empty((len(model.values), nodes.shape[1], len(nodes) - 1))
-    for index, value in enumerate(model.values):
-        step = 1e-5 * max(abs(value), 1e-4)
-        sides = [model.values.copy() for _ in range(2)]
-        sides[0][index] += step
-        sides[1][index] -= step
-        found[index] = (rates_of(model, sides[0], nodes) - rates_of(model, sides[1], nodes)) / (2 * step)
+    size, count = len(model.values), nodes.shape[1]
+    found = np.empty((size, count, len(nodes) - 1))
+    steps = 1e-5 * np.maximum(np.abs(model.values), 1e-4)
+    at_once = max(1, AT_ONCE // (2 * count))
+    for start in range(0, size, at_once):
+        some = np.arange(start, min(start + at_once, size))
+        sides = np.repeat(model.values[:, None], 2 * len(some), axis=1).reshape(size, len(some), 2)
+        sides[some, some - start] += steps[some, None] * [1.0, -1.0]
+        rates = rates_of(model, sides.reshape(size, -1), np.tile(nodes, (1, 2 * len(some))))
+        ahead, behind = rates.reshape(len(some), 2, count, -1).transpose(1, 0, 2, 3)
+        found[some] = (ahead - behind) / (2 * steps[some, None, None])
     return found
 
 
@@ -271,6 +282,7 @@ def fit_flow(
         The fit; chi-squared is infinite where the law has no finite value.
     """
     best = FlowFit(model, flow, np.inf, 0, False)
+    measured = sum(each.size for each in flow.position)
     for number in range(steps):
         try:
             with np.errstate(all="ignore"):
@@ -281,6 +293,8 @@ def fit_flow(
             return best
         moved, values, largest, chi2, count = step
         if not (np.all(np.isfinite(values)) and np.isfinite(chi2)):
+            return best
+        if count + len(values) >= measured:  # a path that starts anew in every row says nothing about a law
             return best
         model = model.with_values(values)
         flow = moved
@@ -393,5 +407,6 @@ def _design(flow: Flow, model: Model) -> tuple[Linearised, np.ndarray, np.ndarra
     columns = np.zeros((len(firsts), len(model.values)))
     targets, own = np.nonzero(np.any(slopes != 0, axis=1).T)
     found = about.responses(slopes[own, :, targets].T, targets)
-    np.add.at(columns.T, own, found.T)
+    for constant, response in zip(own, found.T, strict=True):  # one may stand in several equations
+        columns[:, constant] += response
     return (about, firsts, columns) if np.all(np.isfinite(columns)) else None

@@ -133,6 +133,7 @@ class FlowSearch:
     ) -> None:
         self.flow, self.deadline, self.on_best, self.tiers = flow, deadline, on_best, tiers
         self.laws: dict[str, FlowLaw] = {}
+        self.failed: dict[tuple[object, ...], Flow] = {}
         self.best: FlowLaw | None = None
         self.count = sum(each.size for each in flow.position)
         self.smooth_chi2 = float(np.sum(linearised(flow, None).apart() ** 2))
@@ -169,28 +170,41 @@ class FlowSearch:
         """Whether even a law that fits as well as the smooth path, free as that is, could not pay for a dearer term."""
         return self._gain_to(self.smooth_chi2) < WORTH_GOING_ON
 
+    def _leaves_noise(self) -> bool:
+        """Whether even a law that left the noise alone, which the smooth path follows, could not pay for more."""
+        return self._gain_to(self.smooth_chi2 + self.flow.noise_followed) < WORTH_GOING_ON
+
     def _leaves_more_than_noise(self) -> bool:
         """Whether a law that left no more than the noise could pay for a dearer term."""
         return self._gain_to(float(self.count)) > WORTH_GOING_ON
 
     def _gain_to(self, chi2: float) -> float:
         """Nats that the best law would gain with a chi-squared."""
-        if self.best is None:
-            return np.inf
-        now, then = (each / self.count + FLOOR for each in (self.best.fit.chi2, chi2))
+        return self._gain(self.best, chi2) if self.best is not None else np.inf
+
+    def _gain(self, law: FlowLaw, chi2: float) -> float:
+        now, then = (each / self.count + FLOOR for each in (law.fit.chi2, chi2))
         return 0.5 * self.count * float(np.log(now / then))
 
     def _is_plain(self, target: int, tier: float) -> bool:
         """Whether an equation is so plain that no law with a dearer term could be plainer."""
         choice = self.best.choices[target] if self.best else None
-        if choice is None:
-            return False
-        each = 0.5 * np.log(self.count)
-        return price_of([choice]) + each * (len(choice.items) + len(choice.constants)) < tier + each + PLAINER
+        return choice is not None and self._cost([choice]) < tier + 0.5 * np.log(self.count) + PLAINER
+
+    def _cost(self, choices: Sequence[Choice], names: Sequence[str] = ()) -> float:
+        """Nats that terms and the digits of their constants cost; of a whole law if ``names`` are given."""
+        constants = sum(len(choice.items) + len(choice.constants) for choice in choices)
+        return price_of(choices, names) + 0.5 * float(np.log(self.count)) * constants
+
+    def _could_pay(self, leader: FlowLaw, changed: Sequence[Choice]) -> bool:
+        """Whether another law could gain what it costs more than the leader."""
+        gain = self._gain(leader, self.smooth_chi2 + self.flow.noise_followed)
+        more = self._cost(changed, self.flow.names) - self._cost(leader.choices, self.flow.names)
+        return more < max(gain, 0.0) + WORTH_GOING_ON
 
     def _is_open(self, tier: float) -> bool:
         """Whether terms of the next tier could make a better law."""
-        return not self._is_as_good_as_any() or not all(self._is_plain(d, tier) for d in range(len(self.flow.names)))
+        return not self._leaves_noise() or not all(self._is_plain(d, tier) for d in range(len(self.flow.names)))
 
     def _round(self, cheapest: float, tier: float, *, is_smooth: bool = False) -> None:
         """Searches every equation about the best law's path, or the smooth one, and lets whole laws compete."""
@@ -288,6 +302,8 @@ class FlowSearch:
                         break
                     changed = list(leader.choices)
                     changed[target] = choice
+                    if not self._could_pay(leader, changed):
+                        continue
                     law = self._tried(flow, changed)
                     if law.score < leader.score:
                         leader = law
@@ -346,8 +362,13 @@ class FlowSearch:
     def _tried(self, flow: Flow, choices: Sequence[Choice]) -> FlowLaw:
         key = "|".join(choice.key for choice in choices)
         if key not in self.laws or not np.isfinite(self.laws[key].score):
+            start = (key, id(flow), *((c.coefficients.tobytes(), *c.constants.values()) for c in choices))
+            if start in self.failed:  # what did not come to rest will not from the same start
+                return self.laws[key]
             least = min((law.score for law in self.laws.values()), default=np.inf)
             self.laws[key] = fitted_law(flow, choices, self.deadline, least=least)
+            if not np.isfinite(self.laws[key].score):
+                self.failed[start] = flow  # kept, so that no other flow takes its identity
         return self.laws[key]
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.linalg import lapack
 
 from motionlaw.tools.smoothing import Curve
 
@@ -25,6 +26,8 @@ _POWERS = np.vander(NODES, increasing=True)
 INTEGRAL = np.array([NODES ** (k + 1) / (k + 1) for k in range(len(NODES))]).T @ np.linalg.inv(_POWERS)
 # A first state is believed only as far as errors in it grow by this factor; from there the run starts anew.
 MOST_GROWTH = 30.0
+# Cells that growth is followed over at a time.
+WINDOW = 64
 
 
 @dataclass(frozen=True)
@@ -95,23 +98,22 @@ def transfer(cells: Cells, jacobian: np.ndarray | None) -> Transfer:
         jacobian: Derivative of the law with respect to the state on the nodes, shape (C, 5, D, D); ``None`` for zero.
     """
     count, points, width = cells.state.shape
-    size = points * width
-    push = cells.h[:, None, None, None, None] * np.einsum("ab,de->adbe", INTEGRAL, np.eye(width))
+    ahead = np.empty((count, points, width, width))
+    pushed = np.zeros((count, points, width, points, width))
+    ahead[:, 0] = np.eye(width)  # a deviation is whole and no force has pushed yet
+    h = cells.h[:, None, None, None, None]
+    push = h * np.einsum("ab,de->adbe", INTEGRAL[1:], np.eye(width))
     if jacobian is None:
-        ahead = np.broadcast_to(np.eye(width), (count, points, width, width))
-        return Transfer(ahead, np.broadcast_to(push, (count, points, width, points, width)))
-    drag = cells.h[:, None, None, None, None] * np.einsum("ab,cbde->cadbe", INTEGRAL, jacobian)
-    matrix = np.eye(size) - drag.reshape(count, size, size)
-    right = np.concatenate(
-        [
-            np.broadcast_to(np.tile(np.eye(width), (points, 1)), (count, size, width)),
-            np.broadcast_to(push, (count, points, width, points, width)).reshape(count, size, size),
-        ],
-        axis=2,
-    )
-    solved = np.linalg.solve(matrix, right)
-    ahead = solved[:, :, :width].reshape(count, points, width, width)
-    return Transfer(ahead, solved[:, :, width:].reshape(count, points, width, points, width), jacobian)
+        ahead[:, 1:], pushed[:, 1:] = np.eye(width), push
+        return Transfer(ahead, pushed)
+    drag = h * np.einsum("ab,cbde->cadbe", INTEGRAL[1:], jacobian)
+    later = (points - 1) * width
+    matrix = np.eye(later) - drag[:, :, :, 1:].reshape(count, later, later)
+    first = np.tile(np.eye(width), (points - 1, 1)) + drag[:, :, :, 0].reshape(count, later, width)
+    solved = np.linalg.solve(matrix, np.concatenate([first, push.reshape(count, later, points * width)], axis=2))
+    ahead[:, 1:] = solved[:, :, :width].reshape(count, points - 1, width, width)
+    pushed[:, 1:] = solved[:, :, width:].reshape(count, points - 1, width, points, width)
+    return Transfer(ahead, pushed, jacobian)
 
 
 def with_starts(cells: Cells, moved: Transfer, scale: np.ndarray) -> Cells:
@@ -122,14 +124,23 @@ def with_starts(cells: Cells, moved: Transfer, scale: np.ndarray) -> Cells:
         moved: Its transfer.
         scale: Spread of each coordinate, shape (D,).
     """
-    starts, growth = [0], np.eye(len(scale))
-    rows = set(cells.border[1:-1].tolist())
+    count, width = len(cells.h), len(scale)
+    is_row = np.zeros(count + 1, dtype=bool)
+    is_row[cells.border[1:-1]] = True
     ahead = moved.ahead[:, -1] * scale / scale[:, None]
-    for cell in range(len(cells.h)):
-        if cell in rows and abs(growth).max() > MOST_GROWTH:
+    starts, cell, growth = [0], 0, np.eye(width)
+    while cell < count:
+        stop = min(cell + WINDOW, count)
+        begin = np.zeros((stop - cell + 1, width, width))
+        begin[0] = growth
+        grown = _carried(ahead[cell:stop], begin)
+        too_much = is_row[cell + 1 : stop + 1] & (np.abs(grown[1:]).max(axis=(1, 2)) > MOST_GROWTH)
+        if np.any(too_much):
+            cell += 1 + int(np.argmax(too_much))
             starts.append(cell)
-            growth = np.eye(len(scale))
-        growth = ahead[cell] @ growth
+            growth = np.eye(width)
+        else:
+            cell, growth = stop, grown[-1]
     return replace(cells, starts=tuple(starts))
 
 
@@ -145,37 +156,46 @@ def responses(cells: Cells, moved: Transfer, forces: np.ndarray, targets: np.nda
     Returns:
         Deviations of all coordinates at the rows, shape (T, D, M).
     """
-    push = np.empty((len(cells.h), cells.state.shape[2], forces.shape[2]))
+    push = np.zeros((len(cells.h) + 1, cells.state.shape[2], forces.shape[2]))
     for target in np.unique(targets):
         own = slice(*np.searchsorted(targets, [target, target + 1]))
-        push[:, :, own] = np.matmul(moved.pushed[:, -1, :, :, target], forces[:, :, own])
-    return _carried(cells, moved, push)
+        push[1:, :, own] = np.matmul(moved.pushed[:, -1, :, :, target], forces[:, :, own])
+    push[list(cells.starts)] = 0.0
+    return _carried(_between(cells, moved), push)[cells.border]
 
 
 def first_state_responses(cells: Cells, moved: Transfer) -> np.ndarray:
     """Deviations at the rows for a unit change of every first state, shape (T, D, D·starts)."""
-    width = cells.state.shape[2]
-    size = width * len(cells.starts)
-    deviation = np.zeros((width, size))
-    found = np.empty((len(cells.h) + 1, width, size))
-    for cell in range(len(cells.h) + 1):
-        if cell in cells.starts:
-            number = cells.starts.index(cell)
-            deviation = np.zeros((width, size))
-            deviation[:, number * width : (number + 1) * width] = np.eye(width)
-        found[cell] = deviation
-        if cell < len(cells.h):
-            deviation = moved.ahead[cell, -1] @ deviation
-    return found[cells.border]
+    width, count = cells.state.shape[2], len(cells.starts)
+    begin = np.zeros((len(cells.h) + 1, width, width))
+    begin[list(cells.starts)] = np.eye(width)
+    own = _carried(_between(cells, moved), begin)[cells.border]
+    found = np.zeros((len(cells.border), width, count, width))
+    number = np.searchsorted(cells.starts, cells.border, side="right") - 1
+    found[np.arange(len(number)), :, number] = own
+    return found.reshape(len(number), width, count * width)
 
 
-def _carried(cells: Cells, moved: Transfer, push: np.ndarray) -> np.ndarray:
-    found = np.zeros((len(cells.h) + 1, *push.shape[1:]))
-    for cell in range(len(cells.h)):
-        now = found[cell] if cell not in cells.starts else np.zeros_like(found[cell])
-        found[cell] = now
-        found[cell + 1] = moved.ahead[cell, -1] @ now + push[cell]
-    return found[cells.border]
+def _between(cells: Cells, moved: Transfer) -> np.ndarray:
+    """What carries a deviation from border to border, shape (C, D, D): nothing does to where the path starts anew."""
+    ahead = moved.ahead[:, -1].copy()
+    ahead[np.array(cells.starts[1:], dtype=int) - 1] = 0.0
+    return ahead
+
+
+def _carried(ahead: np.ndarray, push: np.ndarray) -> np.ndarray:
+    """Deviations y with y[0] = push[0] and y[c + 1] = ahead[c] y[c] + push[c + 1], shape (C + 1, D, M).
+
+    All at once: a triangular system with a narrow band.
+    """
+    if not push.size:  # LAPACK's wrapper writes past the end of nothing
+        return push
+    count, width = len(push), push.shape[1]
+    bands = np.zeros((2 * width, count * width))
+    for d, e in np.ndindex(width, width):
+        bands[width + d - e, e : (count - 1) * width : width] = -ahead[:, d, e]
+    found, _ = lapack.dtbtrs(bands, push.reshape(count * width, -1), uplo="L", diag="U")
+    return np.ascontiguousarray(found).reshape(push.shape)
 
 
 def deviated(cells: Cells, moved: Transfer, force: np.ndarray, first: np.ndarray) -> np.ndarray:
@@ -190,15 +210,11 @@ def deviated(cells: Cells, moved: Transfer, force: np.ndarray, first: np.ndarray
     Returns:
         Shape (C, 5, D).
     """
-    found = np.empty_like(cells.state)
     pushed = np.einsum("cadbe,cbe->cad", moved.pushed, force)
-    now = first[0]
-    for cell in range(len(cells.h)):
-        if cell in cells.starts:
-            now = first[cells.starts.index(cell)]
-        found[cell] = moved.ahead[cell] @ now + pushed[cell]
-        now = found[cell, -1]
-    return found
+    push = np.concatenate([np.zeros_like(first[:1]), pushed[:, -1]])
+    push[list(cells.starts)] = first
+    border = _carried(_between(cells, moved), push[:, :, None])
+    return np.matmul(moved.ahead, border[:-1, None])[..., 0] + pushed
 
 
 def jacobian_of(law: Callable[[np.ndarray], np.ndarray], cells: Cells, blur: float) -> np.ndarray:
@@ -212,9 +228,10 @@ def jacobian_of(law: Callable[[np.ndarray], np.ndarray], cells: Cells, blur: flo
     count, points, width = cells.state.shape
     place = np.vstack([cells.state.reshape(-1, width).T, cells.t.reshape(1, -1)])
     steps = blur * np.maximum(np.std(place[:width], axis=1), 1e-9)
-    found = np.empty((width, width, place.shape[1]))
-    for column in range(width):
-        side = np.zeros((width + 1, 1))
-        side[column] = steps[column]
-        found[:, column] = (law(place + side) - law(place - side)) / (2 * steps[column])
+    sides = np.repeat(place[:, None, None], 2 * width, axis=1).reshape(width + 1, width, 2, -1)
+    columns = np.arange(width)
+    sides[columns, columns, 0] += steps[:, None]
+    sides[columns, columns, 1] -= steps[:, None]
+    rates = law(sides.reshape(width + 1, -1)).reshape(width, width, 2, -1)
+    found = (rates[:, :, 0] - rates[:, :, 1]) / (2 * steps[:, None])
     return found.transpose(2, 0, 1).reshape(count, points, width, width)

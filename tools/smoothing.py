@@ -38,10 +38,12 @@ class Curve:
     Args:
         at: From times and the number of derivatives to values.
         noise_std: Standard deviation of the measurement in each row, shape (T,).
+        freedom: Rows' worth of noise that the curve follows; 0 where that is not known.
     """
 
     at: Callable[[np.ndarray, int], np.ndarray]
     noise_std: np.ndarray
+    freedom: float = 0.0
 
 
 def smooth_curves(t: np.ndarray, position: np.ndarray) -> list[Curve]:
@@ -101,11 +103,12 @@ def _polynomial_curves(t: np.ndarray, position: np.ndarray) -> list[Curve]:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Values at the rows, the noise of every row, and minus the logarithm of the likelihood."""
+    """Values at the rows, the noise of every row, minus the logarithm of the likelihood, the trace of the smoother."""
 
     fitted: np.ndarray
     sigma: np.ndarray
     cost: float
+    freedom: float
     is_log: bool = False
 
 
@@ -138,7 +141,7 @@ class _Spline:
             cost = logarithm.cost + free * float(np.sum(np.log(values)))
             if cost + UNEVEN < best.cost:
                 fitted = np.exp(logarithm.fitted)
-                best = _Fitted(fitted, logarithm.sigma * fitted, cost, is_log=True)
+                best = _Fitted(fitted, logarithm.sigma * fitted, cost, logarithm.freedom, is_log=True)
         return best
 
     def curve(self, best: _Fitted) -> Curve:
@@ -164,7 +167,7 @@ class _Spline:
             rate = plain(times, 1)
             return value * (rate if order == 1 else rate**2 + plain(times, 2))
 
-        return Curve(exponential if best.is_log else plain, best.sigma)
+        return Curve(exponential if best.is_log else plain, best.sigma, best.freedom)
 
     def _fit(self, values: np.ndarray, shape: np.ndarray) -> _Fitted:
         """The likeliest curve for noise of a given shape."""
@@ -183,7 +186,7 @@ class _Spline:
         kept = best[1] * bending / (1 + best[1] * bending)
         spread = float(np.sqrt(np.sum(kept * wanted**2) / free))
         cost = 0.5 * best[0] + float(np.sum(np.log(shape)))
-        return _Fitted(shape * (modes @ ((1 - kept) * wanted)), spread * shape, cost)
+        return _Fitted(shape * (modes @ ((1 - kept) * wanted)), spread * shape, cost, float(np.sum(1 - kept)))
 
 
 def _roughness(knots: np.ndarray, count: int) -> np.ndarray:

@@ -85,6 +85,44 @@ def test_responses_are_what_a_force_adds_to_the_motion():
     np.testing.assert_allclose(about.first_states()[:, 0], np.exp(-t) * flow.spread[0], atol=1e-6)
 
 
+def test_responses_start_anew_where_paths_do():
+    """Row by row, a deviation is carried by the law and pushed by the force, and is none where a path starts anew."""
+    t, x = played(lambda x: np.array([3 * x[0] + x[1], -x[0]]), [0.1, 0.0], seconds=3.0, rows=40)
+    names = ("x", "y")
+    law = [parse(text, variables=names) for text in ("3*x + y", "-x")]
+    model = named_constants(law, coordinates=names, order=1)
+    about = linearised(make_flow(names, [t], [x], [np.ones((40, 2))]), model)
+    (cells,), (moved,) = about.flow.cells, about.moved
+    assert 1 < len(cells.starts) < len(cells.h)
+    force = np.random.default_rng(0).normal(size=(*cells.t.shape, 1))
+    deviation, rows = np.zeros(2), [np.zeros(2)]
+    for cell in range(len(cells.h)):
+        deviation = np.zeros(2) if cell in cells.starts else deviation
+        deviation = moved.ahead[cell, -1] @ deviation + moved.pushed[cell, -1, :, :, 1] @ force[cell, :, 0]
+        rows.append(deviation)
+    expected = np.array([np.zeros(2) if border in cells.starts else rows[border] for border in cells.border])
+    np.testing.assert_allclose(about.responses(force.reshape(-1, 1), 1)[:, 0], expected.ravel(), rtol=1e-9, atol=1e-12)
+    assert about.responses(np.zeros((force.size, 0)), np.zeros(0, dtype=int)).shape == (80, 0)
+
+
+def test_a_fit_that_starts_anew_in_every_row_is_none():
+    """A law so steep that every row has a first state of its own fits anything, and is not taken for a fit."""
+    t, x = played(logistic, [0.1], rows=40)
+    steep = Model(1, ("x",), (sympy.Symbol("c_1") * sympy.Symbol("x"),), ("c_1",), np.array([40.0]))
+    assert np.isinf(fit_flow(make_flow(("x",), [t], [x]), steep).chi2)
+
+
+def test_four_coupled_states_in_noise_are_told_without_dear_terms():
+    """Each of four states decays into the next: nine constants leave the noise alone, so nothing longer is believed."""
+    rates = np.array([0.5, 0.9, 1.3, 1.7])
+    matrix = np.diag(-rates) + np.diag(rates[:-1], -1)
+    t, x = played(lambda x: matrix @ x, [3.5, 0.5, 0.5, 0.5], seconds=6.0, rows=200, noise=0.01, seed=3)
+    names = ("p", "q", "r", "s")
+    terms = found_terms(names, t, x)
+    wanted = [{"p": -0.5}, {"p": 0.5, "q": -0.9}, {"q": 0.9, "r": -1.3}, {"r": 1.3, "s": -1.7}]
+    assert all(found == pytest.approx(each, rel=0.05) for found, each in zip(terms, wanted, strict=True))
+
+
 def test_a_fit_finds_constants_with_honest_errors():
     """Constants of a noisy logistic curve come out within four of their standard errors, from a poor guess."""
     t, x = played(logistic, [0.1], noise=0.03)
