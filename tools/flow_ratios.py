@@ -52,7 +52,7 @@ def with_ratios(
         return list(choices)
     values = np.array([regression.values(item, {})[0] for item in below])
     columns = np.vstack(
-        [*(regression.columns(item, {})[0] for item in above), *(-regression.rate * values @ regression.operator.T)]
+        [*(regression.columns(item, {})[0] for item in above), *regression.responses(-regression.rate * values)]
     )
     if not np.all(np.isfinite(columns)):
         return list(choices)

@@ -80,12 +80,11 @@ class Regression:
         rows = np.concatenate([np.isfinite(noise).ravel() for noise in about.flow.noise_std])
         if not is_coupled:
             rows &= np.arange(len(rows)) % len(names) == target
-        operator = about.responses(np.eye(sum(c.t.size for c in about.flow.cells)), target)[rows]
         nuisance = np.hstack([about.first_states(), others])[rows]
         norms = np.linalg.norm(nuisance, axis=0)
-        basis, _ = np.linalg.qr(nuisance[:, norms > 0] / norms[norms > 0])
-        self.operator = operator - basis @ (basis.T @ operator)
-        self.wanted = wanted[rows] - basis @ (basis.T @ wanted[rows])
+        self.about, self.target, self.rows = about, target, rows
+        self.basis, _ = np.linalg.qr(nuisance[:, norms > 0] / norms[norms > 0])
+        self.wanted = self._outside(wanted[rows])
         self.nodes, self.rate = about.flow.nodes(), about.rates()[:, target]
         self.is_positive = all(np.min(position[:, target]) > 0 for position in about.flow.position)
         self.empty = self.nodes[:, :: max(1, self.nodes.shape[1] // 200)].copy()
@@ -94,6 +93,15 @@ class Regression:
         self.shared = {item.key: item for item in shared}
         self._columns: dict[str, np.ndarray] = {}
         self._empty: dict[str, np.ndarray] = {}
+
+    def responses(self, values: np.ndarray) -> np.ndarray:
+        """What forces of given values on the nodes, shape (F, N), add to the whitened positions, shape (F, rows)."""
+        with np.errstate(all="ignore"):  # a term may have a pole on the path
+            return self._outside(self.about.responses(values.T, self.target)[self.rows]).T
+
+    def _outside(self, columns: np.ndarray) -> np.ndarray:
+        """Columns without what first states and the other equations explain."""
+        return columns - self.basis @ (self.basis.T @ columns)
 
     def price(self, item: Item) -> float:
         """Nats of an item in this equation."""
@@ -108,7 +116,7 @@ class Regression:
         """Responses of an item and of its derivatives by its inner constants, shape (1 + K, rows)."""
         if not item.constants and item.key in self._columns:
             return self._columns[item.key]
-        found = self.values(item, constants) @ self.operator.T
+        found = self.responses(self.values(item, constants))
         if not item.constants:
             self._columns[item.key] = found
         return found
@@ -406,7 +414,7 @@ def shape_responses(regression: Regression, shapes: Candidates) -> list[np.ndarr
 def _responses(regression: Regression, terms: Candidates) -> np.ndarray:
     """Responses of terms, shape (F, rows): a part of them at a time, for nodes are many times as many as rows."""
     parts = [slice(start, start + AT_ONCE) for start in range(0, max(len(terms), 1), AT_ONCE)]
-    return np.vstack([terms.columns(part) @ regression.operator.T for part in parts])
+    return np.vstack([regression.responses(terms.columns(part)) for part in parts])
 
 
 def prune(regression: Regression, choice: Choice, found: dict[str, Choice]) -> None:
