@@ -274,13 +274,14 @@ class _Search:
     def _widened(self, evidence: Evidence, ranked: list[Rival]) -> tuple[list[Rival], bool]:
         """Adds laws with the whole grammar of terms, sought about the paths of the best law and of better ones.
 
-        They are believed only if with them nothing but noise is left, and they are plain for so many rows or no longer
-        than the first law: with thousands of terms a long sum imitates whatever a real recording's errors are.
+        Those compete that are plain for so many rows or no longer than the first law, if one of them leaves nothing but
+        noise: with thousands of terms a long sum imitates whatever a real recording's errors are.
         """
         rivals = response_rivals(ranked[0], evidence, deadline=self.deadline) if ranked else []
         more, was_cut = compete(rivals, evidence, deadline=self.deadline, known=ranked)
         most = max([PLAIN, evidence.rows / ROWS_OF_COST, *(rival.cost for rival in ranked[:1])])
-        return rank([*ranked, *(each for each in more if is_white(each.fit) and each.cost <= most)]), was_cut
+        plain = [each for each in more if each.cost <= most]
+        return (rank([*ranked, *plain]) if any(is_white(each.fit) for each in plain) else ranked), was_cut
 
     def _enter_first_order(self, contest: Contest) -> None:
         """Lets first-order laws compete, found or proposed, and merges them with those before."""

@@ -114,7 +114,7 @@ class _ResponseSearch:
             paths: list[tuple[Flow, Model | None, bool]] = [(first.flow, first.model, True)]
         else:
             paths = [(self.flow, _in_states(leader.model), False)]
-        if not is_white(leader.fit):  # about the path of a wrong law the true one may look wrong
+        if not is_white(leader.fit) or leader.cost > PLAIN:  # about a wrong law's path the true one may look wrong
             paths.append((self.flow, None, False))
         for has_shapes in (False, True):
             if not self._near_laws():
