@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -113,11 +114,16 @@ class Candidates:
         product = sympy.Mul(*(part.expression for part in self.parts_of(index)))
         return Term(product, float(self.costs[index]), tuple(self.constants_of([index]).items()))
 
+    @cached_property
+    def has_constants(self) -> np.ndarray:
+        """Whether each candidate has inner constants, shape (F,)."""
+        own = [bool(part.constants) for part in self.parts]
+        own.insert(len(self.pieces) - 1, False)
+        return np.array(own)[self.factors].any(axis=1)
+
     def is_plain(self) -> np.ndarray:
         """Whether each candidate is without inner constants, shape (F,)."""
-        has_constant = [bool(part.constants) for part in self.parts]
-        has_constant.insert(len(self.pieces) - 1, False)
-        return ~np.array(has_constant)[self.factors].any(axis=1)
+        return ~self.has_constants
 
     def split(self, terms: Sequence[int]) -> tuple[np.ndarray, list[list[Term]]]:
         """For every term the product of its factors without inner constants, shape (k, n), and those that have some."""

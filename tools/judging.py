@@ -161,17 +161,23 @@ class Judge:
         used, places = np.unique(np.concatenate(choices), return_inverse=True)
         both = np.vstack([self.candidates.columns(used), self.rows.y]) * self._weights[noise]
         products = both @ both.T
-        starts = np.cumsum([0, *map(len, choices)])
-        for choice, start, stop in zip(choices, starts[:-1], starts[1:], strict=True):
-            own = [*places[start:stop], len(used)]
-            corner = corner_of(products[np.ix_(own, own)])
-            corner = triangle(both[own[:-1]], both[-1]) if corner is None else corner
-            self._looks[noise, choice] = self.description(choice, corner)
+        sizes = np.array([*map(len, choices)])
+        starts = np.cumsum(sizes) - sizes
+        for size in np.unique(sizes):
+            alike = np.flatnonzero(sizes == size)
+            own = np.column_stack([places[starts[alike, None] + np.arange(size)], np.full(len(alike), len(used))])
+            left = shares_left(products[own[:, :, None], own[:, None, :]])
+            for place, mine, share in zip(alike.tolist(), own, left.tolist(), strict=True):
+                if np.isnan(share):
+                    corner = np.linalg.qr(both[mine].T, mode="r")
+                    share = float(corner[-1, -1] ** 2) / float(corner[:, -1] @ corner[:, -1])
+                self._looks[noise, choices[place]] = self._nats(choices[place], share)
 
     def inner_count(self, choice: Choice) -> int:
         """How many inner constants a choice has."""
         if choice not in self._inner:
-            self._inner[choice] = len(self.candidates.constants_of(choice))
+            has_any = self.candidates.has_constants[list(choice)].any()
+            self._inner[choice] = len(self.candidates.constants_of(choice)) if has_any else 0
         return self._inner[choice]
 
     def pruned(self, choice: Choice, weights: np.ndarray, rows: np.ndarray | slice) -> Choice:
@@ -195,10 +201,6 @@ class Judge:
             kept = [k for k in range(corner.shape[1]) if k != out]
             corner = np.asarray(np.linalg.qr(corner[:, kept], mode="r"))
         return choice
-
-    def description(self, choice: Choice, corner: np.ndarray) -> float:
-        """Nats of the misfit and the terms, for noise of one size, from the choice's `triangle`."""
-        return self._nats(choice, float(corner[-1, -1] ** 2) / float(corner[:, -1] @ corner[:, -1]))
 
     def _nats(self, choice: Choice, misfit: float) -> float:
         return 0.5 * self.independent * float(np.log(misfit + self.floor)) + self.dues(choice)
@@ -288,20 +290,37 @@ def corner_of(products: np.ndarray) -> np.ndarray | None:
 
     ``None`` where a column, or the target, keeps too small a part of its own for that: products are squares.
     """
-    norms = np.sqrt(np.diag(products))
-    if np.all(norms > 0):
+    norms = np.sqrt(products.diagonal())
+    if norms.min() > 0:
         with suppress(np.linalg.LinAlgError):
-            corner = np.linalg.cholesky(products / np.outer(norms, norms)).T
-            if np.diag(corner).min() > OWN:
+            corner = np.linalg.cholesky(products / (norms[:, None] * norms)).T
+            if corner.diagonal().min() > OWN:
                 return np.asarray(corner * norms)
     return None
+
+
+def shares_left(products: np.ndarray) -> np.ndarray:
+    """Shares of the target's square that columns leave, from `corner_of`'s products of S choices; NaN for its ``None``.
+
+    Args:
+        products: Shape (S, k + 1, k + 1).
+    """
+    norms = np.sqrt(np.diagonal(products, axis1=1, axis2=2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = products / (norms[:, :, None] * norms[:, None])
+    try:
+        corners = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:  # one of them will do
+        return np.array([np.nan if (c := corner_of(p)) is None else c[-1, -1] ** 2 / p[-1, -1] for p in products])
+    own = np.diagonal(corners, axis1=1, axis2=2)
+    return np.where(own.min(axis=1) > OWN, own[:, -1] ** 2, np.nan)
 
 
 def solved(triangle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients, and a root of their covariance for unit noise, shape (k, k)."""
     matrix, target = triangle[:-1, :-1], triangle[:-1, -1]
-    norms = np.linalg.norm(matrix, axis=0)
+    norms = np.sqrt((matrix * matrix).sum(axis=0))
     unit = matrix / norms
-    is_regular = np.abs(np.diag(unit)).min() > OWN
+    is_regular = np.abs(unit.diagonal()).min() > OWN
     inverse = (np.linalg.inv(unit) if is_regular else np.linalg.pinv(unit, rcond=1e-14)) / norms[:, None]
     return inverse @ target, inverse
