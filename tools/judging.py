@@ -169,7 +169,7 @@ class Judge:
             left = shares_left(products[own[:, :, None], own[:, None, :]])
             for place, mine, share in zip(alike.tolist(), own, left.tolist(), strict=True):
                 if np.isnan(share):
-                    corner = np.linalg.qr(both[mine].T, mode="r")
+                    corner = np.asarray(np.linalg.qr(both[mine].T, mode="r"))
                     share = float(corner[-1, -1] ** 2) / float(corner[:, -1] @ corner[:, -1])
                 self._looks[noise, choices[place]] = self._nats(choices[place], share)
 
