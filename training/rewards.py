@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from motionlaw.agent.hypothesise import read_law
+from motionlaw.agent.law_answer import read_law
 from motionlaw.agent.law_question import filled
 from motionlaw.eval.forms import law_form
 from motionlaw.eval.scorers import nmse, score_law

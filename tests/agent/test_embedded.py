@@ -32,7 +32,7 @@ class TestAnswers:
         """Of oscillators whose families never met in training; always giving the most usual law shares a fifth."""
         import numpy as np
 
-        from motionlaw.agent.hypothesise import read_law
+        from motionlaw.agent.law_answer import read_law
         from motionlaw.agent.law_question import brief_question, filled
         from motionlaw.agent.messages import Message
         from motionlaw.agent.model import Sampling

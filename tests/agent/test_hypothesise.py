@@ -10,7 +10,8 @@ from chat_server import chat_server
 from scipy.integrate import odeint
 from typer.testing import CliRunner
 
-from motionlaw.agent.hypothesise import propose_laws, read_law
+from motionlaw.agent.hypothesise import propose_laws
+from motionlaw.agent.law_answer import read_law
 from motionlaw.agent.law_question import brief_question, question, smoothed
 from motionlaw.agent.messages import Image
 from motionlaw.agent.models.scripted import ScriptedModel

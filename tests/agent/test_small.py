@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionlaw.agent.hypothesise import propose_laws, read_law
+from motionlaw.agent.hypothesise import propose_laws
+from motionlaw.agent.law_answer import read_law
 from motionlaw.agent.law_question import brief_question
 from motionlaw.agent.messages import Message, VideoFrames
 from motionlaw.agent.model import Sampling, choose_model
