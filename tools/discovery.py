@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from motionlaw.tools.errors import UserError
 from motionlaw.tools.finding import Contest, refused, reported
 from motionlaw.tools.flow_contest import rank_first_order, searched_first_order
 from motionlaw.tools.hypotheses import (
+    REALIGNED,
     Proposal,
     catalogue_rivals,
     engine_rivals,
@@ -353,11 +355,13 @@ class _Search:
     def _fit(self, contest: Contest, rivals: list[Rival], *, is_wide: bool) -> tuple[list[Rival], bool]:
         """Fits joined runs; where those are chaotic, fits short stretches instead."""
         evidence = contest.evidence
-        ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_fit=partial(self._follow, contest))
-        if not was_cut and contest.is_joined and "search" in self.settings.sr and not _is_settled(ranked):
-            ranked, was_cut = self._with_rates(contest, ranked)
-        if is_wide and contest.is_joined and not was_cut:
-            ranked, was_cut = self._widened(evidence, ranked)
+        # The search goes its own way first: what others propose can only add to what it finds.
+        written = {proposal.source for proposal in contest.proposals}
+        is_own = [rival.source.removesuffix(REALIGNED) not in written for rival in rivals]
+        ranked, was_cut = self._searched(contest, list(compress(rivals, is_own)), is_wide=is_wide)
+        others = [rival for rival, own in zip(rivals, is_own, strict=True) if not own]
+        if others and not was_cut:
+            ranked, was_cut = self._with_others(contest, ranked, others, is_wide=is_wide)
         outsiders = [rival for rival in rivals if rival.source != "search"]
         if (
             was_cut
@@ -375,6 +379,33 @@ class _Search:
             "short stretches and is judged by forecasts."
         )
         return apart, was_cut
+
+    def _searched(self, contest: Contest, rivals: list[Rival], *, is_wide: bool) -> tuple[list[Rival], bool]:
+        """Fits rivals, and where they leave more than noise those sought with the whole grammar of terms."""
+        evidence = contest.evidence
+        ranked, was_cut = compete(rivals, evidence, deadline=self.deadline, on_fit=partial(self._follow, contest))
+        if not was_cut and contest.is_joined and "search" in self.settings.sr and not _is_settled(ranked):
+            ranked, was_cut = self._with_rates(contest, ranked)
+        if is_wide and contest.is_joined and not was_cut:
+            ranked, was_cut = self._widened(evidence, ranked)
+        return ranked, was_cut
+
+    def _with_others(
+        self, contest: Contest, ranked: list[Rival], others: list[Rival], *, is_wide: bool
+    ) -> tuple[list[Rival], bool]:
+        """Adds laws that somebody proposed; where one leads and leaves more than noise, terms are sought about it."""
+        more, was_cut = compete(
+            others,
+            contest.evidence,
+            deadline=self.deadline,
+            on_fit=lambda fitted: self._follow(contest, [*ranked, *fitted]),
+            known=ranked,
+        )
+        joined = rank([*ranked, *more])
+        leads = bool(joined) and joined[0].key in {rival.key for rival in more}
+        if leads and is_wide and contest.is_joined and not was_cut:
+            return self._widened(contest.evidence, joined)
+        return joined, was_cut
 
     def _follow(self, contest: Contest, fitted: list[Rival]) -> None:
         """Tells how many laws were fitted, and hands on the state of the contest where the last one leads."""

@@ -21,7 +21,7 @@ from motionlaw.tools.frequency import dominant_frequency
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
-from motionlaw.tools.realign import named_constants, realign, terms_as_features
+from motionlaw.tools.realign import Prices, named_constants, realign
 from motionlaw.tools.search import Samples, Support, WeakSystem, best_subsets, model_of, weak_system
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
@@ -247,25 +247,27 @@ def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, sourc
     kinds = {name: "angle" if turns else "coordinate" for name, turns in zip(names, evidence.is_angle, strict=False)}
     kinds |= dict.fromkeys(names[len(kinds) : -1], "velocity") | {"t": "time"}
     samples = [part for run in evidence.runs for part in run.samples(order=order)]
-    choices, cost = [], 0.0
+    choices, prices = [], []
     for target, expression in enumerate(ansatz):
         library = feature_library(evidence.coordinates, target, order=order, is_angle=evidence.is_angle)
-        own = terms_as_features(expression, library, kinds=kinds)
-        cost += sum(feature.cost for feature in own)
+        prices.append(Prices(library, kinds, evidence.rows))
         choices.append(
             realign(
-                own, samples, library, target,
+                prices[-1].features(expression), samples, library, target,
                 coordinates=evidence.coordinates, order=order, window_s=window_seconds(evidence),
             )
         )  # fmt: skip
+
+    def cost(sides: Sequence[Sequence[Feature]]) -> float:
+        return sum(each.of([f.expression for f in side]) for each, side in zip(prices, sides, strict=True))
+
     model = named_constants(ansatz, coordinates=evidence.coordinates, order=order)
-    rivals = [Rival(model=model, cost=cost, source=source, bonus=proposal.bonus)]
+    written = [each.features(expression) for each, expression in zip(prices, ansatz, strict=True)]
+    rivals = [Rival(model=model, cost=cost(written), source=source, bonus=proposal.bonus)]
     for rank in range(4):
         pick = [supports[min(rank, len(supports) - 1)] for supports in choices]
-        cost = sum(feature.cost for support in pick for feature in support.features)
-        rivals.append(
-            Rival(model_of(pick, coordinates=evidence.coordinates, order=order), cost, f"{source}{REALIGNED}")
-        )
+        realigned = model_of(pick, coordinates=evidence.coordinates, order=order)
+        rivals.append(Rival(realigned, cost([support.features for support in pick]), f"{source}{REALIGNED}"))
     return rivals
 
 

@@ -10,19 +10,18 @@ Source: Symbolic Residual Realignment of VIPER-R1 (2508.17380), with the refit b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy
 
 from motionlaw.tools.candidates import FACTOR, TERM
+from motionlaw.tools.contest import cost_of
 from motionlaw.tools.dynamics import Model
 from motionlaw.tools.equation import ordered_terms
 from motionlaw.tools.library import COSTS, Feature
 from motionlaw.tools.pieces import price_of
 from motionlaw.tools.search import Samples, Support, best_subsets, weak_system
-
-# By so much the costs of `COSTS` are less than the nats of the same terms in the tables of pieces.
-LISTED = 1.0
 
 
 def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[str], order: int) -> Model:
@@ -67,34 +66,54 @@ def named_constants(expressions: Sequence[sympy.Expr], *, coordinates: Sequence[
     return Model(order, tuple(coordinates), tuple(equations), tuple(names), np.array(outer + inner))
 
 
-def terms_as_features(expression: sympy.Expr, library: Sequence[Feature], *, kinds: Mapping[str, str]) -> list[Feature]:
-    """Splits an expression into features, each at the price that the search itself would pay for it.
+@dataclass(frozen=True)
+class Prices:
+    """What a proposed law costs, in free constants: no less than it would cost the search.
+
+    The search finds laws by its library of plain terms and by its grammar of products of pieces; each has a price list,
+    and a proposal pays the dearer one.
 
     Args:
-        expression: A right-hand side, its numbers first guesses.
-        library: Terms whose cost is known.
+        library: Plain terms with their cost.
         kinds: What each state, and ``t``, is: ``"coordinate"``, ``"angle"``, ``"velocity"``, ``"time"``.
+        rows: How many are fitted; the grammar's prices are in nats.
     """
-    known = {feature.expression: feature for feature in library}
-    rests = [term.as_coeff_Mul()[1] for term in sympy.Add.make_args(sympy.expand(expression))]
-    return [known.get(rest) or Feature(rest, _cost(rest, kinds)) for rest in rests]
 
+    library: Sequence[Feature]
+    kinds: Mapping[str, str]
+    rows: int
 
-def _cost(term: sympy.Expr, kinds: Mapping[str, str]) -> float:
-    """Cost of a term that no library lists, in free constants."""
-    if term.func in (sympy.sin, sympy.cos) and term.free_symbols == {sympy.Symbol("t")}:
-        return COSTS["forcing"]
-    groups: dict[frozenset[sympy.Basic], list[sympy.Expr]] = {}
-    for factor in sympy.Mul.make_args(term):
-        groups.setdefault(frozenset(factor.free_symbols), []).append(factor)
-    nats = TERM + FACTOR * (len(groups) - 1) + sum(_price(factors, kinds) for factors in groups.values())
-    return nats - LISTED + len(term.atoms(sympy.Float))
+    def features(self, expression: sympy.Expr) -> list[Feature]:
+        """The terms of a right-hand side, its numbers first guesses; what is not listed is at the grammar's price."""
+        rests = [term.as_coeff_Mul()[1] for term in sympy.Add.make_args(sympy.expand(expression))]
+        return [Feature(rest, self._listed(rest) or self._by_grammar([rest])) for rest in rests]
 
+    def of(self, terms: Sequence[sympy.Expr]) -> float:
+        """The cost of a right-hand side by the grammar, or by the library if it lists all terms and asks for more."""
+        listed = [self._listed(term) for term in terms]
+        by_library = sum(cost for cost in listed if cost is not None) if None not in listed else 0.0
+        return max(by_library, self._by_grammar(terms))
 
-def _price(factors: Sequence[sympy.Expr], kinds: Mapping[str, str]) -> float:
-    """Nats of factors in the same variable: one piece, such as v |v|, or several."""
-    apart = sum(price_of(factor, kinds) for factor in factors) + FACTOR * (len(factors) - 1)
-    return min(apart, price_of(sympy.Mul(*factors), kinds))
+    def _listed(self, term: sympy.Expr) -> float | None:
+        if term.func in (sympy.sin, sympy.cos) and term.free_symbols == {sympy.Symbol("t")}:
+            return COSTS["forcing"]
+        return next((feature.cost for feature in self.library if feature.expression == term), None)
+
+    def _by_grammar(self, terms: Sequence[sympy.Expr]) -> float:
+        constants = sum(1 + len(term.atoms(sympy.Float)) for term in terms)
+        return cost_of(sum(self._nats(term) for term in terms), constants, self.rows)
+
+    def _nats(self, term: sympy.Expr) -> float:
+        groups: dict[frozenset[sympy.Basic], list[sympy.Expr]] = {}
+        for factor in sympy.Mul.make_args(term):
+            groups.setdefault(frozenset(factor.free_symbols), []).append(factor)
+        groups.pop(frozenset(), None)  # the constant term
+        return TERM + FACTOR * max(len(groups) - 1, 0) + sum(self._price(factors) for factors in groups.values())
+
+    def _price(self, factors: Sequence[sympy.Expr]) -> float:
+        """Nats of factors in the same variable: one piece, such as v |v|, or several."""
+        apart = sum(price_of(factor, self.kinds) for factor in factors) + FACTOR * (len(factors) - 1)
+        return min(apart, price_of(sympy.Mul(*factors), self.kinds))
 
 
 def realign(
@@ -111,7 +130,7 @@ def realign(
     """Refits an ansatz, searches what it leaves over, and drops what the data do not need.
 
     Args:
-        own: Terms of the ansatz for one target, see `terms_as_features`.
+        own: Terms of the ansatz for one target, see `Prices.features`.
         runs: The data.
         library: Terms that may be added.
         target: Index of the coordinate whose equation it is.

@@ -1,50 +1,54 @@
-"""A proposed law competes at the price of its terms, whoever proposed it."""
+"""A proposed law competes at the price that the search would pay for it, whoever proposed it."""
 
 import pytest
+import sympy
 
+from motionlaw.tools.contest import cost_of
 from motionlaw.tools.equation import parse
 from motionlaw.tools.library import COSTS, feature_library
-from motionlaw.tools.realign import terms_as_features
+from motionlaw.tools.realign import Prices
 
 LIBRARY = feature_library(("x",), 0, order=2, is_angle=(False,))
 KINDS = {"x": "coordinate", "v": "velocity", "t": "time"}
+PRICES = Prices(LIBRARY, KINDS, 100)
 
 
-def costs(text, library=LIBRARY):
-    """Each term of a formula with its cost."""
-    features = terms_as_features(parse(text), library, kinds=KINDS)
-    return {str(feature.expression): feature.cost for feature in features}
+def cost(text, prices=PRICES):
+    """What a law costs."""
+    return prices.of([feature.expression for feature in prices.features(parse(text))])
 
 
-def test_terms_of_the_library_keep_their_cost():
-    """However the model wrote them."""
-    found = costs("-4*(x + 0.1*v) - 0.3*x**3")
-    assert found == {"x": COSTS["position"], "v": COSTS["velocity"], "x**3": COSTS["position^3"]}
+@pytest.mark.parametrize("law", ["-4*(x + 0.1*v) - 0.3", "-x + 0.5*cos(1.7*t)", "-9.8*sin(x) - 0.1*v*abs(v)"])
+def test_a_proposal_pays_no_less_than_the_library_asks(law):
+    """However it is written, whatever its numbers are; and not much more where the terms are plain."""
+    features = PRICES.features(parse(law))
+    asked = sum(feature.cost for feature in features)
+    known = {feature.expression: feature.cost for feature in LIBRARY}
+    assert all(feature.cost == known.get(feature.expression, COSTS["forcing"]) for feature in features)
+    assert asked <= cost(law) < asked + len(features)
 
 
-def test_other_terms_cost_about_what_the_library_would_ask():
-    """The tables of pieces price the library's own terms as it does, to half a constant; nobody gets a discount."""
-    listed = [feature for feature in LIBRARY if feature.expression.free_symbols]
-    wanted = {str(feature.expression): feature.cost for feature in listed}
-    found = costs(" + ".join(wanted), library=())
-    assert set(found) == set(wanted)
-    assert all(abs(found[name] - wanted[name]) <= 1.0 for name in wanted)
-    assert sum(abs(found[name] - wanted[name]) for name in wanted) < 0.5 * len(wanted)
+def test_the_grammar_prices_the_librarys_terms_much_as_it_does():
+    """In nats they are one more than in the library's constants, to half a constant: nobody gets a discount."""
+    for feature in LIBRARY:
+        found = cost_of(feature.cost + 1, 1, PRICES.rows)
+        by_grammar = PRICES._by_grammar([feature.expression])
+        assert abs(by_grammar - found) < 0.5, feature.expression
 
 
 @pytest.mark.parametrize(("term", "factor"), [("x*cos(x)", "cos(x)"), ("v*sin(x)", "sin(x)"), ("x*exp(2.5*x)", "x")])
 def test_a_product_is_dearer_than_its_factors(term, factor):
     """Also where it has a constant of its own."""
-    (cost,) = costs(term, library=()).values()
-    (part,) = costs(factor, library=()).values()
-    assert cost > part
+    assert cost(term) > PRICES._by_grammar([sympy.sympify(factor)])
 
 
-def test_a_wave_costs_what_forcing_costs():
-    """Its frequency is a first guess, as the search's own."""
-    assert costs("0.5*cos(1.7*t)") == {"cos(1.7*t)": COSTS["forcing"]}
+def test_more_terms_cost_more():
+    """A law is never cheaper for one more term."""
+    laws = ("-x", "-x + x*cos(x)", "-x + x*cos(x) - v", "-x + x*cos(x) - v + sin(2.2*t)")
+    costs = [cost(law) for law in laws]
+    assert costs == sorted(costs) and len(set(costs)) == len(costs)
 
 
 def test_what_is_in_no_table_is_dear():
     """A function of a sum, or of two variables."""
-    assert min(*costs("sin(x + 0.3)", ()).values(), *costs("exp(x*v)", ()).values()) > COSTS["sin(position)"]
+    assert min(cost("sin(x + 0.3)"), cost("exp(x*v)")) > COSTS["sin(position)"]
