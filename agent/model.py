@@ -18,8 +18,13 @@ from typing import Any, Protocol, runtime_checkable
 from motionlaw.agent.messages import Message
 from motionlaw.tools.errors import UserError
 
-EMBEDDED = "embedded"
-"""The checkpoint that ships."""
+EMBEDDED, MOVES = "embedded", "embedded_motion"
+"""The checkpoints that ship: one proposes laws, the other tells what moves (`motionlaw.agent.motion_question`)."""
+ONLY = {
+    "brief": "proposes laws (motionlaw discover --model {})",
+    "pairs": "tells what moves between two frames (motionlaw eval chains --model {})",
+}
+"""What a checkpoint can do that was trained to be asked in one form alone."""
 
 OnText = Callable[[str], None]
 Schema = Mapping[str, Any]
@@ -130,13 +135,14 @@ class ManyReplies(Protocol):
         """
 
 
-def choose_model(text: str, *, talks: bool = True) -> Model | None:
+def choose_model(text: str, *, talks: bool = True, embedded: str = EMBEDDED) -> Model | None:
     """Returns the model that ``--model`` names; ``None`` for ``none``.
 
     Args:
         text: ``none``, ``embedded``, a server's address such as ``http://localhost:8000/v1`` (with ``#name`` where it
             serves several models), or the folder of a checkpoint.
-        talks: Whether it must answer questions; a small model that was trained to propose laws alone cannot.
+        talks: Whether it must answer questions; a small model that was trained for one thing alone cannot.
+        embedded: Which of the checkpoints that ship is meant by ``embedded``.
 
     Raises:
         UserError: The text names nothing that can answer, or a model that cannot do what is wanted.
@@ -147,11 +153,12 @@ def choose_model(text: str, *, talks: bool = True) -> Model | None:
         from motionlaw.agent.models.openai_server import OpenAIServer
 
         return OpenAIServer(text)
-    folder = Path(str(files("motionlaw.agent").joinpath(EMBEDDED))) if text == EMBEDDED else Path(text)
-    if talks and _is_brief(folder):
+    folder = Path(str(files("motionlaw.agent").joinpath(embedded))) if text == EMBEDDED else Path(text)
+    known = ("full",) if talks else ("full", "pairs" if embedded == MOVES else "brief")
+    if (form := _form(folder)) not in known:
         raise UserError(
-            f"The model {folder.name} only proposes laws (motionlaw discover --model {text}); for questions use none, "
-            "so that the instruments answer, a server (http://localhost:8000/v1), or the folder of a larger checkpoint."
+            f"The model {folder.name} only {ONLY[form].format(text)}; for questions use none, so that the instruments "
+            "answer, a server (http://localhost:8000/v1), or the folder of a larger checkpoint."
         )
     if text == EMBEDDED:
         from motionlaw.agent.models.small import SmallModel
@@ -167,9 +174,10 @@ def choose_model(text: str, *, talks: bool = True) -> Model | None:
     )
 
 
-def _is_brief(folder: Path) -> bool:
-    """Whether a checkpoint was trained to be asked for laws in the brief form, and for nothing else."""
+def _form(folder: Path) -> str:
+    """The form in which a checkpoint was trained to be asked, ``full`` where it knows all questions."""
     try:
-        return bool(json.loads((folder / "config.json").read_text("utf-8")).get("question_form") == "brief")
+        form = json.loads((folder / "config.json").read_text("utf-8")).get("question_form")
     except (OSError, ValueError):
-        return False  # whoever loads it says what is wrong
+        return "full"  # whoever loads it says what is wrong
+    return form if form in ONLY else "full"

@@ -12,8 +12,9 @@ a motion tag, and then its middle in both frames and its width and height, two d
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,8 @@ NOTHING = "nothing"
 # Frames that are nearer in time than the tenths of a second in Qwen3-VL's prompt are no film to it.
 LEAST_STEP_S = 0.101
 MOST_TOKENS = 160
+# Share of the pairs of frames below which a thing that is seen is none.
+SELDOM = 0.25
 _PLACE = re.compile(r"(\d\d)(\d\d) (\d\d)(\d\d) (\d\d)(\d\d)")
 
 
@@ -127,7 +130,7 @@ def read(text: str) -> tuple[Seen, ...]:
     told = [[word.strip() for word in part.split(",")] for part in tags.split(";")]
     seen = []
     for k, words in enumerate(told):
-        if len(words) == 4:
+        if len(words) == 4 and words[0]:
             seen.append(Seen(words[0], (words[1], words[2], words[3]), places[k] if k < len(places) else None))
     return tuple(seen)
 
@@ -162,7 +165,7 @@ def tell_motion(model: Model, path: str | Path, *, most: int) -> Chain:
         most: Most frames that it is shown.
 
     Returns:
-        Boxes and tags in the film's pixels and times, thing by thing; a thing that it calls otherwise is another.
+        Boxes and tags in the film's pixels and times, thing by thing, named as `agreed_names` says.
 
     Raises:
         UserError: The film or the model cannot be used.
@@ -171,13 +174,38 @@ def tell_motion(model: Model, path: str | Path, *, most: int) -> Chain:
     square = Square(info.width, info.height)
     film = video_frames(path, most=most_frames(info.timestamps, most), max_width_px=info.width)
     pictures = [encode(square.draw(decode(frame))) for frame in film.frames]
-    steps: dict[str, list[Step]] = {}
+    told = []
     for k, times in enumerate(zip(film.timestamps, film.timestamps[1:], strict=False)):
         asked = pair_question((pictures[k], pictures[k + 1]), times)
         reply = model.reply([asked], sampling=Sampling(max_tokens=MOST_TOKENS))
-        for each in read(reply.message.text):
-            steps.setdefault(each.name, []).extend(_steps(each, times, square))
-    return Chain(tuple(step for told in steps.values() for step in told))
+        told.append((times, read(reply.message.text)))
+    names = agreed_names([seen for _, seen in told])
+    steps: dict[str, list[Step]] = {name: [] for name in names.values()}
+    for times, seen in told:
+        for each in seen:
+            if each.name in names:
+                steps[names[each.name]] += _steps(replace(each, name=names[each.name]), times, square)
+    return Chain(tuple(step for claims in steps.values() for step in claims))
+
+
+def agreed_names(told: Sequence[Sequence[Seen]]) -> dict[str, str]:
+    """What each name that was said of a film stands for: things of one colour are one thing, called as most often.
+
+    Names of a colour that was seen in less than a quarter of the pairs are left out.
+
+    Example:
+        >>> pair = [[Seen(name, ("E", "fast", "stable"))] for name in ("red ball", "red block", "red ball")]
+        >>> agreed_names(pair)
+        {'red ball': 'red ball', 'red block': 'red ball'}
+    """
+    counts = Counter(each.name for seen in told for each in seen)
+    colours: dict[str, list[str]] = {}
+    for name, _ in counts.most_common():
+        colours.setdefault(name.split()[0], []).append(name)
+    return {
+        name: names[0] for names in colours.values() for name in names
+        if sum(counts[each] for each in names) >= SELDOM * len(told)
+    }  # fmt: skip
 
 
 def _steps(seen: Seen, times: tuple[float, float], square: Square) -> list[Step]:

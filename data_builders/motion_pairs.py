@@ -2,9 +2,10 @@
 
     pair = show_pair(seed=0, number=7)
 
-Films come in blocks of 32 scenes whose camera stands still; of each, sixteen frames are drawn, and pairs of them
-near in time, forwards, backwards and mirrored. A pair is the same whenever it is drawn again. What is said of a thing
-are the words of `motionlaw.tools.motion_classes` for its whole way between the two frames.
+Films come in reels of 32 scenes whose camera stands still; of each, sixteen frames are drawn. Pairs of frames that are
+near in time, forwards, backwards and mirrored, come in blocks, each from the films of a dozen reels, the next from one
+new reel and eleven of these: of few films a model would learn by heart. A pair is the same whenever it is drawn again.
+What is said of a thing are the words of `motionlaw.tools.motion_classes` for its whole way between the two frames.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from motionlaw.tools.motion_classes import SPEEDS, STATIONARY, UNKNOWN
 from motionlaw.tools.tracks import has_box, mirrored, motion_words, rows_of
 from motionlaw.tools.trajectory import Track
 
-FILMS, FRAMES, BLOCK = 32, 16, 2560
-# Scene numbers that a block may go through: a fifth of the scenes have a camera that moves.
+REELS, FILMS, FRAMES, BLOCK = 12, 32, 16, 2560
+# Scene numbers that a reel may go through: a fifth of the scenes have a camera that moves.
 SCENES = 100
 # By how many of the sixteen frames a pair is apart, and how often; 0 is a film that stands still.
 APART = {0: 0.05, 1: 0.5, 2: 0.35, 3: 0.1}
@@ -71,17 +72,23 @@ def show_pair(seed: int, number: int) -> Pair:
 @lru_cache(maxsize=2)
 def _block(seed: int, number: int) -> tuple[Pair, ...]:
     rng = np.random.default_rng([seed, number, 3])
+    films = [film for reel in range(number, number + REELS) for film in _reel(seed, reel)]
+    pairs: list[Pair] = []
+    while len(pairs) < BLOCK:
+        pair = _drawn(films[rng.integers(len(films))], rng)
+        pairs += [pair] if pair.things or rng.random() < EMPTY else []
+    return tuple(pairs)
+
+
+@lru_cache(maxsize=REELS + 2)
+def _reel(seed: int, number: int) -> tuple[_Film, ...]:
     films: list[_Film] = []
     index = number * SCENES
     while len(films) < FILMS:
         scene = make_scene(seed, index)
         films += [_filmed(scene)] if scene.look.camera == "still" else []
         index += 1
-    pairs: list[Pair] = []
-    while len(pairs) < BLOCK:
-        pair = _drawn(films[rng.integers(FILMS)], rng)
-        pairs += [pair] if pair.things or rng.random() < EMPTY else []
-    return tuple(pairs)
+    return tuple(films)
 
 
 def _filmed(scene: Scene) -> _Film:

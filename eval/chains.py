@@ -1,6 +1,7 @@
 """How true a model's motion chains are, whether they agree with themselves, and whether they follow a changed film.
 
     motionlaw eval chains --items 20                                  # the instruments' own
+    motionlaw eval chains --items 20 --model embedded                 # the small model that tells what moves
     motionlaw eval chains --items 20 --model CHECKPOINT --frames 16
 
 Made films are told as they are, backwards, mirrored, twice as fast, and frozen. Each chain is held against the true
@@ -23,7 +24,7 @@ import numpy as np
 from motionlaw.agent.mcot import Chain, MotionTag, Observation, Step
 from motionlaw.agent.mcot_changes import CHANGES, stands_still, tell_the_same, undone
 from motionlaw.agent.mcot_checks import MAIN, check_itself, match_names, verify_chain
-from motionlaw.agent.model import Model, Sampling, choose_model
+from motionlaw.agent.model import MOVES, Model, Sampling, choose_model
 from motionlaw.data_builders.chains import chain_of
 from motionlaw.data_builders.clips import Clip, Cut, scene_clip
 from motionlaw.data_builders.sources import tracked
@@ -49,7 +50,7 @@ class ChainSettings:
     """Whose chains, of how many films.
 
     Args:
-        model: ``none`` for the instruments, a server, or a checkpoint.
+        model: ``none`` for the instruments, ``embedded``, a server, or a checkpoint.
         items: Films.
         frames: Most frames of a film that a model is shown.
     """
@@ -170,7 +171,7 @@ def run_chains(settings: ChainSettings, folder: Path, *, resume: bool = False) -
     Raises:
         UserError: Settings or folder cannot be used.
     """
-    model = choose_model(settings.model)
+    model = choose_model(settings.model, talks=False, embedded=MOVES)
     tell = instruments_tell if model is None else model_tells(model, settings.frames)
     log = Log(folder, {"command": f"motionlaw eval {NAME}", "config": asdict(settings)}, resume=resume)
     try:

@@ -2,7 +2,8 @@
 
 The template of a small model is our own, of a dozen lines: it writes the same as Qwen's for what such a model is asked.
 
-motionlaw train pack --checkpoint practised --measured measured-practised.json --output_dir agent/embedded
+motionlaw train pack --checkpoint tuned --measured measured-tuned.json --output_dir agent/embedded
+motionlaw train pack --checkpoint said --measured chains.json --output_dir agent/embedded_motion
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from motionlaw.agent.law_question import BRIEF
+from motionlaw.agent.law_question import FULL
+from motionlaw.agent.motion_question import PAIRS
 from motionlaw.tools.errors import UserError
 from motionlaw.training.model import form_of, load_checkpoint, save_checkpoint
 from motionlaw.training.options import read_options
@@ -32,7 +34,8 @@ class PackSettings:
 
     Args:
         checkpoint: The model.
-        measured: What ``motionlaw train measure`` printed of it.
+        measured: What ``motionlaw train measure`` printed of it, or, of a model that is asked about pairs of frames,
+            ``motionlaw eval chains --json``.
         output_dir: Where it goes.
     """
 
@@ -41,11 +44,42 @@ class PackSettings:
     output_dir: str
 
 
+# The same for chains.
+TOLD = (
+    ("direction", "direction"), ("speed", "speed"), ("scale", "scale"), ("known", "things known"),
+    ("agreement", "agreement"), ("coverage", "coverage"), ("itself", "agrees with itself"), ("follows", "follows"),
+)  # fmt: skip
+HEAD = ["---", "license: mit", "library_name: transformers", "pipeline_tag: image-text-to-text", "---"]
+
+
+def motion_card(weights: int, measured: dict[str, Any]) -> str:
+    """The model card of a model that tells what moves."""
+    lines = [
+        *HEAD, "# motionlaw embedded, what moves", "",
+        f"A vision-language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL. It is shown two "
+        "frames of a film, each in a square of 64 pixels, and says in a line which things are there, how they move, "
+        "and where they are (`agent/motion_question.py`, which makes a motion chain of such lines). It was trained "
+        "from random weights on films and oscillators made by this project (`data_builders/motion_pairs.py`, "
+        "`oscillator_blocks.py`) and on nothing else, and knows no other films; MIT licence, like the project. It "
+        "answers no other question. The instruments are better.", "",
+        f"Made as `docs/models.md` says. `motionlaw eval chains`, {measured['config']['items']} made films as they are "
+        "and changed, per cent ± standard error clustered by film:", "",
+        "| film | " + " | ".join(words for _, words in TOLD) + " |", "| --- " * (len(TOLD) + 1) + "|",
+    ]  # fmt: skip
+    for change, told in measured["results"].items():
+        known = [told[name] for name, _ in TOLD]
+        cells = ["" if each["mean"] is None else f"{100 * each['mean']:.1f} ± {100 * (each['stderr'] or 0):.1f}"
+                 for each in known]  # fmt: skip
+        lines.append("| " + " | ".join([change, *cells]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def card(weights: int, form: str, measured: dict[str, Any]) -> str:
     """The model card, in Markdown."""
+    if form == PAIRS:
+        return motion_card(weights, measured)
     lines = [
-        "---", "license: mit", "library_name: transformers", "pipeline_tag: image-text-to-text", "---",
-        "# motionlaw embedded", "",
+        *HEAD, "# motionlaw embedded", "",
         f"A vision-language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL. It proposes the "
         "law of a motion of one coordinate from three small pictures of what position, velocity and time do, taken "
         "apart by `tools/components.py`, and the frequencies found there. It was trained from random weights on "
@@ -69,9 +103,11 @@ def pack_command(words: Sequence[str]) -> int:
     try:
         measured = json.loads(Path(settings.measured).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{settings.measured} is no output of motionlaw train measure ({error}).") from None
+        raise UserError(
+            f"{settings.measured} is no output of motionlaw train measure or eval chains ({error})."
+        ) from None
     model, processor = load_checkpoint(settings.checkpoint, dtype="bfloat16")
-    if form_of(model) == BRIEF:
+    if form_of(model) != FULL:
         template = files("motionlaw.training").joinpath("configs/brief_chat.jinja").read_text("utf-8")
         processor.chat_template = processor.tokenizer.chat_template = template
     out = Path(settings.output_dir)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from motionlaw.agent.messages import Image, Message, Text
+from motionlaw.agent.messages import Image, Message, Text, VideoFrames
 from motionlaw.agent.model import GREEDY, OnText, Reply, Sampling, Schema
 from motionlaw.agent.models.small_network import SmallNetwork
 from motionlaw.agent.models.small_tokens import SmallTokenizer
@@ -26,6 +26,8 @@ from motionlaw.agent.tool_text import as_data
 from motionlaw.tools.errors import UserError
 
 PICTURE = "<|vision_start|>{}<|vision_end|>"
+# As the processor of Qwen3-VL writes a film of two frames, which share one time.
+FILM = "Video {}:<|vision_start|><{:.1f} seconds>" + PICTURE + "<|vision_end|>"
 
 
 class SmallModel:
@@ -137,7 +139,8 @@ class SmallModel:
                     seen.append(self._network.see(self._scaled(decode(part))))
                     words.append(PICTURE.format("<|image_pad|>" * len(seen[-1].tokens)))
                 else:
-                    raise UserError(f"{self.name} sees pictures, no videos. Name a larger model.")
+                    seen.append(self._film(part))
+                    words.append(FILM.format(as_data(part.name), _middle(part), "<|video_pad|>" * len(seen[-1].tokens)))
             words.append("<|im_end|>\n")
         tokens = self._tokenizer.encode("".join([*words, "<|im_start|>assistant\n"]))
         if len(tokens) + room > self._network.context:
@@ -146,6 +149,16 @@ class SmallModel:
                 f"context has {self._network.context}. Start a new one."
             )
         return tokens, seen
+
+    def _film(self, film: VideoFrames) -> Seen:
+        """Two frames as one patch in time.
+
+        Raises:
+            UserError: There are more, or fewer.
+        """
+        if len(film.frames) != 2:
+            raise UserError(f"{self.name} sees pictures, and films of two frames, got {len(film.frames)}.")
+        return self._network.see(np.stack([self._scaled(decode(frame)) for frame in film.frames]))
 
     def _scaled(self, picture: np.ndarray) -> np.ndarray:
         """Colours as the tower knows them.
@@ -160,6 +173,11 @@ class SmallModel:
                 f"{width} x {height}."
             )
         return (picture / 255.0 - self._mean) / self._spread
+
+
+def _middle(film: VideoFrames) -> float:
+    """The time that two frames share, seconds."""
+    return sum(round(1e3 * t) / 1e3 for t in film.timestamps) / len(film.timestamps)
 
 
 def _drawn(logits: np.ndarray, temperature: float, generator: np.random.Generator) -> int:

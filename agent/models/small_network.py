@@ -58,7 +58,7 @@ class SmallNetwork:
         self.context = int(text["max_position_embeddings"])
         ends = text["eos_token_id"]
         self.ends = frozenset(ends if isinstance(ends, list) else [ends])
-        self.picture_token = int(self.config["image_token_id"])
+        self._seen_tokens = [int(self.config[name]) for name in ("image_token_id", "video_token_id")]
 
     @property
     def factor(self) -> int:
@@ -66,7 +66,7 @@ class SmallNetwork:
         return self._tower.patch * self._tower.merge
 
     def see(self, picture: np.ndarray) -> Seen:
-        """What the tower makes of a picture of shape (H, W, 3), its colours already scaled."""
+        """What the tower makes of a picture of shape (H, W, 3), or of two frames, (2, H, W, 3), already scaled."""
         return self._tower.see(picture)
 
     def read(self, tokens: Sequence[int], seen: Sequence[Seen], *, room: int = 0) -> tuple[np.ndarray, Memory]:
@@ -74,14 +74,14 @@ class SmallNetwork:
 
         Args:
             tokens: Its tokens; those of pictures are replaced by what was seen, in order.
-            seen: The pictures.
+            seen: The pictures and pairs of frames.
             room: How many tokens the memory shall hold beside these.
 
         Returns:
             What comes after each token as logits, shape (T, vocabulary), and the memory of them.
         """
         ids = np.asarray(tokens)
-        return self._language.read(ids, ids == self.picture_token, seen, room=room)
+        return self._language.read(ids, np.isin(ids, self._seen_tokens), seen, room=room)
 
     def go_on(self, tokens: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
         """Adds one token to each conversation: logits of the next, shape (B, vocabulary), and the memory with it."""

@@ -56,8 +56,8 @@ class Tower:
         self._deep = list(config["deepstack_visual_indexes"])
         self._base = float(config["rope_parameters"]["rope_theta"])
         kernel = self._w["patch_embed.proj.weight"]
-        # A picture fills all frames of a patch alike: the kernels of the frames add up.
-        self._kernel = kernel.sum(axis=2).reshape(len(kernel), -1)
+        # A picture fills both frames of a patch alike: their kernels add up. A pair of frames fills one each.
+        self._kernels = {1: kernel.sum(axis=2).reshape(len(kernel), -1), 2: kernel.reshape(len(kernel), -1)}
         table = self._w["pos_embed.weight"]
         side = round(len(table) ** 0.5)
         self._places = table.reshape(side, side, -1)
@@ -69,12 +69,14 @@ class Tower:
             raise KeyError(missing[0])
 
     def see(self, picture: np.ndarray) -> Seen:
-        """What it makes of a picture of shape (H, W, 3), its colours already scaled."""
-        rows, columns = picture.shape[0] // self.patch, picture.shape[1] // self.patch
+        """What it makes of a picture of shape (H, W, 3), or of two frames, (2, H, W, 3), their colours scaled."""
+        frames = picture.reshape(-1, *picture.shape[-3:])
+        rows, columns = frames.shape[1] // self.patch, frames.shape[2] // self.patch
         row, column = self._order(rows, columns)
-        patches = picture.reshape(rows, self.patch, columns, self.patch, 3).transpose(0, 2, 4, 1, 3)
-        flat = patches[row, column].reshape(len(row), -1).astype(np.float32)
-        x = flat @ self._kernel.T + self._w["patch_embed.proj.bias"] + self._placed(row, rows, column, columns)
+        cut = frames.reshape(len(frames), rows, self.patch, columns, self.patch, 3)
+        flat = cut.transpose(1, 3, 5, 0, 2, 4)[row, column].reshape(len(row), -1).astype(np.float32)
+        x = flat @ self._kernels[len(frames)].T + self._w["patch_embed.proj.bias"]
+        x = x + self._placed(row, rows, column, columns)
         turn = self._turns(row, column)
         deep = []
         for k in range(self._depth):

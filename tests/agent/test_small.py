@@ -101,7 +101,7 @@ class TestAnswers:
             model.reply(SPRING, tools=[{"name": "track"}])
         with pytest.raises(UserError, match="JSON schema"):
             model.reply(SPRING, sampling=Sampling(json_schema={}))
-        with pytest.raises(UserError, match="no videos"):
+        with pytest.raises(UserError, match="films of two frames"):
             model.reply([Message.user(VideoFrames((encode(grey),), (0.0,)))])
         with pytest.raises(UserError, match="multiples of 16 pixels, got 64 x 40"):
             model.reply([Message.user(encode(grey))])

@@ -13,10 +13,12 @@ def small_blocks():
     from motionlaw.data_builders import motion_pairs
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(motion_pairs, "FILMS", 8)
+        patch.setattr(motion_pairs, "REELS", 2)
+        patch.setattr(motion_pairs, "FILMS", 4)
         patch.setattr(motion_pairs, "BLOCK", 300)
         yield
-    motion_pairs._block.cache_clear()
+    for drawn in (motion_pairs._block, motion_pairs._reel):
+        drawn.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +58,9 @@ def test_words_follow_from_places(pairs):
 
 def test_a_pair_is_the_same_whenever_it_is_drawn(pairs):
     """Pictures and words do not depend on what was drawn before."""
-    from motionlaw.data_builders.motion_pairs import _block, show_pair
+    from motionlaw.data_builders.motion_pairs import _block, _reel, show_pair
 
-    _block.cache_clear()
+    _block.cache_clear(), _reel.cache_clear()
     again = show_pair(3, 7)
     assert np.array_equal(again.pictures, pairs[7].pictures) and again.things == pairs[7].things
 
