@@ -58,7 +58,7 @@ class SmallNetwork:
         self.context = int(text["max_position_embeddings"])
         ends = text["eos_token_id"]
         self.ends = frozenset(ends if isinstance(ends, list) else [ends])
-        self._seen_tokens = [int(self.config[name]) for name in ("image_token_id", "video_token_id")]
+        self.picture_token, self.film_token = (int(self.config[f"{kind}_token_id"]) for kind in ("image", "video"))
 
     @property
     def factor(self) -> int:
@@ -81,7 +81,7 @@ class SmallNetwork:
             What comes after each token as logits, shape (T, vocabulary), and the memory of them.
         """
         ids = np.asarray(tokens)
-        return self._language.read(ids, np.isin(ids, self._seen_tokens), seen, room=room)
+        return self._language.read(ids, np.isin(ids, [self.picture_token, self.film_token]), seen, room=room)
 
     def go_on(self, tokens: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
         """Adds one token to each conversation: logits of the next, shape (B, vocabulary), and the memory with it."""

@@ -95,7 +95,7 @@ class TestAnswers:
         assert model.reply(SPRING).finish_reason == "stop"
 
     def test_what_it_cannot_do_is_said(self, model):
-        """Tools, schemas, videos, pictures of any size, and conversations without end."""
+        """Tools, schemas, long films, pictures of any size, and conversations without end."""
         grey = np.full((40, 64, 3), 9, np.uint8)
         with pytest.raises(UserError, match="no tools"):
             model.reply(SPRING, tools=[{"name": "track"}])
