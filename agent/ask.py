@@ -16,7 +16,7 @@ import numpy as np
 
 from motionlaw.agent.answer import Answer, answer
 from motionlaw.agent.facts import Facts
-from motionlaw.agent.model import Model, choose_model
+from motionlaw.agent.model import EMBEDDED, MOVES, Model, choose_model
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.scale import Scale, parse_scale
 from motionlaw.tools.summary import with_error
@@ -62,8 +62,14 @@ def ask_command(
     probe(video)
     if sys.stderr.isatty():  # no spinner: its thread would keep the instruments from being forked
         print(f"Looking at {Path(video).name} ...", file=sys.stderr)
-    chosen = choose_model(model)
-    if chosen is None:
+    chosen = choose_model(model, talks=model != EMBEDDED, embedded=MOVES)
+    if model == EMBEDDED and chosen is not None:
+        from motionlaw.agent.ask_model import answer_by_looking
+
+        if options:
+            raise UserError("The embedded model chooses among no options. Leave --options or --model out.")
+        found = answer_by_looking(video, question, chosen, scale=parse_scale(scale))
+    elif chosen is None:
         found = answer(Facts(video, scale=parse_scale(scale)), question, options=options)
     else:
         found = _answered_by(chosen, video, question, options, parse_scale(scale))

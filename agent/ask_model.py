@@ -24,9 +24,11 @@ from motionlaw.agent.log import Event
 from motionlaw.agent.loop import Budget, OnEvent, Turn, run_turn
 from motionlaw.agent.mcot import Chain, write_chain
 from motionlaw.agent.mcot_reader import read_chain
+from motionlaw.agent.mcot_words import told
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import Model, Sampling
-from motionlaw.agent.pictures import video_frames
+from motionlaw.agent.motion_question import tell_motion
+from motionlaw.agent.pictures import FRAMES, video_frames
 from motionlaw.agent.question import Described, Option, read_question
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.instruments import instruments
@@ -40,6 +42,7 @@ from motionlaw.tools.workspace import Tracked, Workspace
 SAMPLES = 4
 TEMPERATURE = 0.7
 UNMEASURED = 0.9 * SURE
+_ASKS_HOW = re.compile(r"\b(how|what)\b.*\bmov(es?|ing)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^\W*([A-Za-z])\b\s*[).:]?")
 
 
@@ -93,6 +96,43 @@ def answer_with_model(
         _calls(turn), model=model.name, tracks=tuple(tracks),
     )  # fmt: skip
     return replace(made, seconds=time.monotonic() - begun)
+
+
+def answer_by_looking(video: str | Path, question: str, model: Model, *, scale: Scale | None = None) -> Answer:
+    """Answers how things move by a model that is asked about pairs of frames, and knows no other question.
+
+    Args:
+        video: The video file.
+        question: In words; it may name a thing by its colour.
+        model: Of the form `motionlaw.agent.motion_question.PAIRS`.
+        scale: What turns pixels into lengths.
+
+    Raises:
+        UserError: The question is another one, or the video is unusable.
+    """
+    begun = time.monotonic()
+    if not _ASKS_HOW.search(question):
+        raise UserError(
+            f'{model.name} only tells how things move. Ask "How does everything move?", or leave --model out, so that '
+            "the instruments answer."
+        )
+    things = read_question(question).things
+    colours = {thing.colour for thing in things if thing.colour}
+    workspace = Workspace([video], scale=scale)
+    tracks = _tracks(workspace, instruments(workspace), things)
+    said = tell_motion(model, video, most=FRAMES)
+    wanted = [step for step in said.steps if not colours or getattr(step, "name", "").split()[0] in colours]
+    checked = checked_chain(Chain(tuple(wanted)), tracks)
+    text = told(checked.chain)
+    reason = "The model's eye alone, two frames at a time"
+    count = len(checked.marks)
+    reason += f"; {count} of its claims missed the tracks and were corrected." if count else "; the tracks bear it out."
+    reason = reason if text else "Of what the model sees nothing is borne out by the tracks."
+    return Answer(
+        question, text, None, UNMEASURED if text else 0.0, reason,
+        write_chain(replace(checked.chain, answer=text or None)), _evidence(checked.chain), _motion(checked.chain),
+        topic="motion", model=model.name, tracks=tuple(tracks), seconds=time.monotonic() - begun,
+    )  # fmt: skip
 
 
 def _said_again(model: Model, messages: Sequence[Message], count: int) -> list[str]:

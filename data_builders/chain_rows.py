@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from motionlaw.agent.mcot import Chain, MotionTag, Observation, Step, write_chain
 from motionlaw.agent.mcot_checks import check_itself, verify_chain
+from motionlaw.agent.mcot_words import told
 from motionlaw.agent.motion_o import MotionORow, read_motion_o
 from motionlaw.data_builders.builder import Builder, Row, video_field
 from motionlaw.data_builders.chains import chain_of
@@ -29,7 +30,6 @@ from motionlaw.data_builders.questions import LETTERS, Item, sets_of, shuffled
 from motionlaw.data_builders.sources import VIDEOS_SETTING, find_videos, track_columns, track_row, tracked
 from motionlaw.data_builders.worlds import WORLDS, make_scene
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.motion_classes import STATIONARY, UNKNOWN
 from motionlaw.tools.tracks import dense, motion_words
 from motionlaw.tools.trajectory import Track
 
@@ -37,11 +37,6 @@ ASK = "Think in steps with boxes, times and motion tags, then answer."
 TELL = "How does everything move?"
 LONGEST_GAP_S = 3.0  # between keyframes that are joined by a straight line
 STEP_S = 0.1  # of the tracks that are made of keyframes
-
-WAYS = {
-    "E": "to the right", "NE": "up and to the right", "N": "up", "NW": "up and to the left", "W": "to the left",
-    "SW": "down and to the left", "S": "down", "SE": "down and to the right", UNKNOWN: "to and fro",
-}  # fmt: skip
 
 SCHEMA = pa.schema(
     [
@@ -56,26 +51,6 @@ SCHEMA = pa.schema(
         track_columns(),
     ]
 )
-
-
-def told(chain: Chain) -> str:
-    """Says in a sentence or two what the tags of a chain say of each object in the picture.
-
-    Example:
-        >>> told(Chain((MotionTag("cup", "E"), MotionTag("cup", "W"), MotionTag("jug", "STAT"))))
-        'The cup moves to the right, then to the left. The jug stands still.'
-    """
-    sentences = []
-    for name in dict.fromkeys(tag.name for tag in chain.motion_tags):
-        ways = [tag.direction for tag in chain.motion_tags if tag.name == name and tag.frame == "image"]
-        moving = [WAYS[way] for way in ways if way != STATIONARY]
-        turns = [way for number, way in enumerate(moving) if number == 0 or way != moving[number - 1]]
-        if not turns:
-            sentences.append(f"The {name} stands still.")
-        else:
-            more = ", and so on" if len(turns) > 4 else ""
-            sentences.append(f"The {name} moves {', then '.join(turns[:4])}{more}.")
-    return " ".join(sentences)
 
 
 def _scores(chain: Chain, tracks: Sequence[Track], still: Sequence[Track] | None = None) -> Row:

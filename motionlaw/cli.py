@@ -34,7 +34,9 @@ TrackAt = Annotated[
     typer.Option("--track", help="auto, or a click x,y@t or a box x1,y1,x2,y2@t (pixels, seconds); repeatable."),
 ]
 ModelName = Annotated[
-    str, typer.Option("--model", help="none, the folder of a checkpoint, or a server: http://localhost:8000/v1.")
+    str, typer.Option(
+        "--model", help="none, embedded (tells what moves), the folder of a checkpoint, or a server: http://localhost:8000/v1."
+    )
 ]
 Start = Annotated[float | None, typer.Option(help="Use nothing before this time, seconds.")]
 End = Annotated[float | None, typer.Option(help="Use nothing after this time, seconds.")]
