@@ -15,6 +15,7 @@ def told(chain: Chain) -> str:
     """Says in a sentence or two what the tags of a chain say of each object in the picture.
 
     Example:
+        >>> from motionlaw.agent.mcot import MotionTag
         >>> told(Chain((MotionTag("cup", "E"), MotionTag("cup", "W"), MotionTag("jug", "STAT"))))
         'The cup moves to the right, then to the left. The jug stands still.'
     """

@@ -59,13 +59,7 @@ class _Film:
 
 
 def show_pair(seed: int, number: int) -> Pair:
-    """One of a seed's endless pairs.
-
-    Example:
-        >>> pair = show_pair(0, 3)
-        >>> pair.pictures.shape, len(pair.things) == len(pair.ways)
-        ((2, 64, 64, 3), True)
-    """
+    """One of a seed's endless pairs; the first of a seed costs some twenty seconds, in which its reels are drawn."""
     return _block(seed, number // BLOCK)[number % BLOCK]
 
 

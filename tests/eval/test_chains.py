@@ -64,7 +64,7 @@ def test_any_model_is_scored_by_one_command_and_a_stopped_run_goes_on(tmp_path, 
     reply = write_chain(chain_of(clip()))
     model = ScriptedModel([reply] * 5)
     model.close = lambda: None
-    monkeypatch.setattr(chains, "choose_model", lambda text: model)
+    monkeypatch.setattr(chains, "choose_model", lambda text, **_: model)
     monkeypatch.setattr(chains, "_films", lambda count: [clip()])
     out = tmp_path / "run"
     command = ["eval", "chains", "--model", "scripted", "--items", "1", "--out", str(out), "--json"]
