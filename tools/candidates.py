@@ -7,7 +7,7 @@ bulk; a term becomes an expression only when somebody asks for it. Leaves out ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -23,6 +23,8 @@ TERM, FACTOR = 1.0, 0.5  # nats of every term, and of every factor beyond the fi
 DEAREST, DEAREST_OF_TIME, MOST_TERMS = 13.0, 9.0, 20_000
 # Powers that other pieces are multiplied by are cheaper than this.
 PLAIN = 3.5
+# Nats of a function of a difference or a distance beyond those of the function.
+DIFFERENCE, DISTANCE = 1.0, 1.5
 # Two terms whose columns differ by less than this, as a share, are one term on these data.
 SAME = 1e-9
 # So many terms are computed one by one.
@@ -179,6 +181,23 @@ def _part_values(parts: Sequence[Term], inputs: dict[str, np.ndarray]) -> np.nda
     rows = len(next(iter(inputs.values())))
     found = [np.broadcast_to(part.values(inputs, dict(part.constants)), (rows,)) for part in parts]
     return np.array(found).reshape(len(found), rows)
+
+
+def variables_of(names: Sequence[str], kinds: Mapping[str, str]) -> list[Variable]:
+    """What pieces are functions of: the columns, differences of like ones, the distance from the origin and the speed.
+
+    Args:
+        names: The columns.
+        kinds: Their kinds, as in `motionlaw.tools.regression.find_formula`.
+    """
+    symbols = {name: sympy.Symbol(name) for name in names}
+    found = [Variable(symbols[name], kinds.get(name, "plain")) for name in names]
+    for kind in ("coordinate", "angle", "velocity"):
+        like = [symbols[name] for name in names if kinds.get(name) == kind]
+        found += [Variable(a - b, kind, surcharge=DIFFERENCE) for a, b in combinations(like, 2)]
+        if len(like) > 1 and kind != "angle":
+            found.append(Variable(sympy.sqrt(sum(each**2 for each in like)), kind, surcharge=DISTANCE))
+    return found
 
 
 def candidate_terms(

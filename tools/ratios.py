@@ -18,7 +18,7 @@ import sympy
 
 from motionlaw.tools.candidates import Candidates
 from motionlaw.tools.pieces import Term
-from motionlaw.tools.subsets import NOISE_FREE, Products, Worth, best_subsets
+from motionlaw.tools.subsets import NOISE_FREE, Products, Worth, best_subsets, sparsest
 
 # Nats of being a ratio, beyond the price of the denominator's terms.
 RATIO = 2.0
@@ -122,13 +122,16 @@ def ratio_rows(
     )  # fmt: skip
 
 
-def find_ratios(rows: RatioRows, estimates: Sequence[np.ndarray], independents: Sequence[float]) -> list[Ratio]:
+def find_ratios(
+    rows: RatioRows, estimates: Sequence[np.ndarray], independents: Sequence[float], *, is_exact: bool = False
+) -> list[Ratio]:
     """Finds ratios that follow a target.
 
     Args:
         rows: What they are sought in.
         estimates: Estimates of the target without its noise, shape (n,) each; the best ratio's values come last.
         independents: Numbers of rows that the data are taken for; the first decides, few bring out plain ratios.
+        is_exact: Whether the target may be without noise: then columns much alike can be told apart.
 
     Returns:
         Ratios, best first.
@@ -137,12 +140,12 @@ def find_ratios(rows: RatioRows, estimates: Sequence[np.ndarray], independents: 
     for upper, lower in TIERS:
         some = rows.first(upper, lower)
         for estimate in estimates:
-            _enter(some, estimate, rows.weights, independents, found)
+            _enter(some, estimate, rows.weights, independents, found, is_exact)
         if found:
             leader = min(found.values(), key=lambda each: each.score)
             if leader.misfit < NOISE_FREE:
                 break
-            _enter(some, leader.values, rows.weights / leader.bottom, independents, found)
+            _enter(some, leader.values, rows.weights / leader.bottom, independents, found, is_exact)
     return [each.ratio for each in sorted(found.values(), key=lambda each: each.score)[:KEPT]]
 
 
@@ -152,17 +155,23 @@ def _enter(
     scale: np.ndarray,
     independents: Sequence[float],
     found: dict[tuple[tuple[int, ...], tuple[int, ...]], _Scored],
+    is_exact: bool,
 ) -> None:
     """Enters the ratios that one estimate and its weights bring."""
     columns, target = np.vstack([rows.upper, -estimate * rows.lower]) * scale, scale * rows.y
     products = Products(columns, target)
+    choices: set[tuple[int, ...]] = set()
     for independent in independents:
         worth = Worth(rows.costs, independent, products.total)
-        for subset in best_subsets(products, worth, most_terms=MOST_TERMS, kept=KEPT_SUBSETS, swaps=1):
-            each = _scored(rows, np.array(subset.columns, dtype=int), columns, target, independents[0])
-            key = (each.ratio.above, each.ratio.below) if each is not None else ((), ())
-            if each is not None and (key not in found or each.score < found[key].score):
-                found[key] = each
+        best = best_subsets(products, worth, most_terms=MOST_TERMS, kept=KEPT_SUBSETS, swaps=1)
+        choices |= {subset.columns for subset in best}
+    if is_exact:
+        choices |= {few for few in sparsest(columns, target, rows.costs) if len(few) <= MOST_TERMS}
+    for choice in sorted(choices):
+        each = _scored(rows, np.array(choice, dtype=int), columns, target, independents[0])
+        key = (each.ratio.above, each.ratio.below) if each is not None else ((), ())
+        if each is not None and (key not in found or each.score < found[key].score):
+            found[key] = each
 
 
 def _scored(
@@ -221,3 +230,11 @@ def denominator_of(candidates: Candidates, terms: Sequence[int]) -> int | None:
     """The place of the piece that is the denominator of some of the terms, ``None`` where there is none."""
     used = np.unique(candidates.factors[list(terms)]).tolist()
     return next((k for k in used if (part := candidates.part(k)) is not None and part.is_shared), None)
+
+
+def without_denominator(candidates: Candidates, terms: Sequence[int], place: int) -> tuple[Candidates, tuple[int, ...]]:
+    """The candidates and, at their end, some of them without a piece, one over a denominator; with their places."""
+    factors = candidates.factors[list(terms)]
+    factors[factors == place] = len(candidates.pieces) - 1
+    found = candidates.and_also(factors, candidates.costs[list(terms)])
+    return found, tuple(range(len(candidates), len(found)))

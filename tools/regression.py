@@ -11,23 +11,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import DEAREST, candidate_terms
+from motionlaw.tools.candidates import DEAREST, candidate_terms, variables_of
 from motionlaw.tools.equation import compile_rhs
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.exchange import exchanged
 from motionlaw.tools.judging import Choice, Fitted, Judge, Noise, Rows, corner_of, solved, triangle
-from motionlaw.tools.pieces import Variable
 from motionlaw.tools.ratios import (
     denominator_of,
     find_ratios,
     over_piece,
     ratio_rows,
     with_ratio,
+    without_denominator,
 )
 from motionlaw.tools.row_noise import noise_between_rows
 from motionlaw.tools.subsets import EXACT, NOISE_FREE, NOISE_LEFT, Products, Worth, best_subsets, pool_of, sparsest
@@ -52,11 +51,12 @@ UNEVEN, CLEARLY, ROUNDS = 8.0, 200.0, 3
 PROXY, RATIOS = 1e-3, np.geomspace(1e-9, 10.0, 51)
 # The noise never falls below this share of what it is at the target's usual size.
 LEAST_SHAPE = 1e-10
-# Nats of a function of a difference or a distance beyond those of the function.
-DIFFERENCE, DISTANCE = 1.0, 1.5
 # Choices of each size whose inner constants are fitted (more of few terms: they look poorest before), and the most
 # constants that are fitted at once.
 REFINED, REFINED_OF_FEW, FEW, MOST_INNER = 2, 8, 3, 3
+# A denominator that a fit shrinks below this share of what it was is on its way to a plain 1: a fit moves it to a
+# quarter at most.
+FADED = 0.3
 # Nats by which the fit of a formula may gain by luck.
 LUCK = 10.0
 # Other families of functions are tried in the best few choices of up to so many terms: longer ones mix several.
@@ -91,23 +91,6 @@ class Regression:
     @property
     def expression(self) -> sympy.Expr:
         return self.best.expression
-
-
-def variables_of(names: Sequence[str], kinds: Mapping[str, str]) -> list[Variable]:
-    """What pieces are functions of: the columns, differences of like ones, the distance from the origin and the speed.
-
-    Args:
-        names: The columns.
-        kinds: Their kinds, as in `find_formula`.
-    """
-    symbols = {name: sympy.Symbol(name) for name in names}
-    found = [Variable(symbols[name], kinds.get(name, "plain")) for name in names]
-    for kind in ("coordinate", "angle", "velocity"):
-        like = [symbols[name] for name in names if kinds.get(name) == kind]
-        found += [Variable(a - b, kind, surcharge=DIFFERENCE) for a, b in combinations(like, 2)]
-        if len(like) > 1 and kind != "angle":
-            found.append(Variable(sympy.sqrt(sum(each**2 for each in like)), kind, surcharge=DISTANCE))
-    return found
 
 
 def find_formula(
@@ -351,15 +334,31 @@ class _Search:
         return self.judge.ranked(found | fresh, noise)
 
     def _settled(self, choice: Choice, noise: Noise) -> set[Choice]:
-        """A choice with its inner constants fitted, and again without the terms that are idle then."""
-        settled = set()
+        """A choice with its inner constants fitted, and again without what is idle then: terms, or a denominator."""
+        settled: set[Choice] = set()
         while choice and not self._late() and self.judge.candidates.constants_of(choice):
             longer = choice
             choice = self.judge.with_fitted_constants(choice, noise)
             settled.add(choice)
-            if len(choice) == len(longer):
+            if self._fades(longer, choice):
+                place = denominator_of(self.judge.candidates, choice)
+                assert place is not None
+                self.judge.candidates, choice = without_denominator(self.judge.candidates, choice, place)
+                settled.add(choice)
+            elif len(choice) == len(longer):
                 break
         return settled
+
+    def _fades(self, before: Choice, after: Choice) -> bool:
+        """Whether the denominator has shrunk towards a plain 1 by as much as a fit lets it."""
+        shares = []
+        for choice in (before, after):
+            place = denominator_of(self.judge.candidates, choice)
+            part = None if place is None else self.judge.candidates.part(place)
+            if part is None:
+                return False
+            shares.append(max(abs(value) for _, value in part.constants))
+        return shares[1] < FADED * shares[0]
 
     def _ratios(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """Ratios of sums, and sums of other terms and such over the denominator of the best."""
@@ -373,7 +372,8 @@ class _Search:
         rows = ratio_rows(judge.candidates, sorted(shaped), times, looked, self.rows.y, weights)
         ratios: set[Choice] = set()
         estimates = (nearest[looked],) if self._is_noise(ranked[0]) else (rows.y, nearest[looked])
-        for ratio in find_ratios(rows, estimates, (self.independent_share * len(looked), TEMPERED)):
+        independents = (self.independent_share * len(looked), TEMPERED)
+        for ratio in find_ratios(rows, estimates, independents, is_exact=not self.left and not noise.share):
             judge.candidates, own = with_ratio(judge.candidates, ratio, inputs)
             ratios |= self._settled(own, noise)
         best = judge.ranked(ratios, noise)[:1]

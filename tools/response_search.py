@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from motionlaw.tools.candidates import candidate_terms
+from motionlaw.tools.candidates import candidate_terms, variables_of
 from motionlaw.tools.contest import Rival, cost_of
 from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.flow import FLOOR, Flow, FlowFit, fit_flow, linearised
@@ -25,7 +25,6 @@ from motionlaw.tools.flow_search import model_of_choices
 from motionlaw.tools.observe import Evidence, Run
 from motionlaw.tools.penalised_spline import PenalisedSpline
 from motionlaw.tools.rate_search import is_searched
-from motionlaw.tools.regression import variables_of
 from motionlaw.tools.response import Cells, make_cells
 from motionlaw.tools.shooting import TrajectoryFit
 from motionlaw.tools.smoothing import Curve

@@ -30,10 +30,13 @@ def _motion(law: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
         ("-3*x/(1 + 0.4*x^2 + 0.3*v^2)", "coordinate"),
         ("-(9.8*sin(x) + 0.4*v^2*sin(2*x))/(1 + 0.6*sin(x)^2)", "angle"),
         ("-(2*x + 0.5*x^3)/(1 + 0.6*v^2) - 0.2*v", "coordinate"),
+        ("-2.371*x/(1 + 0.3995*x^2) - 0.07458*v", "coordinate"),
+        ("-1.07*x - 0.1654*v + 2.055/(0.4308 + x^2)", "coordinate"),
+        ("-(4.848*x + 0.2582*x*v^2 + 0.1618*v)/(1 + 0.2582*x^2)", "coordinate"),
     ],
 )
 def test_a_ratio_of_sums_comes_out_of_clean_rows(law, kind):
-    """A mass that depends on place and speed, a pendulum on a cart, and a ratio beside a plain term are exact."""
+    """Masses that depend on place and speed, a pendulum on a cart, ratios and a saturation beside plain terms."""
     columns, a = _motion(law)
     found = find_formula(columns, a, kinds={"t": "time", "x": kind, "v": "velocity"}, time_limit=60)
     wide = np.random.default_rng(0).uniform(-4, 4, (2, 100))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import sympy
 
+from motionlaw.tools.candidates import variables_of
 from motionlaw.tools.equation import canonical_terms, parse
 from motionlaw.tools.errors import UserError
-from motionlaw.tools.regression import find_formula, variables_of
+from motionlaw.tools.regression import find_formula
 
 # Seconds: enough for a machine with much else to do.
 BUSY = 120.0
