@@ -107,6 +107,9 @@ def answer_by_looking(video: str | Path, question: str, model: Model, *, scale: 
         model: Of the form `motionlaw.agent.motion_question.PAIRS`.
         scale: What turns pixels into lengths.
 
+    Returns:
+        The answer, as sure as its claims meet the tracks; those that miss are corrected or left out.
+
     Raises:
         UserError: The question is another one, or the video is unusable.
     """
@@ -116,20 +119,20 @@ def answer_by_looking(video: str | Path, question: str, model: Model, *, scale: 
             f'{model.name} only tells how things move. Ask "How does everything move?", or leave --model out, so that '
             "the instruments answer."
         )
-    things = read_question(question).things
-    colours = {thing.colour for thing in things if thing.colour}
-    workspace = Workspace([video], scale=scale)
-    tracks = _tracks(workspace, instruments(workspace), things)
+    colours = {thing.colour for thing in read_question(question).things if thing.colour}
     said = tell_motion(model, video, most=FRAMES)
     wanted = [step for step in said.steps if not colours or getattr(step, "name", "").split()[0] in colours]
+    # The model's names begin with a colour, by which a track that is the only one of its colour is known.
+    names = dict.fromkeys(tag.name for tag in said.motion_tags)
+    workspace = Workspace([video], scale=scale)
+    tracks = _tracks(workspace, instruments(workspace), [Described(name, name.split()[0]) for name in names])
     checked = checked_chain(Chain(tuple(wanted)), tracks)
     text = told(checked.chain)
-    reason = "The model's eye alone, two frames at a time"
-    count = len(checked.marks)
-    reason += f"; {count} of its claims missed the tracks and were corrected." if count else "; the tracks bear it out."
+    count, missed = len(wanted), len(checked.marks)
+    reason = f"The model's eye alone, two frames at a time; {missed} of its {count} claims missed the tracks."
     reason = reason if text else "Of what the model sees nothing is borne out by the tracks."
     return Answer(
-        question, text, None, UNMEASURED if text else 0.0, reason,
+        question, text, None, UNMEASURED * (count - missed) / count if text else 0.0, reason,
         write_chain(replace(checked.chain, answer=text or None)), _evidence(checked.chain), _motion(checked.chain),
         topic="motion", model=model.name, tracks=tuple(tracks), seconds=time.monotonic() - begun,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from motionlaw.agent.pictures import encode
 from motionlaw.tools.errors import UserError
 
 pytest.importorskip("cv2")
+pytest.importorskip("av")
 FOLDER = Path(str(files("motionlaw.agent").joinpath(MOVES)))
 
 
