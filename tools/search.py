@@ -30,6 +30,8 @@ MOST_ROWS = 1200
 STATE_ERROR = 0.1
 # Two terms whose columns differ by less than this (one minus their correlation) are the same term on these data.
 SAME = 1e-7
+# A column of size one that leaves less than this beside others is made up of them.
+DEPENDENT = 1e-7
 # A term whose largest value is this many times its usual one runs through a pole: no law of this motion has it.
 SPIKE = 8.0
 
@@ -209,6 +211,7 @@ def best_subsets(
     gram, moment = scaled.T @ scaled, scaled.T @ system.vector
     total = float(system.vector @ system.vector)
     costs = np.array([feature.cost for feature in system.features])
+    forced = _independent(gram, forced)
     alive &= ~_echoes(gram, costs, forced)
 
     def misfit_of(support: tuple[int, ...]) -> tuple[float, np.ndarray]:
@@ -233,7 +236,7 @@ def best_subsets(
                 cross = np.linalg.solve(gram[np.ix_(chosen, chosen)], gram[chosen]).T  # regular: see ``open_``
                 reduced_moment = moment - cross @ moment[chosen]
                 reduced_gram = reduced_gram - np.einsum("ij,ij->i", cross, gram[:, chosen])
-            open_ = alive & (reduced_gram > 1e-7)
+            open_ = alive & (reduced_gram > DEPENDENT)
             open_[chosen] = False
             gain = np.where(open_, reduced_moment**2 / np.where(open_, reduced_gram, 1.0), -np.inf)
             for j in np.flatnonzero(open_):
@@ -244,6 +247,16 @@ def best_subsets(
         level = {support: misfit_of(support)[0] for support in ranked}
         found |= level
     return _shortlist(system, found, misfit_of, score_of, norms, kept_per_size)
+
+
+def _independent(gram: np.ndarray, forced: Sequence[int]) -> list[int]:
+    """Forced features without those that others before them make up here: an ansatz may say a thing twice."""
+    kept: list[int] = []
+    for j in forced:
+        told = gram[j, kept] @ np.linalg.solve(gram[np.ix_(kept, kept)], gram[kept, j]) if kept else 0.0
+        if gram[j, j] - told > DEPENDENT:
+            kept.append(j)
+    return kept
 
 
 def _echoes(gram: np.ndarray, costs: np.ndarray, forced: Sequence[int]) -> np.ndarray:

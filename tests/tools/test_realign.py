@@ -1,5 +1,6 @@
 """A proposed law competes at the price that the search would pay for it, whoever proposed it."""
 
+import numpy as np
 import pytest
 import sympy
 
@@ -7,6 +8,7 @@ from motionlaw.tools.contest import cost_of
 from motionlaw.tools.equation import parse
 from motionlaw.tools.library import COSTS, feature_library
 from motionlaw.tools.realign import Prices
+from motionlaw.tools.search import WeakSystem, best_subsets
 
 LIBRARY = feature_library(("x",), 0, order=2, is_angle=(False,))
 KINDS = {"x": "coordinate", "v": "velocity", "t": "time"}
@@ -52,3 +54,14 @@ def test_more_terms_cost_more():
 def test_what_is_in_no_table_is_dear():
     """A function of a sum, or of two variables."""
     assert min(cost("sin(x + 0.3)"), cost("exp(x*v)")) > COSTS["sin(position)"]
+
+
+def test_an_ansatz_may_say_a_thing_twice():
+    """Terms that are one on these data, or nothing at all, are counted once, and the others still found."""
+    columns = np.random.default_rng(0).normal(size=(50, 5))
+    columns[:, 2], columns[:, 3] = columns[:, 0] - 2 * columns[:, 1], 0.0
+    vector = columns @ np.array([1.0, 2.0, 0.0, 0.0, -3.0])
+    system = WeakSystem(columns, vector, tuple(LIBRARY[:5]), 50)
+    best = best_subsets(system, most_terms=5, forced=[0, 1, 2, 3])[0]
+    assert {feature.expression for feature in best.features} == {LIBRARY[k].expression for k in (0, 1, 4)}
+    np.testing.assert_allclose(sorted(best.coefficients), [-3, 1, 2], atol=1e-6)
