@@ -51,8 +51,10 @@ HOPELESS, STEPS = 30.0, 12
 NEAR, FAR = 4.0, 30.0
 # Residuals that are independent after so few rows, or after no more than white ones show by chance in one of twenty (in
 # these standard errors), hold nothing that a law could explain. A law of less cost than `PLAIN`, in free constants, may
-# be believed then, and one of no more than `FEW_PLAIN` is not put against the whole grammar of terms.
-WHITE, BY_CHANCE, PLAIN, FEW_PLAIN = 1.25, 2.0, 8.0, 3.0
+# be believed then; one of no more than `FEW_PLAIN` is not put against the whole grammar of terms in accelerations, and
+# one of no more than `FAMILIAR` (a damped pendulum, Duffing's oscillator) not in positions, where thousands of terms fit
+# the noise of a true law better than it does now and then.
+WHITE, BY_CHANCE, PLAIN, FEW_PLAIN, FAMILIAR = 1.25, 2.0, 8.0, 3.0, 4.0
 
 
 def is_white(fit: TrajectoryFit) -> bool:
@@ -76,7 +78,7 @@ def response_rivals(leader: Rival, evidence: Evidence, *, deadline: float) -> li
         coordinates, nor where positions are so clean that the accelerations were searched.
     """
     model = leader.model
-    is_settled = is_white(leader.fit) and leader.cost <= FEW_PLAIN
+    is_settled = is_white(leader.fit) and leader.cost <= FAMILIAR
     if model.order != 2 or len(model.coordinates) != 1 or is_settled or evidence.is_short or is_searched(evidence):
         return []
     flow = _flow(evidence)
