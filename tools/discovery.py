@@ -45,6 +45,8 @@ REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
 # Rows that pay for each unit of a law's cost, where that is more than what is plain anyway.
 ROWS_OF_COST = 200
+# Nats by which a law must lead a plain one that leaves nothing but noise: it was chosen among thousands.
+CHOSEN = 4.0
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 Progress = Callable[[str], None]
@@ -283,6 +285,8 @@ class _Search:
         more, was_cut = compete(rivals, evidence, deadline=self.deadline, known=ranked)
         most = max([PLAIN, evidence.rows / ROWS_OF_COST, *(rival.cost for rival in ranked[:1])])
         plain = [each for each in more if each.cost <= most]
+        if ranked and is_white(ranked[0].fit) and ranked[0].cost <= PLAIN:
+            plain = [replace(each, bonus=each.bonus - CHOSEN) for each in plain]
         return (rank([*ranked, *plain]) if any(is_white(each.fit) for each in plain) else ranked), was_cut
 
     def _enter_first_order(self, contest: Contest) -> None:
