@@ -58,7 +58,7 @@ def test_a_plain_law_that_leaves_noise_is_not_searched_further():
 
 def test_a_law_that_leaves_noise_is_not_left_for_a_little():
     """Van der Pol's, seen for 400 rows, leads in the noise by less than a choice among thousands may gain by luck."""
-    rng = np.random.default_rng([7, 77])
+    rng = np.random.default_rng([8, 77])
     stiffness, growth, first = rng.uniform(1, 3), rng.uniform(0.3, 1.0), rng.uniform(0.5, 1.5)
     t = np.arange(0.0, 12.0, 0.03)
     x = solve_ivp(
