@@ -104,7 +104,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_refused_at_once(text):
-    """Text that is not in the grammar is a UserError of one line, within a second of CPU time (a collection of garbage may fall into it)."""
+    """Text that is not in the grammar is a UserError of one line, within a second of CPU time, garbage collected."""
     start = time.process_time()
     with pytest.raises(UserError) as error:
         parse(text)
