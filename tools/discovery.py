@@ -282,6 +282,9 @@ class _Search:
         noise: with thousands of terms a long sum imitates whatever a real recording's errors are.
         """
         rivals = response_rivals(ranked[0], evidence, deadline=self.deadline) if ranked else []
+        # A law that both ways find has one price, the lower: else a further term would cost the difference.
+        prices = {rival.key: rival.cost for rival in rivals}
+        ranked = rank([replace(each, cost=min(each.cost, prices.get(each.key, each.cost))) for each in ranked])
         more, was_cut = compete(rivals, evidence, deadline=self.deadline, known=ranked)
         most = max([PLAIN, evidence.rows / ROWS_OF_COST, *(rival.cost for rival in ranked[:1])])
         plain = [each for each in more if each.cost <= most]
