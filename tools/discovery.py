@@ -32,7 +32,7 @@ from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.long_records import within_limit
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
 from motionlaw.tools.rate_search import has_accelerations, rate_rivals
-from motionlaw.tools.response_search import FEW_PLAIN, PLAIN, is_white, response_rivals
+from motionlaw.tools.response_search import PLAIN, is_white, response_rivals
 from motionlaw.tools.trajectory import Trajectory
 from motionlaw.tools.verify import why_no_motion
 
@@ -43,6 +43,8 @@ SHORT, MOST_SETTLED = 40, 10
 # A shared law may be more complicated than the longest stretch's own by one plain term, no more.
 REGIMES_DIFFER, ONE_TERM = 3.0, 1.0
 MOST_REGIMES = 5
+# A law of no more than this cost that leaves nothing but noise is not put against the whole grammar in accelerations.
+FEW_PLAIN = 3.0
 # Rows that pay for each unit of a law's cost, where that is more than what is plain anyway.
 ROWS_OF_COST = 200
 # Nats by which a law must lead a plain one that leaves nothing but noise: it was chosen among thousands.

@@ -340,25 +340,20 @@ class _Search:
             longer = choice
             choice = self.judge.with_fitted_constants(choice, noise)
             settled.add(choice)
-            if self._fades(longer, choice):
-                place = denominator_of(self.judge.candidates, choice)
-                assert place is not None
+            place = self._faded(longer, choice)
+            if place is not None:
                 self.judge.candidates, choice = without_denominator(self.judge.candidates, choice, place)
                 settled.add(choice)
             elif len(choice) == len(longer):
                 break
         return settled
 
-    def _fades(self, before: Choice, after: Choice) -> bool:
-        """Whether the denominator has shrunk towards a plain 1 by as much as a fit lets it."""
-        shares = []
-        for choice in (before, after):
-            place = denominator_of(self.judge.candidates, choice)
-            part = None if place is None else self.judge.candidates.part(place)
-            if part is None:
-                return False
-            shares.append(max(abs(value) for _, value in part.constants))
-        return shares[1] < FADED * shares[0]
+    def _faded(self, before: Choice, after: Choice) -> int | None:
+        """The place of the denominator, if a fit shrank it towards a plain 1 by as much as a fit may."""
+        places = [denominator_of(self.judge.candidates, choice) for choice in (before, after)]
+        parts = [None if place is None else self.judge.candidates.part(place) for place in places]
+        shares = [max(abs(value) for _, value in part.constants) for part in parts if part is not None]
+        return places[1] if len(shares) == 2 and shares[1] < FADED * shares[0] else None
 
     def _ratios(self, found: set[Choice], noise: Noise) -> set[Choice]:
         """Ratios of sums, and sums of other terms and such over the denominator of the best."""

@@ -51,10 +51,9 @@ HOPELESS, STEPS = 30.0, 12
 NEAR, FAR = 4.0, 30.0
 # Residuals that are independent after so few rows, or after no more than white ones show by chance in one of twenty (in
 # these standard errors), hold nothing that a law could explain. A law of less cost than `PLAIN`, in free constants, may
-# be believed then; one of no more than `FEW_PLAIN` is not put against the whole grammar of terms in accelerations, and
-# one of no more than `FAMILIAR` (Duffing's and van der Pol's oscillators) not in positions, where thousands of terms
-# fit the noise of a true law better than it does now and then.
-WHITE, BY_CHANCE, PLAIN, FEW_PLAIN, FAMILIAR = 1.25, 2.0, 8.0, 3.0, 6.0
+# be believed then; one of no more than `FAMILIAR` (Duffing's and van der Pol's oscillators) is not put against the
+# whole grammar of terms: of thousands one fits the noise of a true law better than it does now and then.
+WHITE, BY_CHANCE, PLAIN, FAMILIAR = 1.25, 2.0, 8.0, 6.0
 
 
 def is_white(fit: TrajectoryFit) -> bool:
