@@ -146,7 +146,7 @@ def propose_laws(
         if is_sensor(group) or max(len(run.t) for run in group) < FEWEST_ROWS:
             continue
         runs = choose_coordinates(list(group))[0].trajectories
-        columns = smoothed(runs)
+        columns = smoothed(runs, form=model.form)
         if model.form == BRIEF and not is_swing(columns):
             unknown = Hypothesis(model.name, UNKNOWN, {}, False)
             unread += [] if unknown in unread else [unknown]  # said once, however many objects there are

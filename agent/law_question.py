@@ -14,26 +14,53 @@ import numpy as np
 
 from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.pictures import encode
+from motionlaw.tools.additive_smoothing import smooth_additively
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.panels import Motions, draw_with_waves
 from motionlaw.tools.trajectory import Trajectory
 
 FULL, BRIEF = FORMS = ("full", "brief")
 ROWS = 24
+# Fewer are not smoothed as a motion.
+FEWEST_ROWS = 8
 # Frequencies that differ by less are one.
 SAME_FREQUENCY = 0.1
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 
 
-def smoothed(runs: Sequence[Trajectory]) -> np.ndarray:
-    """The longest run as a model sees it: rows of t, coordinates, velocities, accelerations, shape (T, 1 + 3 D)."""
+def smoothed(runs: Sequence[Trajectory], *, form: str = FULL) -> np.ndarray:
+    """The longest run as a model sees it: rows of t, coordinates, velocities, accelerations, shape (T, 1 + 3 D).
+
+    Args:
+        runs: Of one law.
+        form: Of `FORMS`.
+    """
+    run = max(runs, key=lambda each: len(each.t))
+    seen = np.isfinite(run.position).all(axis=1)
+    if form == BRIEF and run.position.shape[1] == 1 and seen.sum() >= FEWEST_ROWS:
+        return motion_columns(run.t[seen], run.position[seen, 0])
+    return _by_polynomials(run.t, run.position)
+
+
+def motion_columns(t: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """One coordinate as a small model sees it, the same for one that is asked and one that is trained: as the motion of
+    an additive force, or, where none drives it, by local polynomials.
+
+    Args:
+        t: Times, shape (T,).
+        x: Positions, shape (T,), without NaN.
+    """
+    columns = smooth_additively(t, x)
+    return _by_polynomials(t, x[:, None]) if columns is None else columns
+
+
+def _by_polynomials(t: np.ndarray, position: np.ndarray) -> np.ndarray:
     from motionlaw.tools.motion import smooth
 
-    run = max(runs, key=lambda each: len(each.t))
-    motion = smooth(run.t, run.position)
+    motion = smooth(t, position)
     seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
-    return np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[seen]
+    return np.column_stack([t, motion.position, motion.velocity, motion.acceleration])[seen]
 
 
 def is_swing(columns: np.ndarray) -> bool:
