@@ -36,31 +36,15 @@ def smoothed(runs: Sequence[Trajectory], *, form: str = FULL) -> np.ndarray:
         runs: Of one law.
         form: Of `FORMS`.
     """
+    from motionlaw.tools.motion import smooth
+
     run = max(runs, key=lambda each: len(each.t))
     seen = np.isfinite(run.position).all(axis=1)
     if form == BRIEF and run.position.shape[1] == 1 and seen.sum() >= FEWEST_ROWS:
-        return motion_columns(run.t[seen], run.position[seen, 0])
-    return _by_polynomials(run.t, run.position)
-
-
-def motion_columns(t: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """One coordinate as a small model sees it, the same for one that is asked and one that is trained: as the motion of
-    an additive force, or, where none drives it, by local polynomials.
-
-    Args:
-        t: Times, shape (T,).
-        x: Positions, shape (T,), without NaN.
-    """
-    columns = smooth_additively(t, x)
-    return _by_polynomials(t, x[:, None]) if columns is None else columns
-
-
-def _by_polynomials(t: np.ndarray, position: np.ndarray) -> np.ndarray:
-    from motionlaw.tools.motion import smooth
-
-    motion = smooth(t, position)
-    seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
-    return np.column_stack([t, motion.position, motion.velocity, motion.acceleration])[seen]
+        return smooth_additively(run.t[seen], run.position[seen, 0])
+    motion = smooth(run.t, run.position)
+    told = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
+    return np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[told]
 
 
 def is_swing(columns: np.ndarray) -> bool:

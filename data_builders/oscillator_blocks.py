@@ -3,9 +3,10 @@
     block = draw_block(seed=0, number=7)
 
 A block is the same whenever it is drawn again. Half of the motions are seen as a recording shows them: fewer rows,
-noise on the positions, and derivatives of these as those who ask a model take them. Families that are held out for `test_structure` never meet in it.
-Motions are integrated together by classical Runge-Kutta (errors of 1e-5 of the spread, far below a pixel); data sets
-that are kept and measured come from `motionlaw.data_builders.physsymbol`, one by one and to eleven digits.
+noise on the positions, and derivatives of these as those who ask a model take them. Families that are held out for
+`test_structure` never meet in it. Motions are integrated together by classical Runge-Kutta (errors of 1e-5 of the
+spread, far below a pixel); data sets that are kept and measured come from `motionlaw.data_builders.physsymbol`, one by
+one and to eleven digits.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from motionlaw.agent.law_question import motion_columns
 from motionlaw.data_builders.identifiability import are_identifiable
 from motionlaw.data_builders.physsymbol import (
     FAMILIES,
@@ -30,6 +30,7 @@ from motionlaw.data_builders.physsymbol import (
     is_informative,
 )
 from motionlaw.data_builders.physsymbol_rows import is_held_out
+from motionlaw.tools.additive_smoothing import smooth_additively
 from motionlaw.tools.panels import Motions
 
 # Motions in a block, laws integrated together, and the time between rows.
@@ -105,7 +106,7 @@ def measured_badly(t: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> np
     """
     some = np.linspace(0, len(t) - 1, min(int(rng.choice(ROWS)), len(t))).astype(int)
     noise = rng.uniform(0, NOISE) * np.std(x) * rng.normal(size=len(some))
-    return motion_columns(t[some], x[some] + noise)
+    return smooth_additively(t[some], x[some] + noise)
 
 
 @lru_cache(maxsize=2)

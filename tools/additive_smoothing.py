@@ -1,11 +1,11 @@
 """A motion smoothed as one that an additive force drives: derivatives of few noisy rows, with their errors.
 
-A smoothing spline knows nothing of what it smooths. Here the curve is drawn towards a solution of x'' = f, where f is an
-additive regression with the columns of `motionlaw.tools.components` that is estimated along with the curve: whatever the
-law, as long as it is a sum of what position, velocity and time do. No law is named.
+A smoothing spline knows nothing of what it smooths. Here the curve is drawn towards a solution of x'' = f, where f is
+an additive regression with the columns of `motionlaw.tools.components` that is estimated along with the curve: whatever
+the law, as long as it is a sum of what position, velocity and time do. No law is named.
 
-Source: Ramsay, Hooker, Campbell and Cao (2007), Parameter estimation for differential equations: a generalized smoothing
-approach. Which columns stay is chosen by Wald statistics of the profiled weights and the Bayesian criterion.
+Source: Ramsay, Hooker, Campbell and Cao (2007), Parameter estimation for differential equations: a generalized
+smoothing approach. Which columns stay is chosen by Wald statistics of the profiled weights and the Bayesian criterion.
 """
 
 from __future__ import annotations
@@ -40,21 +40,19 @@ FREQUENCY_WIDTH = 0.05
 POWERS, VELOCITIES = (0, 1, 2, 3, 5, DEGREE), (0, 1, 2, 3, 5)
 BY_POSITION, BY_VELOCITY = DEGREE + 1, max(VELOCITIES)
 STATIC = BY_POSITION + BY_VELOCITY
-# A curve that misses the rows by more than so many times the noise follows no additive force.
-MISSES = 1.5
 
 
-def smooth_additively(t: np.ndarray, x: np.ndarray) -> np.ndarray | None:
+def smooth_additively(t: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Smooths a coordinate as the motion of an additive force.
 
     Args:
-        t: Seconds, shape (T,), increasing.
+        t: Times, shape (T,), increasing, in units in which waves of `components.frequencies` can drive it.
         x: Positions, shape (T,), without NaN.
 
     Returns:
         Rows of t, x, v, a at even times, shape (501, 4); the accelerations lie off the curve by their standard error,
-        above and below in turn, so that a plot of them shows how well they are known. None where no additive force
-        drives the motion.
+        above and below in turn, so that a plot of them shows how well they are known. Where no additive force drives
+        the motion they are those of a smooth curve.
 
     Example:
         >>> t = np.linspace(0, 12, 90)
@@ -69,8 +67,6 @@ def smooth_additively(t: np.ndarray, x: np.ndarray) -> np.ndarray | None:
     fit = _Fit(_bases(((t - t[0]) / span).tobytes()), span, x)
     for number in range(ROUNDS):
         fit.improve(is_last=number == ROUNDS - 1)
-    if fit.misses > MISSES:
-        return None
     scatter = fit.errors * (-1.0) ** np.arange(POINTS)
     return np.column_stack([t[0] + fit.t, fit.x, fit.v, fit.a + scatter])
 
@@ -125,7 +121,6 @@ class _Fit:
         gram = self.rows.T @ self.rows + stiffness * bases.roughness
         self.curve = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), self.rows.T @ x)
         self.points = tuple(each / span**k for k, each in enumerate(bases.points))
-        self.first_noise = self.noise
         self.t = np.linspace(0, span, POINTS)
         self.size = max(float(np.sqrt(np.mean(self.a**2))), 1e-300)
         self.waves: list[float] = []
@@ -137,12 +132,8 @@ class _Fit:
     v = property(lambda self: self.points[1] @ self.curve)
     a = property(lambda self: self.points[2] @ self.curve)
 
-    @property
-    def misses(self) -> float:
-        """How far the curve misses the rows, in times the noise that a spline leaves."""
-        return self._off() / self.first_noise
-
     def _off(self) -> float:
+        """How far the curve misses the rows."""
         return float(np.sqrt(np.mean((self.seen - self.rows @ self.curve) ** 2)))
 
     def improve(self, *, is_last: bool) -> None:
@@ -233,7 +224,7 @@ class _Fit:
         )
 
     def _needed(self, weights: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-        """The columns that explain as much as all do, by their weights' covariance: fewest by the Bayesian criterion."""
+        """The fewest columns that explain as much as all do, by the weights' covariance and the Bayesian criterion."""
         best, chosen = np.inf, self.kept
         for kept, frequencies in self._choices():
             dropped = ~kept
