@@ -21,10 +21,11 @@ from functools import partial
 
 import sympy
 
-from motionlaw.agent.law_answer import read_law, renamed
-from motionlaw.agent.law_question import BRIEF, filled, is_swing, named, question, smoothed
+from motionlaw.agent.law_answer import read_law
+from motionlaw.agent.law_question import BRIEF, filled, named, question, smoothed
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import ManyReplies, Model, Reply, Sampling, choose_model
+from motionlaw.agent.swing import FEWEST_ROWS, Units, as_swing
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frames import choose_coordinates
@@ -33,7 +34,6 @@ from motionlaw.tools.inputs import Inputs
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.sensor import is_sensor
 
-FEWEST_ROWS = 8
 TEMPERATURE = 0.8
 MOST_TOKENS = 800
 UNKNOWN = "not asked: it knows what one coordinate does that swings to and fro, and no other motion."
@@ -146,17 +146,18 @@ def propose_laws(
         if is_sensor(group) or max(len(run.t) for run in group) < FEWEST_ROWS:
             continue
         runs = choose_coordinates(list(group))[0].trajectories
-        columns = smoothed(runs, form=model.form)
-        if model.form == BRIEF and not is_swing(columns):
+        swing = as_swing(runs) if model.form == BRIEF else None
+        if model.form == BRIEF and swing is None:
             unknown = Hypothesis(model.name, UNKNOWN, {}, False)
             unread += [] if unknown in unread else [unknown]  # said once, however many objects there are
             continue
-        asked = question(runs, columns, form=model.form)
+        asked = question(runs, swing.columns if swing else smoothed(runs), form=model.form)
         replies = _replies(model, asked, deadline, range(seed, seed + samples))
         failures = [reply for reply in replies if isinstance(reply, UserError)]
         if len(failures) == len(replies):
             raise failures[0]
-        about = _About(model, asked, runs[0].coordinates, group[0].name if inputs.is_scene else "")
+        name, units = group[0].name if inputs.is_scene else "", swing.units if swing else Units()
+        about = _About(model, asked, runs[0].coordinates, name, units)
         read, others = about.read(replies, first=len(proposals) + len(unread) + 1)
         proposals += _distinct(_with_prior(model, asked, read, prior) if prior else read)
         unread += others
@@ -165,12 +166,13 @@ def propose_laws(
 
 @dataclass(frozen=True)
 class _About:
-    """What a model was asked, and about which coordinates of which object."""
+    """What a model was asked, about which coordinates of which object, and in which units."""
 
     model: Model
     asked: Sequence[Message]
     coordinates: tuple[str, ...]
     object: str
+    units: Units
 
     def read(self, replies: Sequence[Reply | UserError], *, first: int) -> tuple[list[Proposal], list[Hypothesis]]:
         """The laws in replies, which are numbered from ``first``, and what holds none."""
@@ -183,7 +185,8 @@ class _About:
                 said = _said(reply)
                 said = filled(said, self.asked[0].text) if is_brief else said
                 law, text, chain = read_law(said, ("x",) if is_brief else names)
-                law = {rate: renamed(formula, {"x": names[0]}) for rate, formula in law.items()} if is_brief else law
+                if is_brief:
+                    law = {rate: self.units.law(each, names[0]) for rate, each in law.items()}
                 laws.append(Proposal(law, source, text, chain, names, self.object))
             except UserError as error:
                 others.append(Hypothesis(source, f"not used: {error}", {}, False, said))

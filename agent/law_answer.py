@@ -16,7 +16,7 @@ import sympy
 
 from motionlaw.agent.law_question import accelerations
 from motionlaw.tools.dynamics import velocity_names
-from motionlaw.tools.equation import Equation, format_expr, parse, parse_equation
+from motionlaw.tools.equation import Equation, format_expr, parse_equation
 from motionlaw.tools.errors import UserError
 
 # Letters for constants that a formula may have; more are no formula but a wish.
@@ -59,17 +59,6 @@ def read_law(text: str, coordinates: Sequence[str]) -> tuple[dict[str, str], str
     if missing:
         raise UserError(f"There is no equation for {missing[0]}; got {', '.join(law) or 'none'}.")
     return law, "\n".join(lines), chain
-
-
-def renamed(formula: str, names: dict[str, str]) -> str:
-    """A formula with other names for its variables.
-
-    Example:
-        >>> renamed("-2*x - 0.1*v", {"x": "theta"})
-        '-2*theta - 0.1*v'
-    """
-    symbols = {sympy.Symbol(old): sympy.Symbol(new) for old, new in names.items() if old != new}
-    return format_expr(parse(formula).xreplace(symbols)) if symbols else formula
 
 
 def _one_answer(text: str) -> tuple[str, str]:

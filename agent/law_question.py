@@ -14,54 +14,24 @@ import numpy as np
 
 from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.pictures import encode
-from motionlaw.tools.additive_smoothing import smooth_additively
 from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.panels import Motions, draw_with_waves
 from motionlaw.tools.trajectory import Trajectory
 
 FULL, BRIEF = FORMS = ("full", "brief")
 ROWS = 24
-# Fewer are not smoothed as a motion.
-FEWEST_ROWS = 8
 # Frequencies that differ by less are one.
 SAME_FREQUENCY = 0.1
-# A motion turns back that goes at least this share of its highest speed the other way.
-TURNED = 0.1
 
 
-def smoothed(runs: Sequence[Trajectory], *, form: str = FULL) -> np.ndarray:
-    """The longest run as a model sees it: rows of t, coordinates, velocities, accelerations, shape (T, 1 + 3 D).
-
-    Args:
-        runs: Of one law.
-        form: Of `FORMS`.
-    """
+def smoothed(runs: Sequence[Trajectory]) -> np.ndarray:
+    """The longest run as a large model sees it: rows of t, coordinates, velocities, accelerations, (T, 1 + 3 D)."""
     from motionlaw.tools.motion import smooth
 
     run = max(runs, key=lambda each: len(each.t))
-    seen = np.isfinite(run.position).all(axis=1)
-    if form == BRIEF and run.position.shape[1] == 1 and seen.sum() >= FEWEST_ROWS:
-        return smooth_additively(run.t[seen], run.position[seen, 0])
     motion = smooth(run.t, run.position)
-    told = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
-    return np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[told]
-
-
-def is_swing(columns: np.ndarray) -> bool:
-    """Whether rows are of one coordinate that goes to and fro: all that a model of the brief form knows.
-
-    Args:
-        columns: As of `smoothed`.
-
-    Example:
-        >>> t = np.linspace(0, 9, 200)
-        >>> [is_swing(np.column_stack([t, x, np.gradient(x, t), 0 * t])) for x in (np.sin(t), np.exp(t))]
-        [True, False]
-    """
-    if columns.shape[1] != 4 or len(columns) == 0:
-        return False
-    there, back = columns[:, 2].max(), -columns[:, 2].min()
-    return bool(min(there, back) > TURNED * max(there, back))
+    seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
+    return np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[seen]
 
 
 def question(runs: Sequence[Trajectory], columns: np.ndarray, *, form: str = FULL) -> list[Message]:
@@ -69,7 +39,7 @@ def question(runs: Sequence[Trajectory], columns: np.ndarray, *, form: str = FUL
 
     Args:
         runs: Of one law.
-        columns: The longest of them, as of `smoothed`.
+        columns: The longest of them, as of `smoothed`, or in the brief form of `motionlaw.agent.swing.as_swing`.
         form: Of `FORMS`.
     """
     if form == BRIEF:

@@ -97,16 +97,22 @@ def _measured(seed: int, number: int) -> Shown:
 
 
 def measured_badly(t: np.ndarray, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A motion as it is seen in fewer rows of its position with noise: t, x, v, a, shape (T, 4).
+    """A motion as it is seen in some rows of its position with some noise, drawn; see `measured`."""
+    return measured(t, x, int(rng.choice(ROWS)), rng.uniform(0, NOISE), rng)
+
+
+def measured(t: np.ndarray, x: np.ndarray, rows: int, noise: float, rng: np.random.Generator) -> np.ndarray:
+    """A motion as it is seen in rows of its position with noise: t, x, v, a, shape (501, 4).
 
     Args:
         t: Times, shape (T,).
         x: Positions, shape (T,).
+        rows: How many of them are measured, evenly.
+        noise: Standard deviation, a share of the positions' spread.
         rng: The random numbers.
     """
-    some = np.linspace(0, len(t) - 1, min(int(rng.choice(ROWS)), len(t))).astype(int)
-    noise = rng.uniform(0, NOISE) * np.std(x) * rng.normal(size=len(some))
-    return smooth_additively(t[some], x[some] + noise)
+    some = np.linspace(0, len(t) - 1, min(rows, len(t))).astype(int)
+    return smooth_additively(t[some], x[some] + noise * np.std(x) * rng.normal(size=len(some)))
 
 
 @lru_cache(maxsize=2)

@@ -47,3 +47,9 @@ for stage in start seeing told tuned practised; do
   [ -f "$out/measured-$stage.json" ] || told "measured-$stage" measure --checkpoint "$out/$stage" --batch 50 \
     --data "laws=$out/laws" --split "$SPLIT" --most "$TEST" --max_tokens "$TOKENS" --out "$out/answers-$stage.jsonl"
 done
+# And of what is measured badly: a hundred rows of the position, with noise of a twentieth of its spread.
+for stage in tuned practised; do
+  [ -f "$out/noisy-$stage.json" ] || told "noisy-$stage" measure --checkpoint "$out/$stage" --batch 50 \
+    --data "laws=$out/laws" --split "$SPLIT" --most "$TEST" --max_tokens "$TOKENS" --measured 100 --noise 0.05 \
+    --out "$out/answers-noisy-$stage.jsonl"
+done

@@ -24,7 +24,8 @@ from motionlaw.tools.components import DEGREE, take_apart
 # Times at which the motion is told, functions of the basis, and rows that are fitted: more are averaged in bins.
 POINTS, FUNCTIONS, MOST_ROWS = 501, 166, 501
 ORDER, ROUGHNESS = 5, 3
-STIFFNESSES = np.geomspace(1e-10, 1e4, 57)
+# In parts of the stiffness that leaves a parabola.
+STIFFNESSES = np.geomspace(1e-10, 1e2, 49)
 # Noise is never believed to be less than this share of the spread.
 LEAST_NOISE = 2e-4
 # The curve may leave the law by as much as the regression leaves, and no less than this share of the force's rms.
@@ -36,6 +37,8 @@ ROUNDS, STEPS = 3, 3
 FREE = 1.1
 # How far a frequency may go in a step, rad a unit of time.
 FREQUENCY_WIDTH = 0.05
+# A curve that is farther off the rows than so many times what a spline leaves is given up for that spline.
+MISSES = 2.0
 # Columns that may stay: powers of position up to one of these, the first few velocity terms, some of the waves.
 POWERS, VELOCITIES = (0, 1, 2, 3, 5, DEGREE), (0, 1, 2, 3, 5)
 BY_POSITION, BY_VELOCITY = DEGREE + 1, max(VELOCITIES)
@@ -65,8 +68,11 @@ def smooth_additively(t: np.ndarray, x: np.ndarray) -> np.ndarray:
         t, x = (np.array([each[rows].mean() for rows in bins]) for each in (t, x))
     span = float(t[-1] - t[0])
     fit = _Fit(_bases(((t - t[0]) / span).tobytes()), span, x)
+    first, noise = fit.curve, fit.noise
     for number in range(ROUNDS):
         fit.improve(is_last=number == ROUNDS - 1)
+    if not fit.off < MISSES * noise:
+        fit.curve, fit.errors = first, np.zeros(POINTS)
     scatter = fit.errors * (-1.0) ** np.arange(POINTS)
     return np.column_stack([t[0] + fit.t, fit.x, fit.v, fit.a + scatter])
 
@@ -84,10 +90,11 @@ class _Bases:
     def stiffest(self, x: np.ndarray) -> tuple[float, float]:
         """The stiffness of the likeliest curve through the rows, and the noise, by restricted maximum likelihood."""
         wanted = (self.modes.T @ x) ** 2
-        kept = 1 / (1 + self.bending / STIFFNESSES[:, None])
+        tried = self.bending.max() * STIFFNESSES
+        kept = 1 / (1 + self.bending / tried[:, None])
         energy = kept @ wanted + 1e-28 * float(np.sum(x**2))
         best = int(np.argmin(len(wanted) * np.log(energy) - np.log(kept).sum(axis=1)))
-        return float(STIFFNESSES[best]), float(np.sqrt(energy[best] / len(wanted)))
+        return float(tried[best]), float(np.sqrt(energy[best] / len(wanted)))
 
 
 @lru_cache(maxsize=16)
@@ -119,7 +126,7 @@ class _Fit:
         stiffness, noise = bases.stiffest(x)
         self.noise = max(noise, LEAST_NOISE * float(np.std(x)), 1e-300)
         gram = self.rows.T @ self.rows + stiffness * bases.roughness
-        self.curve = np.linalg.solve(gram + 1e-12 * np.trace(gram) * np.eye(len(gram)), self.rows.T @ x)
+        self.curve = np.linalg.solve(gram + 1e-12 * len(x) * np.eye(len(gram)), self.rows.T @ x)
         self.points = tuple(each / span**k for k, each in enumerate(bases.points))
         self.t = np.linspace(0, span, POINTS)
         self.size = max(float(np.sqrt(np.mean(self.a**2))), 1e-300)
@@ -132,7 +139,8 @@ class _Fit:
     v = property(lambda self: self.points[1] @ self.curve)
     a = property(lambda self: self.points[2] @ self.curve)
 
-    def _off(self) -> float:
+    @property
+    def off(self) -> float:
         """How far the curve misses the rows."""
         return float(np.sqrt(np.mean((self.seen - self.rows @ self.curve) ** 2)))
 
@@ -153,7 +161,7 @@ class _Fit:
             weights, system = self._step(reach, sizes, weights)
             sized = self._columns(reach)[0][self.kept] / sizes[:, None]
         count, width = len(self.curve), len(weights)
-        self.noise = min(self.noise, max(FREE * self._off(), LEAST_NOISE * float(np.std(self.seen)), 1e-300))
+        self.noise = min(self.noise, max(FREE * self.off, LEAST_NOISE * float(np.std(self.seen)), 1e-300))
         if is_last:
             more = len(system[0]) - count
             spread = cho_solve(system, np.pad(self.points[2].T, ((0, more), (0, 0))))[:count]

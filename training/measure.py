@@ -1,6 +1,7 @@
 """How good a checkpoint is by itself: its greedy answers on a split, graded as they are in training and evaluation.
 
     motionlaw train measure --checkpoint tuned --data laws=laws --split test_structure --most 100
+    motionlaw train measure --checkpoint tuned --data laws=laws --split test_structure --measured 100 --noise 0.05
 
 Every number comes with its standard error, beside what the reference earns and what always giving the most usual law of
 the training split does.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ import numpy as np
 
 from motionlaw.agent.messages import Image
 from motionlaw.agent.pictures import decode
+from motionlaw.agent.swing import FEWEST_ROWS
+from motionlaw.data_builders.oscillator_blocks import measured
 from motionlaw.eval.scorers import score_law
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
@@ -40,6 +44,8 @@ class MeasureSettings:
         split: Which rows.
         most: How many.
         rows: Rows of a motion that a question of the full form tells.
+        measured: Only so many rows of the position are measured, and derivatives taken of these; all is known if 0.
+        noise: Noise of the measured positions, a share of their spread.
         batch: Answers at a time.
         max_tokens: Longest answer.
         out: Where the answers are written, one JSON a line.
@@ -50,9 +56,25 @@ class MeasureSettings:
     split: str = "test"
     most: int = 100
     rows: int = 24
+    measured: int = 0
+    noise: float = 0.0
     batch: int = 8
     max_tokens: int = 512
     out: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.measured and self.measured < FEWEST_ROWS) or self.noise < 0 or (self.noise and not self.measured):
+            raise UserError(
+                f"measured must be 0 or at least {FEWEST_ROWS}, noise at least 0 and of measured rows, got "
+                f"{self.measured} and {self.noise:g}. Write e.g. --measured 100 --noise 0.05."
+            )
+
+
+def measured_row(row: dict[str, Any], rows: int, noise: float) -> dict[str, Any]:
+    """A row of `physsymbol` as it is seen in rows of its position with noise, with its true columns as ``clean``."""
+    rng = np.random.default_rng(zlib.crc32(row["name"].encode()))
+    seen = measured(np.array(row["t"]), np.array(row["x"]), rows, noise, rng)
+    return row | dict(zip("txva", seen.T.tolist(), strict=True)) | {"clean": {name: row[name] for name in "txva"}}
 
 
 def answers(model: Any, processor: Any, questions: Sequence[dict[str, Any]], *, batch: int, most: int) -> list[str]:
@@ -143,6 +165,8 @@ def measure_command(words: Sequence[str]) -> int:
         raise UserError(f"data must be laws=FOLDER or motion=FOLDER, got '{settings.data}'.")
     rows = list(source.rows(settings.split, most=settings.most))
     is_law = source.task == "laws"
+    if is_law and settings.measured:
+        rows = [measured_row(row, settings.measured, settings.noise) for row in rows]
     model, processor = load_checkpoint(settings.checkpoint)
     asking = Asking(form_of(model), settings.rows)
     questions = [law_task(row, asking) if is_law else motion_task(row) for row in rows]

@@ -110,7 +110,7 @@ def test_the_model_is_shown_the_motion():
 
 
 def test_a_small_model_is_asked_briefly():
-    """Three small pictures and how far each quantity goes; its x is the coordinate, whatever that is called."""
+    """Three small pictures and how far each quantity goes, as x and in twenty units of time; the answer is put back."""
     run = swing().trajectories[0]
     angle = Inputs((Trajectory("run", run.t, ("theta",), run.position, units=("",)),), False, True, ())
     model = ScriptedModel([answer("a = -3*x - 0.1*v")], form="brief")
@@ -119,9 +119,9 @@ def test_a_small_model_is_asked_briefly():
     pictures = [part for part in message.content if isinstance(part, Image)]
     assert [decode(picture).shape for picture in pictures] == [(32, 64, 3)] * 3
     reach = "; ".join(rf"{name} \S+ to \S+" for name in "xva")
-    assert re.fullmatch(rf"Motion of x\. {reach}; 12 s\. Find a = f\(x, v, t\)\.", message.text)
+    assert re.fullmatch(rf"Motion of x\. {reach}; 20 s\. Find a = f\(x, v, t\)\.", message.text)
     (proposal,) = proposals.laws
-    assert proposal.law == {"v": "-3*theta - 0.1*v"} and proposal.coordinates == ("theta",)
+    assert proposal.law == {"v": "-8.33333333333*theta - 0.166666666667*v"} and proposal.coordinates == ("theta",)
 
 
 def test_a_small_model_is_not_asked_what_it_does_not_know():
