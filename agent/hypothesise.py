@@ -22,14 +22,14 @@ from functools import partial
 import sympy
 
 from motionlaw.agent.law_answer import read_law
-from motionlaw.agent.law_question import BRIEF, filled, named, question, smoothed
+from motionlaw.agent.law_question import BRIEF, filled, known_kinds, named, question, smoothed
 from motionlaw.agent.messages import Message
 from motionlaw.agent.model import ManyReplies, Model, Reply, Sampling, choose_model
 from motionlaw.agent.swing import FEWEST_ROWS, Units, as_swing
 from motionlaw.tools.equation import parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frames import choose_coordinates
-from motionlaw.tools.hypotheses import Proposal, Proposals
+from motionlaw.tools.hypotheses import Proposal, Proposals, Reading
 from motionlaw.tools.inputs import Inputs
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.sensor import is_sensor
@@ -142,6 +142,7 @@ def propose_laws(
     groups = [(one,) for one in inputs.trajectories] if inputs.is_scene else [inputs.trajectories]
     proposals: list[Proposal] = []
     unread: list[Hypothesis] = []
+    readings: list[Reading] = []
     for group in groups:
         if is_sensor(group) or max(len(run.t) for run in group) < FEWEST_ROWS:
             continue
@@ -161,7 +162,8 @@ def propose_laws(
         read, others = about.read(replies, first=len(proposals) + len(unread) + 1)
         proposals += _distinct(_with_prior(model, asked, read, prior) if prior else read)
         unread += others
-    return Proposals(tuple(proposals), tuple(unread), model.name)
+        readings += about.kinds(read)
+    return Proposals(tuple(proposals), tuple(unread), model.name, tuple(readings))
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,18 @@ class _About:
             except UserError as error:
                 others.append(Hypothesis(source, f"not used: {error}", {}, False, said))
         return laws, others
+
+
+    def kinds(self, laws: Sequence[Proposal]) -> list[Reading]:
+        """Which kinds of term laws are made of, where the model knows these and the ranges of their numbers.
+
+        The ranges mean something in the units that they were drawn in, and in no others.
+        """
+        if self.model.form != BRIEF or self.units != Units():
+            return []
+        back = {sympy.Symbol(self.coordinates[0]): sympy.Symbol("x")}
+        said = [parse(formula).xreplace(back) for law in laws for formula in law.law.values()]
+        return [Reading(known_kinds().seen_in(said), self.model.name, self.coordinates, self.object)]
 
 
 def _distinct(proposals: Sequence[Proposal]) -> list[Proposal]:

@@ -15,6 +15,7 @@ import numpy as np
 from motionlaw.agent.messages import Image, Message
 from motionlaw.agent.pictures import encode
 from motionlaw.tools.dynamics import velocity_names
+from motionlaw.tools.known_terms import Kinds, read_kinds
 from motionlaw.tools.panels import Motions, draw_with_waves
 from motionlaw.tools.trajectory import Trajectory
 
@@ -32,6 +33,11 @@ def smoothed(runs: Sequence[Trajectory]) -> np.ndarray:
     motion = smooth(run.t, run.position)
     seen = np.flatnonzero(np.isfinite(motion.acceleration).all(axis=1))
     return np.column_stack([run.t, motion.position, motion.velocity, motion.acceleration])[seen]
+
+
+def known_kinds() -> Kinds:
+    """The kinds of term that models of the brief form are taught laws of: those of the data set physsymbol."""
+    return read_kinds(files("motionlaw.agent").joinpath("prompts/brief_kinds.json").read_text("utf-8"))
 
 
 def question(runs: Sequence[Trajectory], columns: np.ndarray, *, form: str = FULL) -> list[Message]:

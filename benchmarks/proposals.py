@@ -78,7 +78,8 @@ def attempt(drawn: Oscillator, shown: Oscillator, model: Any, options: argparse.
     laws = {"alone": alone.law.get("v")}
     for weight in options.priors:
         weighed = tuple(replace(each, bonus=weight * each.bonus) for each in proposals.laws)
-        laws[helped(weight)] = discover_inputs(inputs, settings=replace(settings, hypotheses=weighed)).law.get("v")
+        told = replace(settings, hypotheses=weighed, readings=proposals.readings)
+        laws[helped(weight)] = discover_inputs(inputs, settings=told).law.get("v")
     proposed = [scored(each.law["v"]) for each in proposals.laws]
     return {
         "name": drawn.name, "truth": drawn.formula, **laws, "scores": {key: scored(law) for key, law in laws.items()},

@@ -102,10 +102,11 @@ def discover_inputs(
     for number, group in enumerate(groups):
         share = max(LEAST_S, (deadline - clock.monotonic()) / (len(groups) - number))
         about = tuple(each for each in settings.hypotheses if each.object in ("", group[0].name))
+        read = tuple(each for each in settings.readings if each.object in ("", group[0].name))
         finder = _Finder(
             inputs,
             group[0].name if inputs.is_scene else name,
-            replace(settings, time_limit=round(share, 2), hypotheses=about),
+            replace(settings, time_limit=round(share, 2), hypotheses=about, readings=read),
             on_progress,
             partial(_keep, on_unfinished, tuple(each)),
         )
@@ -248,7 +249,7 @@ def discover_command(
         if propose is not None:
             with _progress("asking the model"):
                 proposed = propose(inputs)
-            settings = replace(settings, hypotheses=proposed.laws)
+            settings = replace(settings, hypotheses=proposed.laws, readings=proposed.readings)
         job = partial(_search, inputs, name, settings)
     found = with_unread(run_in_time(job, inputs, name, settings), proposed)
     if report is not None:

@@ -14,7 +14,7 @@ from itertools import compress
 
 import numpy as np
 
-from motionlaw.tools.contest import FLOOR, Rival, compete, fit_rival, is_chaotic, rank, validate
+from motionlaw.tools.contest import FLOOR, Rival, compete, cost_of, fit_rival, is_chaotic, rank, validate
 from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.finding import Contest, refused, reported
@@ -22,10 +22,13 @@ from motionlaw.tools.flow_contest import rank_first_order, searched_first_order
 from motionlaw.tools.hypotheses import (
     REALIGNED,
     Proposal,
+    Reading,
     catalogue_rivals,
     engine_rivals,
+    has_signs_of,
     proposed_rivals,
     searched_rivals,
+    weighed_rivals,
     with_shared_bonus,
 )
 from motionlaw.tools.law import Discovery, Regime
@@ -65,6 +68,7 @@ class DiscoverySettings:
         time_limit: Seconds for the whole search.
         seed: Seed of everything random.
         hypotheses: Laws proposed from outside.
+        readings: Kinds of term that somebody knows laws to be sums of.
     """
 
     order: str = "auto"
@@ -72,6 +76,7 @@ class DiscoverySettings:
     time_limit: float = 60.0
     seed: int = 0
     hypotheses: tuple[Proposal, ...] = ()
+    readings: tuple[Reading, ...] = ()
 
     def __post_init__(self) -> None:
         if self.order not in ("1", "2", "auto"):
@@ -226,6 +231,15 @@ def _leaves_noise(ranked: Sequence[Rival]) -> bool:
     return bool(ranked) and ranked[0].cost < PLAIN and is_white(ranked[0].fit)
 
 
+def _at_lower_price(ranked: Sequence[Rival], others: Sequence[Rival]) -> list[Rival]:
+    """Ranked laws where those that others found as well cost the less of both prices.
+
+    With two prices a further term would cost the difference.
+    """
+    prices = {rival.key: rival.cost for rival in others}
+    return rank([replace(each, cost=min(each.cost, prices.get(each.key, each.cost))) for each in ranked])
+
+
 @dataclass(frozen=True)
 class _Search:
     """Runs contests under one set of settings and one deadline."""
@@ -284,9 +298,7 @@ class _Search:
         noise: with thousands of terms a long sum imitates whatever a real recording's errors are.
         """
         rivals = response_rivals(ranked[0], evidence, deadline=self.deadline) if ranked else []
-        # A law that both ways find has one price, the lower: else a further term would cost the difference.
-        prices = {rival.key: rival.cost for rival in rivals}
-        ranked = rank([replace(each, cost=min(each.cost, prices.get(each.key, each.cost))) for each in ranked])
+        ranked = _at_lower_price(ranked, rivals)
         more, was_cut = compete(rivals, evidence, deadline=self.deadline, known=ranked)
         most = max([PLAIN, evidence.rows / ROWS_OF_COST, *(rival.cost for rival in ranked[:1])])
         plain = [each for each in more if each.cost <= most]
@@ -371,6 +383,8 @@ class _Search:
         others = [rival for rival, own in zip(rivals, is_own, strict=True) if not own]
         if others and not was_cut:
             ranked, was_cut = self._with_others(contest, ranked, others, is_wide=is_wide)
+        if is_wide and not was_cut:
+            ranked, was_cut = self._with_known_terms(contest, ranked)
         outsiders = [rival for rival in rivals if rival.source != "search"]
         if (
             was_cut
@@ -415,6 +429,26 @@ class _Search:
         if leads and is_wide and contest.is_joined and not was_cut:
             return self._widened(contest.evidence, joined)
         return joined, was_cut
+
+    def _with_known_terms(self, contest: Contest, ranked: list[Rival]) -> tuple[list[Rival], bool]:
+        """Adds the likeliest sums of terms that somebody knows laws to be made of."""
+        evidence = contest.evidence
+        known = [
+            rival
+            for reading in self.settings.readings
+            for rival in weighed_rivals(reading, evidence, deadline=self.deadline)
+        ]
+        if ranked and is_white(ranked[0].fit) and ranked[0].cost <= PLAIN:
+            lead = cost_of(CHOSEN, 0, evidence.values_fitted)
+            known = [replace(rival, cost=rival.cost + lead) for rival in known]
+        contest.proposed += known
+        fitted = [fit_rival(rival, evidence, deadline=self.deadline) for rival in known]
+        # Whoever knows the kinds knows their signs: with another sign it is another law, at the price of others.
+        own = [each for each, rival in zip(fitted, known, strict=True) if has_signs_of(each.model, rival.model)]
+        best: dict[str, Rival] = {}
+        for rival in rank([*ranked, *own]):
+            best.setdefault(rival.key, rival)
+        return rank([*best.values()]), time.monotonic() > self.deadline
 
     def _follow(self, contest: Contest, fitted: list[Rival]) -> None:
         """Tells how many laws were fitted, and hands on the state of the contest where the last one leads."""

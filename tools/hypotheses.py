@@ -13,20 +13,25 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.catalogue import known_laws
-from motionlaw.tools.contest import Rival
-from motionlaw.tools.dynamics import velocity_names
+from motionlaw.tools.contest import Rival, cost_of
+from motionlaw.tools.dynamics import Model, velocity_names
 from motionlaw.tools.equation import compile_rhs, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frequency import dominant_frequency
+from motionlaw.tools.known_terms import COORDINATE, VELOCITY, Kinds
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
 from motionlaw.tools.realign import Prices, named_constants, realign
 from motionlaw.tools.search import Samples, Support, WeakSystem, best_subsets, model_of, weak_system
+from motionlaw.tools.term_sets import weigh_sums
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
 MOST_RIVALS = 14
 REALIGNED = ", realigned"
+# Sums of known terms that are fitted along with the others, if rows are this many and noise is this share of the
+# spread: without noise accelerations tell more.
+WEIGHED, MOST_WEIGHED, FEWEST_WEIGHED, LEAST_WEIGHED = ", weighed", 6, 40, 1e-3
 # The plainest laws are tried whatever the weak form says of them: it sees little in few rows, and it takes the
 # systematic errors of a tracker (a patterned ball that turns) for fine structure.
 PLAIN_LAWS = (
@@ -69,6 +74,23 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """The kinds of term that a model knows laws to be sums of, and how often it read each off a motion.
+
+    Args:
+        kinds: The kinds, with the votes.
+        source: Who read them.
+        coordinates: The one coordinate that it is about.
+        object: Name of the object it is about; ``""`` for all.
+    """
+
+    kinds: Kinds
+    source: str
+    coordinates: tuple[str, ...]
+    object: str = ""
+
+
+@dataclass(frozen=True)
 class Proposals:
     """What somebody proposed.
 
@@ -76,11 +98,13 @@ class Proposals:
         laws: Laws that can compete.
         unread: What holds no law that could be read, with the reason.
         model: Who proposed them.
+        readings: What else was read off motions, if anything.
     """
 
     laws: tuple[Proposal, ...]
     unread: tuple[Hypothesis, ...]
     model: str
+    readings: tuple[Reading, ...] = ()
 
 
 def _most_terms(evidence: Evidence) -> int:
@@ -269,6 +293,41 @@ def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, sourc
         realigned = model_of(pick, coordinates=evidence.coordinates, order=order)
         rivals.append(Rival(realigned, cost([support.features for support in pick]), f"{source}{REALIGNED}"))
     return rivals
+
+
+def weighed_rivals(reading: Reading, evidence: Evidence, *, deadline: float) -> list[Rival]:
+    """The likeliest sums of the kinds of term that a model knows.
+
+    The likeliest costs what it would if its terms were as plain as x and v: to those who know them they are. The
+    others cost as much more as they are less likely beside their misfit.
+
+    Args:
+        reading: The kinds, with the votes.
+        evidence: The data; the longest run is looked at.
+        deadline: `time.monotonic` value after which nothing is found.
+    """
+    if evidence.coordinates != reading.coordinates or not evidence.runs:
+        return []
+    run = max(evidence.runs, key=lambda each: each.rows_fitted)
+    t, x = run.trajectory.t[: run.rows_fitted], run.trajectory.position[: run.rows_fitted, 0]
+    if len(t) < FEWEST_WEIGHED or float(run.noise_std[0]) < LEAST_WEIGHED * float(np.std(x)):
+        return []
+    name, rate = evidence.coordinates[0], velocity_names(evidence.coordinates)[0]
+    names = {sympy.Symbol(COORDINATE): sympy.Symbol(name), sympy.Symbol(VELOCITY): sympy.Symbol(rate)}
+    found: list[Rival] = []
+    sums = weigh_sums(t, x, reading.kinds, most=MOST_WEIGHED, deadline=deadline)
+    for each in sums:
+        model = named_constants([each.expression.xreplace(names)], coordinates=evidence.coordinates, order=2)
+        beside = each.nats - sums[0].nats
+        cost = cost_of(beside, 0, len(t)) + (found[0].cost if found else float(len(model.parameters)))
+        found.append(Rival(model, cost, f"{reading.source}{WEIGHED}"))
+    return found
+
+
+def has_signs_of(fitted: Model, guessed: Model) -> bool:
+    """Whether the coefficients of a fitted law have the signs that they had before."""
+    strengths = [k for k, name in enumerate(fitted.parameters) if name.startswith("c_")]
+    return bool(np.all(fitted.values[strengths] * guessed.values[strengths] > 0))
 
 
 def with_shared_bonus(rivals: Sequence[Rival]) -> list[Rival]:
