@@ -2,9 +2,9 @@
 
     python benchmarks/ceiling.py [--n 24] [--rows 100] [--noise 0.05] [--seed 91]
 
-The recordings of `benchmarks/proposals.py`. Whoever knew how laws are drawn (families, ranges, signs, how many) and could
-fit all 1,012 sets to the positions would believe each as much as this says; no model that sees the same rows can be
-right more often, but by what draws that are not kept tell (physsymbol keeps laws whose every term shows).
+The recordings of `benchmarks/proposals.py`. Whoever knew how laws are drawn (families, ranges, signs, how many) and
+could fit all 1,012 sets to the positions would believe each as much as this says; no model that sees the same rows can
+be right more often, but by what draws that are not kept tell (physsymbol keeps laws whose every term shows).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
     spread = float(np.std(structure, ddof=1)) / options.n**0.5
     print(
         f"The truth is among {counts} of {options.n}. S_struct of the best {np.mean(structure):.3f} ± {spread:.3f}. "
-        f"{options.rows} rows, noise {options.noise:g}, seed {options.seed}, {seconds:.1f} CPU s a law, commit {commit()}"
+        f"{options.rows} rows, noise {options.noise:g}, seed {options.seed}, {seconds:.1f} CPU s each, commit {commit()}"
     )
 
 
