@@ -47,7 +47,7 @@ def main() -> None:
     spread = float(np.std(structure, ddof=1)) / options.n**0.5
     print(
         f"The truth is among {counts} of {options.n}. S_struct of the best {np.mean(structure):.3f} ± {spread:.3f}. "
-        f"{options.rows} rows, noise {options.noise:g}, seed {options.seed}, {seconds:.1f} CPU s each, commit {commit()}"
+        f"{options.rows} rows, noise {options.noise:g}, seed {options.seed}, {seconds:.1f} s each, commit {commit()}"
     )
 
 
