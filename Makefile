@@ -28,7 +28,7 @@ types: $(VENV)/.dev             # mypy cannot follow an editable install: it rea
 	$(BIN)/mypy
 
 # The others want arguments or an extra: they say so with -h.
-TABLES := real speed tracking_speed camera chains questions coverage realign ratios scale physsymbol worlds batch
+TABLES := derivatives real speed tracking_speed camera chains questions coverage realign ratios scale physsymbol worlds batch
 
 bench: $(VENV)/.dev             ## the tables of results; needs the recordings (MOTIONLAW_SHARED_DATA)
 	for name in $(TABLES); do $(RUN) benchmarks/$$name.py || exit 1; done
