@@ -15,6 +15,8 @@ import numpy as np
 from motionlaw.data_builders.mechanics.motion import States, upright
 from motionlaw.data_builders.scene import Body, SceneEvent
 
+# A leading coefficient of a smaller share of the largest has roots beyond all numbers.
+NEGLIGIBLE = 1e-100
 SOON = 1e-12  # seconds within which a contact is now
 REST_SPEED = 2e-3  # metres per second: a bounce slower than this ends in rest
 _Found = tuple[float, int, int | None, str]  # how long to wait, first and second disc, wall
@@ -199,7 +201,8 @@ def _sooner(best: _Found | None, other: _Found) -> _Found | None:
 
 def _first_root(polynomial: Sequence[float]) -> float:
     """The first time from now at which a polynomial of the time falls through nought; infinite if it never does."""
-    first = next((k for k, value in enumerate(polynomial) if value != 0), len(polynomial))
+    least = NEGLIGIBLE * max(abs(value) for value in polynomial)
+    first = next((k for k, value in enumerate(polynomial) if abs(value) > least), len(polynomial))
     coefficients = np.asarray(polynomial[first:], dtype=float)
     if len(coefficients) < 2:
         return np.inf

@@ -7,7 +7,7 @@ from motionlaw.data_builders.mechanics.contacts import Disc, Table, play_discs
 from motionlaw.data_builders.mechanics.motion import draw_values, integrated
 from motionlaw.data_builders.mechanics.pendulums import double_pendulum_slope
 from motionlaw.data_builders.scene import Body
-from motionlaw.data_builders.worlds import WORLDS
+from motionlaw.data_builders.worlds import WORLDS, make_scene
 
 
 def world(name):
@@ -202,3 +202,9 @@ class TestTumbling:
         energy = (masses * ((u**2 + v**2) / 2 + 9.81 * y) + inertia * spin**2 / 2).sum(axis=1)
         assert (energy[1:] - np.minimum.accumulate(energy)[:-1]).max() < 1e-3 * energy[0]
         assert energy[-1] < 0.5 * energy[0]
+
+
+def test_a_velocity_of_next_to_nothing_meets_no_wall():
+    """A cart that a collision leaves with 8e-309 m/s (films of seed 101, number 11305)."""
+    scene = make_scene(101, 11305)
+    assert np.isfinite(scene.poses).all()
