@@ -26,6 +26,7 @@ from motionlaw.tools.hypotheses import (
     catalogue_rivals,
     engine_rivals,
     has_signs_of,
+    pendulum_rivals,
     proposed_rivals,
     searched_rivals,
     weighed_rivals,
@@ -52,6 +53,8 @@ FEW_PLAIN = 3.0
 ROWS_OF_COST = 200
 # Nats by which a law must lead a plain one that leaves nothing but noise: it was chosen among thousands.
 CHOSEN = 4.0
+# Of so many rows a plain law that is wrong leaves more than noise.
+ENOUGH = 400
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 Progress = Callable[[str], None]
@@ -433,15 +436,19 @@ class _Search:
     def _with_known_terms(self, contest: Contest, ranked: list[Rival]) -> tuple[list[Rival], bool]:
         """Adds the likeliest sums of terms that somebody knows laws to be made of."""
         evidence = contest.evidence
+        is_plain = bool(ranked) and is_white(ranked[0].fit) and ranked[0].cost <= PLAIN
+        if is_plain and evidence.rows > ENOUGH:
+            return ranked, False
         known = [
             rival
             for reading in self.settings.readings
             for rival in weighed_rivals(reading, evidence, deadline=self.deadline)
         ]
-        if ranked and is_white(ranked[0].fit) and ranked[0].cost <= PLAIN:
+        if is_plain:
             lead = cost_of(CHOSEN, 0, evidence.values_fitted)
             known = [replace(rival, cost=rival.cost + lead) for rival in known]
         contest.proposed += known
+        known += pendulum_rivals(evidence) if known else []
         fitted = [fit_rival(rival, evidence, deadline=self.deadline) for rival in known]
         # Whoever knows the kinds knows their signs: with another sign it is another law, at the price of others.
         own = [each for each, rival in zip(fitted, known, strict=True) if has_signs_of(each.model, rival.model)]

@@ -324,6 +324,22 @@ def weighed_rivals(reading: Reading, evidence: Evidence, *, deadline: float) -> 
     return found
 
 
+def pendulum_rivals(evidence: Evidence) -> list[Rival]:
+    """Pendulums told in a coordinate that does not say that it is an angle, as plain as they are in one that does.
+
+    Whatever a model knows best, everybody knows these: among sums that are cheap to it they are as cheap.
+    """
+    samples = [part for run in evidence.runs for part in run.samples(order=2)]
+    if len(evidence.coordinates) != 1 or not samples:
+        return []
+    wanted = [terms for terms in PLAIN_LAWS_OF_ANGLES if "sin(q)" in terms]
+    return [
+        Rival(model_of([support], coordinates=evidence.coordinates, order=2), float(len(terms)), "search")
+        for terms, support in _plain_supports(wanted, 0, evidence, samples)
+        if len(support.features) == len(terms)
+    ]
+
+
 def has_signs_of(fitted: Model, guessed: Model) -> bool:
     """Whether the coefficients of a fitted law have the signs that they had before."""
     strengths = [k for k, name in enumerate(fitted.parameters) if name.startswith("c_")]

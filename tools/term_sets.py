@@ -26,8 +26,8 @@ MOST_STEPS = 800
 # Frequencies tried in a linewidth, 2 pi over the time; starts of a sum with one wave and with several.
 TRIED_IN_WIDTH, APART, STARTS, STARTS_OF_SEVERAL = 6, 2, 3, 4
 # How strongly a play is drawn to the smooth path, for so many steps each, and nats behind the best of those that stay.
-DRAWN = ((1.0, 2, 60.0), (0.3, 3, 40.0), (0.0, 4, 40.0), (0.0, 3, 25.0))
-BEHIND_AT_FIRST = 20.0
+DRAWN = ((1.0, 2, 80.0), (0.3, 3, 80.0), (0.0, 4, 60.0), (0.0, 3, 25.0))
+BEHIND_AT_FIRST = 100.0
 # Where the best leaves so many times the noise it is something else that moves.
 FAR = 4.0
 # First states lie within so many spreads of the rows about the smooth path's.

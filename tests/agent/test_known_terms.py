@@ -60,7 +60,7 @@ def test_terms_that_somebody_knows_are_plain():
     ],
 )
 def test_other_laws_are_not_lost_to_it(rate, terms, noise):
-    """A pendulum keeps its sine, and van der Pol's oscillator its terms, whatever the model says of them."""
-    run = recorded(rate, rows=500, noise=noise)
+    """A pendulum keeps its sine, a van der Pol oscillator its terms, whatever the model says of them."""
+    run = recorded(rate, rows=250, noise=noise)
     x, v = sympy.symbols("x v")
     assert found_in(run, is_known=True, laws=[-2 * x - x * sympy.cos(x) - 0.1 * v] * 8)[0] == terms
