@@ -25,7 +25,7 @@ from motionlaw.tools.hypotheses import (
     Reading,
     catalogue_rivals,
     engine_rivals,
-    has_signs_of,
+    is_same_kind,
     pendulum_rivals,
     proposed_rivals,
     searched_rivals,
@@ -444,14 +444,15 @@ class _Search:
             for reading in self.settings.readings
             for rival in weighed_rivals(reading, evidence, deadline=self.deadline)
         ]
-        if is_plain:
+        # A law that they know as well needs no protection from them.
+        if is_plain and not any(is_same_kind(ranked[0].model, rival.model) for rival in known):
             lead = cost_of(CHOSEN, 0, evidence.values_fitted)
             known = [replace(rival, cost=rival.cost + lead) for rival in known]
         contest.proposed += known
         known += pendulum_rivals(evidence) if known else []
         fitted = [fit_rival(rival, evidence, deadline=self.deadline) for rival in known]
         # Whoever knows the kinds knows their signs: with another sign it is another law, at the price of others.
-        own = [each for each, rival in zip(fitted, known, strict=True) if has_signs_of(each.model, rival.model)]
+        own = [each for each, rival in zip(fitted, known, strict=True) if is_same_kind(each.model, rival.model)]
         best: dict[str, Rival] = {}
         for rival in rank([*ranked, *own]):
             best.setdefault(rival.key, rival)

@@ -340,10 +340,17 @@ def pendulum_rivals(evidence: Evidence) -> list[Rival]:
     ]
 
 
-def has_signs_of(fitted: Model, guessed: Model) -> bool:
-    """Whether the coefficients of a fitted law have the signs that they had before."""
-    strengths = [k for k, name in enumerate(fitted.parameters) if name.startswith("c_")]
-    return bool(np.all(fitted.values[strengths] * guessed.values[strengths] > 0))
+def is_same_kind(one: Model, other: Model) -> bool:
+    """Whether laws have the same terms with the same signs."""
+    return _signs(one) == _signs(other)
+
+
+def _signs(model: Model) -> dict[str, bool]:
+    """Whether each term of the first equation has a positive coefficient, constants inside being one letter."""
+    law = next(iter(model.expressions().values()))
+    terms = [term.as_coeff_Mul() for term in sympy.Add.make_args(sympy.expand(law))]
+    inside = sympy.Symbol("k")
+    return {str(rest.xreplace(dict.fromkeys(rest.atoms(sympy.Float), inside))): bool(c > 0) for c, rest in terms}
 
 
 def with_shared_bonus(rivals: Sequence[Rival]) -> list[Rival]:
