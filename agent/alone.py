@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from motionlaw.agent.answer import Answer, answer
+from motionlaw.agent.answer import Answer, answer, understood
 from motionlaw.agent.facts import Facts
 from motionlaw.agent.log import Event
 from motionlaw.agent.loop import OnEvent
 from motionlaw.agent.messages import Message, ToolCall
+from motionlaw.agent.model import Model
 from motionlaw.agent.pictures import encode
 from motionlaw.tools.registry import Tool, ToolResult, call
 from motionlaw.tools.summary import with_error
@@ -24,9 +25,14 @@ NO_VIDEO = "Show a video first; without a model, questions are about videos, and
 
 
 class Alone:
-    """Answers the questions of one session from the instruments alone; what was measured is kept for the next."""
+    """Answers the questions of one session from the instruments alone; what was measured is kept for the next.
 
-    def __init__(self) -> None:
+    Args:
+        reader: A model that reads what the rules do not understand, see `motionlaw.agent.reading`.
+    """
+
+    def __init__(self, reader: Model | None = None) -> None:
+        self._reader = reader
         self._facts: dict[Path, Facts] = {}
         self._calls = 0
         self._open = ToolCall("", "", "{}")
@@ -52,16 +58,15 @@ class Alone:
             facts = self._facts[path] = Facts(path, scale=workspace.scale)
         facts.on_begin = lambda name, arguments: self._begun(tell, name, arguments)
         facts.on_call = lambda name, arguments, result: self._ended(tell, result)
-        found = answer(facts, question)
+        found = answer(facts, question, reader=self._reader)
         workspace.kept.update(facts.workspace.all(FoundLaw))
         return _in_words(found)
 
     def _of_table(self, workspace: Workspace, path: Path, question: str, tell: OnEvent) -> str:
         """The law of a table; other questions about one are not understood."""
-        from motionlaw.agent.question import read_question
         from motionlaw.tools.instruments import instruments
 
-        if read_question(question).topic != "law":
+        if understood(question, (), self._reader)[0].topic != "law":
             return NO_VIDEO
         tools = instruments(workspace)
         read = self._called(tell, tools, "read_table", {"table": path.name})
@@ -94,6 +99,7 @@ class Alone:
 def _in_words(found: Answer) -> str:
     if not found.is_answered:
         return f"No answer: {found.reason}"
-    lines = [found.text, f"{found.reason} (confidence {found.confidence:.2f})"]
+    read_as = [f"Read as: {found.read_as}"] if found.read_as else []
+    lines = [*read_as, found.text, f"{found.reason} (confidence {found.confidence:.2f})"]
     lines += [f"{one.name}: {with_error(one.value, one.stderr, one.unit)}" for one in found.measurements[:MOST_NUMBERS]]
     return "\n".join(lines)

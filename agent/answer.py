@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from motionlaw.agent.claims import checked_chain
 from motionlaw.agent.facts import Call, Facts, Thing
 from motionlaw.agent.finding import NEAR, Finding
 from motionlaw.agent.mcot import Chain, MotionTag, Observation, Prose, Step, write_chain
+from motionlaw.agent.model import Model
 from motionlaw.agent.phrase import Phrased, phrase
 from motionlaw.agent.question import Question, read_question
+from motionlaw.agent.reading import LEAST, read_freely
 from motionlaw.agent.rules import RULES
 from motionlaw.tools.camera_frames import IN_SCENE
 from motionlaw.tools.errors import ToolError
@@ -62,7 +64,8 @@ class Answer:
         measurements: Numbers with their errors.
         tools: Calls of instruments.
         topic: What the question was taken to ask; ``""`` where it was not understood.
-        model: Who answered.
+        model: Who answered, or, where a model read the question, who read it.
+        read_as: How a model read a question that the rules did not understand; ``""`` where none did.
         seconds: Wall-clock seconds.
     """
 
@@ -78,6 +81,7 @@ class Answer:
     tools: tuple[Call, ...] = ()
     topic: str = ""
     model: str = "none"
+    read_as: str = ""
     seconds: float = 0.0
     tracks: tuple[Track, ...] = field(default=(), repr=False, compare=False)
 
@@ -102,17 +106,19 @@ class Answer:
             "measurements": [asdict(one) for one in self.measurements],
             "tools": [asdict(one) for one in self.tools],
             "model": self.model,
+            "read_as": self.read_as,
             "seconds": round(self.seconds, 3),
         }
 
 
-def answer(facts: Facts, text: str, *, options: Sequence[str] = ()) -> Answer:
-    """Answers a question about a video by rule, without a model.
+def answer(facts: Facts, text: str, *, options: Sequence[str] = (), reader: Model | None = None) -> Answer:
+    """Answers a question about a video by rule, from measurements.
 
     Args:
         facts: What is known about the video; several questions may share them.
         text: The question.
         options: Answers to choose from, e.g. ``"A) left"``.
+        reader: A model that reads what the rules do not understand, see `motionlaw.agent.reading`.
 
     Returns:
         The answer, or, with an empty text, the reason why there is none.
@@ -121,7 +127,7 @@ def answer(facts: Facts, text: str, *, options: Sequence[str] = ()) -> Answer:
         UserError: The file is no usable video.
     """
     begun, before = time.monotonic(), len(facts.calls)
-    question = read_question(text, tuple(options))
+    question, read_as = understood(text, tuple(options), reader)
     try:
         rule = RULES.get(question.topic)
         if rule is None:
@@ -131,8 +137,26 @@ def answer(facts: Facts, text: str, *, options: Sequence[str] = ()) -> Answer:
         made = _answered(question, finding, said, facts)
     except ToolError as error:
         made = Answer(text, "", None, 0.0, str(error), write_chain(Chain((Prose(str(error)),))), topic=question.topic)
+    by = {"question": text, "model": reader.name, "read_as": read_as} if reader is not None and read_as else {}
     calls = tuple(facts.calls[before:])
-    return Answer(**{**vars(made), "tools": calls, "seconds": time.monotonic() - begun})
+    return Answer(**{**vars(made), **by, "tools": calls, "seconds": time.monotonic() - begun})
+
+
+def understood(text: str, options: tuple[str, ...], reader: Model | None) -> tuple[Question, str]:
+    """Returns a question as it is understood, and how a model read it, ``""`` where the rules understand it.
+
+    Args:
+        text: The question.
+        options: Answers to choose from.
+        reader: The model, or ``None``.
+    """
+    question = read_question(text, options)
+    reading = None if reader is None or question.topic else read_freely(reader, text)
+    if reading is None or reading.probability < LEAST:
+        return question, ""
+    if not reading.is_measured:
+        return replace(question, topic="unseen"), reading.text
+    return read_question(reading.sentence, options), reading.sentence
 
 
 def _not_understood(question: Question) -> str:

@@ -7,6 +7,7 @@ motionlaw ask clip.mp4 "Which way does the ball move?" --options "A) left" --opt
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +17,15 @@ import numpy as np
 
 from motionlaw.agent.answer import Answer, answer
 from motionlaw.agent.facts import Facts
-from motionlaw.agent.model import EMBEDDED, MOVES, Model, choose_model
+from motionlaw.agent.model import EMBEDDED, MOVES, READER, Model, choose_model
+from motionlaw.agent.reading import is_reader
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.scale import Scale, parse_scale
 from motionlaw.tools.summary import with_error
 from motionlaw.tools.video import probe, read_frames
 
+ASKS_OF_ALL = re.compile(r"\bhow\b.*\b(?:everything|all|they|things)\b.*\bmov(?:es?|ing)\b", re.IGNORECASE)
+"""Questions about all things at once, which the rules answer of one alone."""
 DEMO_QUESTION = "How long does one swing of the ball take?"
 """What ``motionlaw demo`` asks about its film."""
 
@@ -33,7 +37,7 @@ def ask_command(
     options: Sequence[str] = (),
     scale: str | None = None,
     evidence: str | None = None,
-    model: str = "none",
+    model: str = EMBEDDED,
     as_json: bool = False,
 ) -> int:
     """Answers a question about a video and prints the answer.
@@ -62,22 +66,26 @@ def ask_command(
     probe(video)
     if sys.stderr.isatty():  # no spinner: its thread would keep the instruments from being forked
         print(f"Looking at {Path(video).name} ...", file=sys.stderr)
-    chosen = choose_model(model, talks=model != EMBEDDED, embedded=MOVES)
-    if model == EMBEDDED and chosen is not None:
-        from motionlaw.agent.ask_model import answer_by_looking
-
-        if options:
-            raise UserError("The embedded model chooses among no options. Leave --options or --model out.")
-        found = answer_by_looking(video, question, chosen, scale=parse_scale(scale))
-    elif chosen is None:
-        found = answer(Facts(video, scale=parse_scale(scale)), question, options=options)
-    else:
-        found = _answered_by(chosen, video, question, options, parse_scale(scale))
+    found = _found(video, question, options, parse_scale(scale), model)
     if evidence is not None and found.evidence:
         write_evidence(video, found, evidence)
         print(f"Evidence: {evidence}", file=sys.stderr)
     print(json.dumps(found.to_dict(), allow_nan=False) if as_json else _lines(found))
     return 0 if found.is_answered else 1
+
+
+def _found(video: str, question: str, options: Sequence[str], scale: Scale, model: str) -> Answer:
+    """The answer of a large model, or of the instruments; how everything moves is told by the small one that looks."""
+    chosen = choose_model(model, talks=False, embedded=READER)
+    if chosen is not None and not is_reader(chosen):
+        return _answered_by(chosen, video, question, options, scale)
+    if model == EMBEDDED and not options and ASKS_OF_ALL.search(question):
+        from motionlaw.agent.ask_model import answer_by_looking
+
+        eye = choose_model(model, talks=False, embedded=MOVES)
+        if eye is not None and (told := answer_by_looking(video, question, eye, scale=scale)).is_answered:
+            return told
+    return answer(Facts(video, scale=scale), question, options=options, reader=chosen)
 
 
 def _answered_by(model: Model, video: str, question: str, options: Sequence[str], scale: Scale) -> Answer:
@@ -103,9 +111,10 @@ def ask_about_demo(film: Path) -> dict[str, Any]:
 
 def _lines(found: Answer) -> str:
     if not found.is_answered:
-        return f"No answer: {found.reason}"
+        return "\n".join([f"No answer: {found.reason}", *([f"  read as: {found.read_as}"] if found.read_as else [])])
     label = f"{found.choice}) " if found.choice else ""
-    lines = [f"{label}{found.text}  (confidence {found.confidence:.2f})", f"  {found.reason}"]
+    read_as = [f"read as: {found.read_as}"] if found.read_as else []
+    lines = [*read_as, f"{label}{found.text}  (confidence {found.confidence:.2f})", f"  {found.reason}"]
     lines += [f"  {one.name}: {with_error(one.value, one.stderr, one.unit)}" for one in found.measurements[:6]]
     lines += [
         f"  {one.object} at {one.t:.3f} s: box {', '.join(f'{edge:g}' for edge in one.box)} px"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from motionlaw.agent.log import Event, read_log
 from motionlaw.agent.messages import Message, VideoFrames
-from motionlaw.agent.model import choose_model
+from motionlaw.agent.model import EMBEDDED, READER, choose_model
 from motionlaw.agent.session import Session, find_session, new_session_path
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.workspace import Workspace
@@ -32,7 +32,7 @@ LONGEST_SHOWN = 200
 def chat_command(
     video: str | None = None,
     *,
-    model: str = "none",
+    model: str = EMBEDDED,
     scale: str | None = None,
     resume: str | None = None,
     replay: str | None = None,
@@ -59,7 +59,7 @@ def chat_command(
             _show_again(event, as_json=json)
         return 0
     path = new_session_path() if resume is None else find_session(resume)
-    session = Session(path, choose_model(model), Workspace())
+    session = Session(path, choose_model(model, talks=False, embedded=READER), Workspace())
     try:
         if scale is not None:
             session.set_scale(scale)

@@ -18,11 +18,13 @@ from typing import Any, Protocol, runtime_checkable
 from motionlaw.agent.messages import Message
 from motionlaw.tools.errors import UserError
 
-EMBEDDED, MOVES = "embedded", "embedded_motion"
-"""The checkpoints that ship: one proposes laws, the other tells what moves (`motionlaw.agent.motion_question`)."""
+EMBEDDED, MOVES, READER = "embedded", "embedded_motion", "embedded_reader"
+"""The checkpoints that ship: one proposes laws, one tells what moves (`motionlaw.agent.motion_question`), and one reads
+questions (`motionlaw.agent.reading`)."""
 ONLY = {
     "brief": "proposes laws (motionlaw discover --model {})",
     "pairs": "tells what moves between two frames (motionlaw eval chains --model {})",
+    "readings": "reads questions (motionlaw ask --model {})",
 }
 """What a checkpoint can do that was trained to be asked in one form alone."""
 
@@ -154,7 +156,7 @@ def choose_model(text: str, *, talks: bool = True, embedded: str = EMBEDDED) -> 
 
         return OpenAIServer(text)
     folder = Path(str(files("motionlaw.agent").joinpath(embedded))) if text == EMBEDDED else Path(text)
-    known = ("full",) if talks else ("full", "pairs" if embedded == MOVES else "brief")
+    known = ("full",) if talks else ("full", {EMBEDDED: "brief", MOVES: "pairs", READER: "readings"}[embedded])
     if (form := _form(folder)) not in known:
         raise UserError(
             f"The model {folder.name} only {ONLY[form].format(text)}; for questions use none, so that the instruments "

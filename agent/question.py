@@ -154,11 +154,21 @@ class Question:
     @property
     def words(self) -> str:
         """The question in lower case, without marks."""
-        return spelt(_plain(self.text))
+        return plain_words(self.text)
 
     def says(self, pattern: str) -> bool:
         """Whether a pattern occurs in its words."""
         return re.search(pattern, self.words) is not None
+
+
+def plain_words(text: str) -> str:
+    """A question in lower case, without marks, slips in its spelling put right.
+
+    Example:
+        >>> plain_words("Wich ball's faster?")
+        'which ball s faster'
+    """
+    return spelt(_plain(text))
 
 
 def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Question:
@@ -176,7 +186,7 @@ def read_question(text: str, options: list[str] | tuple[str, ...] = ()) -> Quest
         ''
     """
     text = text[:LONGEST]
-    words = re.sub(r"\bat first\b", "initially", spelt(_plain(text)))  # not the first of several
+    words = re.sub(r"\bat first\b", "initially", plain_words(text))  # not the first of several
     words = re.sub(r"\b(up|down|left|right)(wards)? first\b", r"\1\2 initially", words)
     asked = re.sub(_THING_NAMED_BY_MOTION, r"\1 thing", words)
     topic = _topic(re.sub(PHASES["after"] + "|" + PHASES["before"], " ", asked)) or _topic(asked)

@@ -21,6 +21,7 @@ from motionlaw.agent.loop import Budget, OnEvent, run_turn
 from motionlaw.agent.messages import Message, Part, Text, VideoFrames
 from motionlaw.agent.model import GREEDY, Model, Sampling
 from motionlaw.agent.pictures import check_times, video_frames
+from motionlaw.agent.reading import is_reader
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.instruments import instruments
 from motionlaw.tools.registry import call
@@ -71,7 +72,7 @@ class Session:
 
     Args:
         path: The log; a session that is there already is taken up again.
-        model: Who answers; ``None`` for the instruments alone.
+        model: Who answers; ``None`` for the instruments alone, which also answer where it only reads questions.
         workspace: The files and results of this session.
         answer_alone: Answers a question from the instruments alone, used where there is no model; by rule if not given.
         sampling: How replies are drawn.
@@ -95,7 +96,8 @@ class Session:
         self.model = model
         self.workspace = workspace
         self.messages: list[Message] = []
-        self._answer_alone = answer_alone or Alone()
+        self._talker = None if is_reader(model) else model
+        self._answer_alone = answer_alone or Alone(None if self._talker else model)
         self._sampling, self._budget = sampling, budget
         self._unseen: list[Path] = []
         self._to_measure: list[tuple[str, str]] = []
@@ -156,11 +158,11 @@ class Session:
         tell(Event.of_message(Message.user(*self._seen_now(), question)))
         self._measure_again(tell)
         try:
-            if self.model is None:
+            if self._talker is None:
                 return self._answered_alone(question, tell)
             prompt = Message.system(files("motionlaw.agent").joinpath("prompts/chat.md").read_text("utf-8"))
             turn = run_turn(
-                self.model, [prompt, *self.messages], instruments(self.workspace),
+                self._talker, [prompt, *self.messages], instruments(self.workspace),
                 budget=self._budget, sampling=self._sampling, on_event=tell,
             )  # fmt: skip
         finally:
@@ -190,7 +192,7 @@ class Session:
         parts: list[Part] = []
         for path in self._unseen:
             parts.append(Text(f"File {_look_at(path)}\n"))
-            if self.model is not None and not is_table_path(path):
+            if self._talker is not None and not is_table_path(path):
                 parts.append(video_frames(path))
         return parts
 

@@ -35,7 +35,9 @@ TrackAt = Annotated[
 ]
 ModelName = Annotated[
     str, typer.Option(
-        "--model", help="none, embedded (tells what moves), the folder of a checkpoint, or a server: http://localhost:8000/v1."
+        "--model",
+        help="embedded (reads questions that the rules do not know; the instruments answer), none, the folder of a "
+        "checkpoint, or a server: http://localhost:8000/v1.",
     )
 ]
 Start = Annotated[float | None, typer.Option(help="Use nothing before this time, seconds.")]
@@ -259,7 +261,7 @@ def camera(
 @app.command()
 def chat(
     video: Annotated[str | None, typer.Argument(help="A video or a table to talk about.", metavar="[VIDEO]")] = None,
-    model: ModelName = "none",
+    model: ModelName = "embedded",
     scale: Scale = None,
     resume: Annotated[str | None, typer.Option(help="Go on with a session: last, its name, or its log.")] = None,
     replay: Annotated[str | None, typer.Option(help="Show the log of a session or a run again.")] = None,
@@ -283,7 +285,7 @@ def ask(
     ] = None,
     scale: Scale = None,
     evidence: Annotated[str | None, typer.Option(help="Write frames with the evidence marked: .png or .jpg.")] = None,
-    model: ModelName = "none",
+    model: ModelName = "embedded",
     json: Json = False,
 ) -> None:
     """Answer a question about a motion, with the evidence marked in the video.
@@ -442,7 +444,7 @@ def overlap(
 
 @app.command()
 def serve(
-    model: Annotated[str, typer.Option(help="Who answers: none, a server's address, or a folder.")] = "none",
+    model: ModelName = "embedded",
     host: Annotated[str, typer.Option(help="Where to listen; beyond this machine a token is asked for.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8080,
     upload_mb: Annotated[int, typer.Option(help="Largest file that may be brought, MB.")] = 200,

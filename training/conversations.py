@@ -2,7 +2,7 @@
 
 Tasks: ``msi0`` (pictures and numbers → reasoning), ``msi1`` (the same → reasoning and law), ``msi2`` (the same and the
 reasoning → law), ``mcot`` (frames with their times and a question → motion chain), ``pairs`` (two frames → what moves),
-``traces`` (calls of instruments).
+``readings`` (a question in free words → the form that the rules know), ``traces`` (calls of instruments).
 A question about a law is worded by `motionlaw.agent.law_question`, frames by `motionlaw.agent.models.wire`: a model is
 trained on what it will be asked.
 """
@@ -234,6 +234,11 @@ def pairs(row: dict[str, Any], _: Asking) -> Conversation:
     return Conversation((_says("user", sent["content"]), _says("assistant", said)), images, times=(pair.times,))
 
 
+def readings(row: dict[str, Any], _: Asking) -> Conversation:
+    """A question in free words, and what it asks."""
+    return Conversation((_says("user", row["words"]), _says("assistant", row["reading"])))
+
+
 def traces(row: dict[str, Any], _: Asking) -> Conversation:
     """A conversation in which instruments are called; calls that are wrong on purpose are not learned."""
     messages = []
@@ -264,7 +269,8 @@ def _without_picture(part: Part, images: list[bytes]) -> Part:
 
 
 TASKS: dict[str, Callable[[dict[str, Any], Asking], Conversation]] = {
-    "msi0": msi0, "msi1": msi1, "msi2": msi2, "mcot": mcot, "pairs": pairs, "traces": traces,
+    "msi0": msi0, "msi1": msi1, "msi2": msi2, "mcot": mcot, "pairs": pairs, "readings": readings,
+    "traces": traces,
 }  # fmt: skip
 
 
@@ -336,7 +342,7 @@ class Source:
 
 
 def _drawn_row(task: str, seed: int, number: int) -> dict[str, Any]:
-    """A pair of frames, or what the brief form needs of a row of `physsymbol`, of a law whose families may meet in
+    """A pair of frames, a question with its reading, or what the brief form needs of a row of `physsymbol`, of a law whose families may meet in
     training.
 
     Where the motion is shown as measured badly, ``clean`` has its true columns, by which answers are judged.
@@ -345,6 +351,10 @@ def _drawn_row(task: str, seed: int, number: int) -> dict[str, Any]:
         from motionlaw.data_builders.motion_pairs import show_pair
 
         return {"pair": show_pair(seed, number)}
+    if task == "readings":
+        from motionlaw.data_builders.readings import make_reading
+
+        return vars(make_reading(seed, number))
     from motionlaw.data_builders.ccot import observe
     from motionlaw.data_builders.oscillator_blocks import show
 
@@ -364,7 +374,12 @@ def fresh_rows(source: Source, asking: Asking, *, most: int | None = None) -> li
     if source.task not in TASKS:
         raise UserError(f"No task '{source.task}'. Tasks: {', '.join(TASKS)}.")
     count, seed = source.fresh
-    names = [[source.task, seed, number, asking.form] for number in range(count if most is None else min(count, most))]
+    numbers: Sequence[int] = range(count if most is None else min(count, most))
+    if source.task == "readings":
+        from motionlaw.data_builders.readings import in_order
+
+        numbers = in_order(seed, len(numbers))
+    names = [[source.task, seed, number, asking.form] for number in numbers]
     return [{"images": [], "conversation": json.dumps({FRESH: name})} for name in names]
 
 

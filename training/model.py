@@ -42,6 +42,7 @@ class Size:
 
 SIZES = {
     "toy": Size(64, 2, 1, 64, 2),
+    "2m": Size(192, 5, 3, 64, 1),  # for texts: the tower is there for the architecture's sake
     "3m": Size(192, 4, 3, 96, 4),
     "4m": Size(192, 5, 3, 128, 4),
     "10m": Size(320, 6, 5, 192, 5),

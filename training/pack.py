@@ -4,6 +4,7 @@ The template of a small model is our own, of a dozen lines: it writes the same a
 
 motionlaw train pack --checkpoint tuned --measured measured-tuned.json --output_dir agent/embedded
 motionlaw train pack --checkpoint said --measured chains.json --output_dir agent/embedded_motion
+motionlaw train pack --checkpoint told --measured readings.json --output_dir agent/embedded_reader
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from motionlaw.agent.law_question import FULL
 from motionlaw.agent.motion_question import PAIRS
+from motionlaw.agent.reading import READINGS
 from motionlaw.tools.errors import UserError
 from motionlaw.training.model import form_of, load_checkpoint, save_checkpoint
 from motionlaw.training.options import read_options
@@ -35,7 +37,7 @@ class PackSettings:
     Args:
         checkpoint: The model.
         measured: What ``motionlaw train measure`` printed of it, or, of a model that is asked about pairs of frames,
-            ``motionlaw eval chains --json``.
+            ``motionlaw eval chains --json``, or, of one that reads questions, ``benchmarks/readings.py --json``.
         output_dir: Where it goes.
     """
 
@@ -49,6 +51,7 @@ TOLD = (
     ("direction", "direction"), ("speed", "speed"), ("scale", "scale"), ("known", "things known"),
     ("agreement", "agreement"), ("coverage", "coverage"), ("itself", "agrees with itself"), ("follows", "follows"),
 )  # fmt: skip
+VERDICTS = ("right", "refused", "misread")
 HEAD = ["---", "license: mit", "library_name: transformers", "pipeline_tag: image-text-to-text", "---"]
 
 
@@ -74,10 +77,30 @@ def motion_card(weights: int, measured: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def reader_card(weights: int, measured: dict[str, Any]) -> str:
+    """The model card of a model that reads questions."""
+    lines = [
+        *HEAD, "# motionlaw embedded, what is asked", "",
+        f"A language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL (its vision tower was never "
+        "trained). It writes a question about a motion again in one of the forms that the rules of this project know "
+        "(`agent/reading.py`, `agent/prompts/forms.txt`); the instruments answer. It was trained from random weights on "
+        "questions drawn from a grammar of this project (`data_builders/readings.py`) and on nothing else; MIT licence, "
+        "like the project. It knows English, motions, and nothing to talk about.", "",
+        f"Made as `docs/models.md` says. `benchmarks/readings.py`, {measured['questions']} questions written by hand "
+        f"(part {measured['part']}), readings less probable than {measured['least']:g} not taken:", "",
+        "| read by | right | refused | misread |", "| --- | --- | --- | --- |",
+    ]  # fmt: skip
+    for name, counts in measured["ways"].items():
+        lines.append(f"| {name} | " + " | ".join(str(counts.get(each, 0)) for each in VERDICTS) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def card(weights: int, form: str, measured: dict[str, Any]) -> str:
     """The model card, in Markdown."""
     if form == PAIRS:
         return motion_card(weights, measured)
+    if form == READINGS:
+        return reader_card(weights, measured)
     lines = [
         *HEAD, "# motionlaw embedded", "",
         f"A vision-language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL. It proposes the "
@@ -104,7 +127,7 @@ def pack_command(words: Sequence[str]) -> int:
         measured = json.loads(Path(settings.measured).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{settings.measured} is no output of motionlaw train measure or eval chains ({error})."
+            f"{settings.measured} is no output of motionlaw train measure, eval chains or benchmarks/readings.py ({error})."
         ) from None
     model, processor = load_checkpoint(settings.checkpoint, dtype="bfloat16")
     if form_of(model) != FULL:

@@ -31,7 +31,7 @@ class SftSettings:
     """What to learn from.
 
     Args:
-        data: Data sets, ``TASK=FOLDER``; tasks are msi0, msi1, msi2, mcot, pairs, traces.
+        data: Data sets, ``TASK=FOLDER``; tasks are msi0, msi1, msi2, mcot, pairs, readings, traces.
         rows: Rows of a motion that a question of the full form tells.
         most: Conversations of each data set; all if not given.
         longest: Tokens of a conversation; longer ones are left out.

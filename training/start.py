@@ -12,11 +12,12 @@ from pathlib import Path
 
 from motionlaw.agent.law_question import FORMS
 from motionlaw.agent.motion_question import PAIRS
+from motionlaw.agent.reading import READINGS
 from motionlaw.tools.errors import UserError
 from motionlaw.training.conversations import Asking, Source, conversations
 from motionlaw.training.model import CONTEXT, SIZES, make_model, make_processor, save_checkpoint
 from motionlaw.training.options import read_options
-from motionlaw.training.tokenizer import train_tokenizer
+from motionlaw.training.tokenizer import PHRASE, WORD, train_tokenizer
 
 
 @dataclass
@@ -26,10 +27,10 @@ class StartSettings:
     Args:
         output_dir: Where the checkpoint goes.
         data: Data sets whose words the tokenizer learns, ``TASK=FOLDER``.
-        size: One of toy, 4m, 10m, 18m.
+        size: One of toy, 2m, 3m, 4m, 10m, 18m.
         vocab_size: Tokens.
-        form: How the model will be asked: about laws in full or brief, or about pairs of frames; it is kept with the
-            model.
+        form: How the model will be asked: about laws in full or brief, about pairs of frames, or to read questions; it
+            is kept with the model.
         rows: Rows of a motion that a question of the full form tells.
         most: Conversations of each data set for the tokenizer.
         seed: Of the weights.
@@ -47,8 +48,8 @@ class StartSettings:
     def __post_init__(self) -> None:
         if self.size not in SIZES:
             raise UserError(f"size must be one of {', '.join(SIZES)}, got '{self.size}'.")
-        if self.form not in (*FORMS, PAIRS):
-            raise UserError(f"form must be {', '.join(FORMS)} or {PAIRS}, got '{self.form}'.")
+        if self.form not in (*FORMS, PAIRS, READINGS):
+            raise UserError(f"form must be {', '.join(FORMS)}, {PAIRS} or {READINGS}, got '{self.form}'.")
         if not self.data:
             raise UserError("A tokenizer needs data, e.g. --data msi1=laws.")
 
@@ -69,7 +70,8 @@ def words_of(settings: StartSettings) -> Iterator[str]:
 def start_command(words: Sequence[str]) -> int:
     """Reads options and makes the checkpoint; prints how many weights it has as JSON."""
     (settings,) = read_options(words, StartSettings)
-    tokenizer = train_tokenizer(words_of(settings), vocab_size=settings.vocab_size, context=CONTEXT)
+    longest = WORD if settings.form == READINGS else PHRASE
+    tokenizer = train_tokenizer(words_of(settings), vocab_size=settings.vocab_size, context=CONTEXT, longest=longest)
     model = make_model(SIZES[settings.size], tokenizer, form=settings.form, seed=settings.seed)
     save_checkpoint(model, make_processor(tokenizer), Path(settings.output_dir))
     count = sum(weight.numel() for weight in model.parameters())

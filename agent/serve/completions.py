@@ -32,6 +32,7 @@ from motionlaw.agent.loop import run_turn
 from motionlaw.agent.messages import Message, Part, Text
 from motionlaw.agent.model import Model, Sampling
 from motionlaw.agent.pictures import video_frames
+from motionlaw.agent.reading import is_reader
 from motionlaw.tools.errors import ToolError, UserError
 from motionlaw.tools.instruments import instruments
 from motionlaw.tools.workspace import Workspace
@@ -189,10 +190,11 @@ def _answered(model: Model | None, asked: Asked, told: _Told) -> tuple[str, str,
             for name, data in asked.videos.items():
                 (Path(folder) / name).write_bytes(data)
             workspace = Workspace([Path(folder) / name for name in asked.videos])
-            messages = [_message(one, workspace, with_frames=model is not None) for one in asked.messages]
-            if model is None:
+            is_alone = model is None or is_reader(model)
+            messages = [_message(one, workspace, with_frames=not is_alone) for one in asked.messages]
+            if model is None or is_alone:
                 said = next((one.text for one in reversed(messages) if one.role == "user"), "")
-                answer = Alone()(workspace, said, told)
+                answer = Alone(model)(workspace, said, told)
                 told.pieces.put(answer)
                 return answer, "stop", 0
             prompt = Message.system(files("motionlaw.agent").joinpath("prompts/chat.md").read_text("utf-8"))

@@ -51,8 +51,13 @@ class Reply:
 
 @dataclass
 class Instruments:
-    """Answers by rule from measurements, one video after the other."""
+    """Answers by rule from measurements, one video after the other.
 
+    Args:
+        reader: A model that reads what the rules do not understand, see `motionlaw.agent.reading`.
+    """
+
+    reader: Model | None = None
     name: str = "instruments"
     _known: dict[Path, object] = field(default_factory=dict)
     _things: tuple[str, tuple[Thing, ...]] = ("", ())
@@ -78,7 +83,7 @@ class Instruments:
                 self._known.clear()  # a video's questions stand together
                 self._known[item.video] = Facts(item.video)
             options = [f"{letter}) {text}" for letter, text in zip(LETTERS, item.options, strict=False)]
-            found = answer(self._known[item.video], item.question, options=options)  # type: ignore[arg-type]
+            found = answer(self._known[item.video], item.question, options=options, reader=self.reader)  # type: ignore[arg-type]
         except (UserError, ToolError) as error:
             return Reply("", str(error), time.monotonic() - begun)
         text = (found.choice or "") if item.options else found.text
@@ -96,6 +101,8 @@ class Instruments:
     def close(self) -> None:
         """Forgets what is known."""
         self._known.clear()
+        if self.reader is not None:
+            self.reader.close()
 
 
 def _camera_choice(item: Item) -> str:

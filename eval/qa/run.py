@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from motionlaw.agent.model import choose_model
+from motionlaw.agent.model import EMBEDDED, READER, choose_model
+from motionlaw.agent.reading import is_reader
 from motionlaw.eval.adapters import DATA_VARIABLE
 from motionlaw.eval.log import Log, Row, key_of, read_log
 from motionlaw.eval.metrics import Estimate, clustered_mean
@@ -34,6 +35,7 @@ OWN = ("worlds-qa", "real-qa", "camera", "mot-text")
 SETS = (*OWN, *PUBLIC)
 TABLE = "table.md"
 MADE = 200
+ALONE = ("none", EMBEDDED)  # whose answers are measured by the instruments
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class QASettings:
 
     Args:
         name: One of `SETS`.
-        model: ``none`` for the instruments, a server, or a checkpoint.
+        model: ``none`` for the instruments, ``embedded`` for the same with the model that reads questions, a server, or a
+            checkpoint.
         data: The set's folder; the usual one for ``real-qa``.
         items: At most so many; how many are made of the own sets.
         frames: Most frames that a model is shown.
@@ -65,7 +68,7 @@ class QASettings:
         wrong = [view for view in self.views if view not in VIEWS]
         if wrong or not self.views:
             raise UserError(f"views must be of {', '.join(VIEWS)}, got '{', '.join(wrong)}'.")
-        if self.model == "none" and self.name != "worlds-qa":
+        if self.model in ALONE and self.name != "worlds-qa":
             object.__setattr__(self, "views", ("video",))
 
 
@@ -110,8 +113,9 @@ def run_questions(settings: QASettings, folder: Path, *, resume: bool = False) -
     Raises:
         UserError: Settings, data or folder cannot be used.
     """
-    model = choose_model(settings.model)
-    answerer = Instruments() if model is None else Shown(model, settings.frames)
+    model = choose_model(settings.model, talks=False, embedded=READER)
+    is_alone = model is None or is_reader(model)
+    answerer = Instruments(reader=model) if is_alone else Shown(model, settings.frames)
     try:
         items = load_items(settings, folder)
         config = asdict(settings) | {"views": list(settings.views), "data": None}
@@ -241,7 +245,7 @@ def _cost(rows: Sequence[Row], settings: QASettings) -> str:
     if not seconds:  # a log of another program
         return ""
     text = f"Cost: {seconds:.1f} s a question"
-    if settings.model == "none":
+    if settings.model in ALONE:
         return text + "; the instruments read every frame."
     tokens = sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows) / len(rows)
     rates = sorted(row["fps"] for row in rows if row["fps"])

@@ -19,6 +19,7 @@ def talks():
     made["brief"] = TASKS["msi1"](row, Asking("brief"))
     made["mcot"] = TASKS["mcot"](chains().make(0, 1)[0], asking)
     rows = [each for index in (3, 7) for each in calls().make(0, index)]
+    made["readings"] = TASKS["readings"]({"words": "wich is fastr red or blue", "reading": "which is faster, the red one"}, asking)
     made["traces"] = TASKS["traces"](max(rows, key=lambda each: len(each["mistakes"])), asking)
     return made
 
@@ -46,7 +47,7 @@ def learned(processor, talk):
     return batch, processor.tokenizer.decode(labels[labels != IGNORED])
 
 
-@pytest.mark.parametrize("task", ["msi1", "msi2", "brief", "mcot"])
+@pytest.mark.parametrize("task", ["msi1", "msi2", "brief", "mcot", "readings"])
 def test_the_prompt_is_not_trained_on(talks, processor, task):
     """The loss is on the answer and its end token, to the letter, and on nothing else."""
     talk = talks[task]
