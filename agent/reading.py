@@ -1,9 +1,9 @@
 """A question in free words, read by a small model: which of the forms that the rules know asks the same.
 
-The rules (`question`) know the words of many questions and not of most. A small model writes such a question again in one
-of the forms of ``prompts/forms.txt``; the rules then read that and the instruments answer. The model chooses what is
-measured and nothing else. What it writes is not believed as it is: it must be one of the forms to the letter, the rules
-must read it as that form, its things and numbers must stand in the question, and it must be probable enough.
+The rules (`question`) know the words of many questions and not of most. A small model writes such a question again in
+one of the forms of ``prompts/forms.txt``; the rules then read that and the instruments answer. The model chooses what
+is measured and nothing else. What it writes is not believed as it is: it must be one of the forms to the letter, the
+rules must read it as that form, its things and numbers must stand in the question, and it must be probable enough.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEAST = 0.5
 """Readings that are less probable are not taken."""
 LONGEST, MOST_TOKENS = 300, 64  # letters of a question, tokens of a reading
 ALIKE = 0.6  # how alike a thing's word and a word of the question must be: slips in spelling are allowed
-THINGS = frozenset("the one thing things large small left right upper lower it them they".split())
+THINGS = frozenset(("the", "one", "thing", "things", "large", "small", "left", "right", "upper", "lower"))
 NUMBER = r"\d+(?:\.\d+)?"
 TAILS = (
     "after the collision", "before the collision", "at the start", "at the end", "relative to the background",
@@ -116,7 +116,9 @@ def is_reading(written: str) -> bool:
     """
     if written == UNMEASURED:
         return True
-    meant = [_example(form, len(found.groups())) for pattern, form in _patterns() if (found := pattern.fullmatch(written))]
+    meant = [
+        _example(form, len(found.groups())) for pattern, form in _patterns() if (found := pattern.fullmatch(written))
+    ]
     return bool(meant) and _asks(read_question(written)) in [_asks(each) for each in meant]
 
 
@@ -153,7 +155,8 @@ def is_borne_out(written: str, words: str) -> bool:
         words: The question in plain words.
 
     Example:
-        >>> is_borne_out("does the red ball bounce", "dose the redd ball jump"), is_borne_out("does the red ball bounce", "does it")
+        >>> written = "does the red ball bounce"
+        >>> is_borne_out(written, "dose the redd ball jump"), is_borne_out(written, "does the ball")
         (True, False)
     """
     if written == UNMEASURED:
@@ -161,8 +164,9 @@ def is_borne_out(written: str, words: str) -> bool:
     asked = words.split()
     if not set(re.findall(NUMBER, written)) <= set(re.findall(NUMBER, words)):
         return False
-    named = [word for each in _named(written) for word in each.split() if word not in THINGS]
-    if not all(_resembles(word, asked) for word in named):
+    things = _named(written)
+    named = [word for each in things for word in each.split() if word not in THINGS]
+    if len(set(things)) < len(things) or not all(_resembles(word, asked) for word in named):
         return False
     return {COLOURS[word] for word in asked if word in COLOURS} <= {COLOURS[word] for word in named if word in COLOURS}
 

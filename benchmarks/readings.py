@@ -2,12 +2,13 @@
 
     python benchmarks/readings.py --part held [--model FOLDER] [--json]
 
-``readings.tsv`` holds questions as different people ask them, written by hand before the grammar that the model learned
-from, each with the form that asks the same ("-" where nothing that is asked for is measured): those of the part ``dev``
-were looked at while the model was made, those of ``held`` were not. A reading is right where it leads to the same answer as
-the true form, reason and numbers included, on films of two things that collide, of one that bounces, and of one that
-swings; colours are those of the films. The nearest known question is that of most alike words (TF-IDF) among 20,000 of
-``data_builders/readings.py``; its form is filled with the things that the rules find.
+``readings.tsv`` holds questions as different people ask them, written by hand before the grammar that the model
+learned from and by the same hand, each with the form that asks the same ("-" where nothing that is asked for is
+measured): those of the part ``dev`` were looked at while the model was made, those of ``held`` were not. A reading is
+right where it leads to the same answer as the true form, reason and numbers included, on films of two things that
+collide, of one that bounces, and of one that swings; colours are those of the films. The nearest known question is that
+of most alike words (TF-IDF) among 20,000 of ``data_builders/readings.py``; its form is filled with the things that the
+rules find.
 """
 
 from __future__ import annotations
@@ -200,8 +201,12 @@ def main() -> None:
     """Reads and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("dev", "held"), default="held")
-    parser.add_argument("--model", default=EMBEDDED, help="embedded, or the folder of a checkpoint of the form readings")
-    parser.add_argument("--choose", action="store_true", help="choose the least probability on the part dev, and print it")
+    parser.add_argument(
+        "--model", default=EMBEDDED, help="embedded, or the folder of a checkpoint of the form readings"
+    )
+    parser.add_argument(
+        "--choose", action="store_true", help="choose the least probability on the part dev, and print it"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     model = choose_model(options.model, talks=False, embedded=READER)
@@ -214,8 +219,11 @@ def main() -> None:
         least = best_least(by_both(by_rules, mine), questions("dev"), judge) if options.choose else LEAST
         near = best_least(by_both(by_rules, nearest), questions("dev"), judge)
         ways: dict[str, tuple[Reader, float]] = {
-            "rules": (by_rules, 0.5), "rules, then the model": (by_both(by_rules, mine), least), "the model alone": (mine, least),
-            "rules, then the nearest known": (by_both(by_rules, nearest), near), "the nearest known alone": (nearest, near),
+            "rules": (by_rules, 0.5),
+            "rules, then the model": (by_both(by_rules, mine), least),
+            "the model alone": (mine, least),
+            "rules, then the nearest known": (by_both(by_rules, nearest), near),
+            "the nearest known alone": (nearest, near),
         }  # fmt: skip
         told = {name: tally(reader, asked, judge, bound) for name, (reader, bound) in ways.items()}
     if options.json:

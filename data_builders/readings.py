@@ -2,9 +2,9 @@
 
     motionlaw train sft --data readings=fresh:128000:1 …
 
-The wordings of each form are written out in ``wordings.txt``, with choices inside; drawn things, times and phases are put
-in, with words that only go along, words that people leave out, and slips of the pen. A row depends on its seed and number
-alone. Some ten thousand words are drawn a second.
+The wordings of each form are written out in ``wordings.txt``, with choices inside, the words for things and times in
+``words.txt``; things, times and phases are drawn and put in, with words that only go along, words that people leave
+out, and slips of the pen. A row depends on its seed and number alone. Four thousand are drawn a second.
 """
 
 from __future__ import annotations
@@ -28,70 +28,24 @@ UNMEASURED_SHARE, NAMED_SHARE = 0.12, 0.7
 # Shares of the rows with an opening, a closing, a part of the time, words left out, fillers, and slips of the pen.
 OPENED, CLOSED, TAILED, LEFT_OUT, FILLED, SLIPPED = 0.15, 0.15, 0.3, 0.15, 0.08, 0.35
 OWNED, AHEAD = 0.15, 0.05  # "the ball's speed" for "the speed of the ball"; "the ball, does it bounce"
-COLOURS = tuple("red orange yellow green blue purple pink brown black white grey".split())
-ROUND = tuple("ball disc disk puck marble bob coin sphere".split())
-PLACED = tuple("ball disc puck block box object car thing one".split())
-NOUNS = (*ROUND, *tuple(
-    "cart block box car truck train glider slider trolley weight mass pendulum spring dot point thing object one cube brick "
-    "bike bicycle bus boat ship plane drone rocket bird duck swan dog cat camel horse fish turtle snail fly bee mouse man "
-    "woman boy girl child person player runner skater dancer hand foot arm wheel fan top toy doll robot cup bottle glass "
-    "balloon bubble leaf feather apple lemon stone rock arrow bullet cannonball football basketball baseball shuttlecock "
-    "hammer door lift crane swing yoyo boomerang parachute sled tram tractor lorry helicopter comet planet moon satellite "
-    "droplet particle magnet pen book chair table cloud wave flag kite worm spider ant egg hat shoe ring square triangle "
-    "body bead peg nut cork barrel tyre pulley rod stick piston needle hoop scooter van taxi kid frog rabbit".split()))  # fmt: skip
-# What may stand before a name: "the toy car".
-BEFORE = tuple("toy tennis steel rubber wooden moving falling rolling spring model race golf metal swinging".split())
-OTHERS = ("it", "it", "it", "that", "this", "the thing", "the object", "that thing", "this object", "the body")
-BOTH = ("they", "the two", "both", "the two objects", "these two", "those two", "both things", "the two of them", "them")
-LARGE, SMALL = ("big", "large", "bigger", "larger", "huge", "fat"), ("small", "little", "tiny", "smaller", "littler")
-SIDES = {"left": ("left", "leftmost", "left hand"), "right": ("right", "rightmost", "right hand"),
-         "upper": ("upper", "top", "topmost", "higher"), "lower": ("lower", "bottom", "bottommost")}  # fmt: skip
-OPENINGS = ("can you tell me", "please tell me", "i want to know", "do you know", "tell me", "say", "hey", "so", "and",
-            "could you say", "i wonder", "please", "question", "ok", "well", "look", "my question is", "um", "now",
-            "we need to know", "in this video", "in the clip", "for my homework", "hello")  # fmt: skip
-CLOSINGS = ("please", "in this video", "in the clip", "here", "pls", "exactly", "roughly", "about", "in the film", "now",
-            "in the recording", "thanks", "in this experiment", "do you think", "in your opinion", "if so", "overall",
-            "during the clip", "in this scene", "in the movie", "as far as you can see", "according to the video")  # fmt: skip
-FILLERS = ("just", "maybe", "like", "um", "really", "actually", "then", "probably", "even", "now", "also", "well")
-LEFT = frozenset("the a is does do of it at in to will did are was an".split())
-MEETING = ("collision", "crash", "impact", "hit", "bump", "contact", "smash", "clash", "strike", "encounter")
-MEET = ("collide", "crash", "hit each other", "touch", "meet", "bump into each other", "have collided", "have met")
-PARTS = {
-    "after the collision": ("after the {m}", "after {m}", "following the {m}", "post {m}", "after they {v}",
-                            "once they {v}", "when they {v} and afterwards", "after the first {m}", "behind the {m}",
-                            "right after the {m}", "just after they {v}", "afterwards"),
-    "before the collision": ("before the {m}", "before {m}", "prior to the {m}", "ahead of the {m}", "before they {v}",
-                             "until the {m}", "until they {v}", "previous to the {m}", "just before the {m}",
-                             "right before they {v}", "leading up to the {m}"),
-    "at the start": ("at the start", "at the beginning", "initially", "at first", "in the beginning", "to begin with",
-                     "when the video starts", "at the very start", "on the first frame", "at the outset", "originally",
-                     "right at the start", "when it begins", "when it is released", "as the clip opens"),
-    "at the end": ("at the end", "in the end", "finally", "by the end", "when the video ends", "at last", "eventually",
-                   "on the last frame", "at the very end", "at the finish", "in the final moments", "ultimately",
-                   "when it is over", "as the clip ends"),
-    "relative to the background": ("relative to the background", "against the background", "seen against the scenery",
-                                   "relative to the ground", "with respect to the background", "before the background",
-                                   "compared with the background", "with the camera motion taken out",
-                                   "relative to the scene", "in the scene", "not counting the camera"),
-    "between {n} and {n} s": ("between {n} and {n} {s}", "from {n} to {n} {s}", "between second {n} and {n}",
-                              "from second {n} to {n}", "from {n} {s} to {n} {s}", "between {n} {s} and {n} {s}",
-                              "in the time from {n} to {n} {s}", "from t {n} to t {n}"),
-    "before {n} s": ("before {n} {s}", "until {n} {s}", "in the first {n} {s}", "during the first {n} {s}", "up to {n} {s}",
-                     "within the first {n} {s}", "for the first {n} {s}", "in the initial {n} {s}", "till second {n}"),
-    "after {n} s": ("after {n} {s}", "from {n} {s} on", "once {n} {s} have passed", "since {n} {s}", "after second {n}",
-                    "later than {n} {s}", "from second {n} onwards", "when {n} {s} are over"),
-}  # fmt: skip
-"""Each tail of a form in many words."""
-TIMED, MET, EDGED = ("between {n} and {n} s", "before {n} s", "after {n} s"), (
-    "after the collision", "before the collision"), ("at the start", "at the end")  # fmt: skip
+COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey")
+PLACED = ("ball", "disc", "puck", "block", "box", "object", "car", "thing", "one")
+SIDES = ("left", "right", "upper", "lower")
+TIMED = ("between {n} and {n} s", "before {n} s", "after {n} s")
+MET, EDGED = ("after the collision", "before the collision"), ("at the start", "at the end")
 TAILS = {
-    "speed": (*TIMED, *MET, *EDGED), "trend": (*TIMED, *MET), "direction": (*TIMED, *MET, *EDGED, "relative to the background"),
+    "speed": (*TIMED, *MET, *EDGED), "trend": (*TIMED, *MET),
+    "direction": (*TIMED, *MET, *EDGED, "relative to the background"),
     "acceleration": (*TIMED, *MET), "compare": (*MET, *EDGED), "kind": TIMED, "approach": MET, "relative": EDGED,
     "distance": (*TIMED, *MET, *EDGED),
 }  # fmt: skip
 """The tails of each topic: those that its rule minds."""
 BLOCK = 1024
 KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+SOUNDS = (
+    ("ea", "ee"), ("ee", "ea"), ("ck", "k"), ("c", "k"), ("ou", "ow"), ("ll", "l"), ("oes", "uz"), ("ow", "o"),
+    ("qu", "kw"), ("wh", "w"), ("er", "a"), ("tt", "t"), ("y", "i"), ("ing", "in"), ("th", "d"), ("e", ""),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -118,7 +72,7 @@ def make_reading(seed: int, number: int) -> Worded:
 
 
 def in_order(seed: int, count: int) -> list[int]:
-    """The numbers of rows in the order in which they are learned: by length within a block, so that batches pad little."""
+    """The numbers of rows as they are learned: by length within a block, so that batches pad little."""
     numbers = range(count)
     sizes = {number: len(made.words) + len(made.reading) for number in numbers if (made := make_reading(seed, number))}
     blocks = [numbers[start : start + BLOCK] for start in range(0, count, BLOCK)]
@@ -135,9 +89,9 @@ def _drawn(rng: Rng) -> Worded:
         said, tail = _part(tail, rng)
         words = f"{said} {words}" if rng.random() < 0.4 else f"{words} {said}"
     if rng.random() < OPENED:
-        words = f"{_one(OPENINGS, rng)} {words}"
+        words = f"{_one(words_for('openings'), rng)} {words}"
     if rng.random() < CLOSED:
-        words = f"{words} {_one(CLOSINGS, rng)}"
+        words = f"{words} {_one(words_for('closings'), rng)}"
     words = _spoken(words.split(), rng)
     return Worded(plain_words(words), UNMEASURED if form == NOTHING else fill(form, things, tail))
 
@@ -164,6 +118,13 @@ def wordings() -> dict[str, tuple[Node, ...]]:
     if set(found) != {*forms(), NOTHING}:
         raise ValueError(f"wordings.txt and forms.txt differ: {set(found) ^ {*forms(), NOTHING}}.")
     return {name: tuple(lines) for name, lines in found.items()}
+
+
+@cache
+def words_for(name: str) -> tuple[str, ...]:
+    """The words of a list of ``words.txt``."""
+    lines = files("motionlaw.data_builders").joinpath("words.txt").read_text("utf-8").splitlines()
+    return next(tuple(line.removeprefix(f"{name}: ").split(", ")) for line in lines if line.startswith(f"{name}: "))
 
 
 def _named(line: str, names: dict[str, str]) -> str:
@@ -214,8 +175,12 @@ def _with_things(wording: str, form: str, rng: Rng) -> tuple[str, tuple[str, ...
                             ("<or>", _one((", ", " ", " - ", ": "), rng) + either)):  # fmt: skip
             wording = wording.replace(mark, words)
         return wording, things
-    noun = _one(NOUNS, rng)
-    both = _one(BOTH, rng) if rng.random() < 0.6 else f"{_one(('the', 'both', 'the two', 'these', 'those'), rng)} {noun}s"
+    noun = _one((*words_for("round"), *words_for("nouns")), rng)
+    both = (
+        _one(words_for("they"), rng)
+        if rng.random() < 0.6
+        else f"{_one(('the', 'both', 'the two', 'these', 'those'), rng)} {noun}s"
+    )
     of_them = _one(("", "", "", " of the two", " of them", f" of the {noun}s", f" of the two {noun}s"), rng)
     one, meant = _single(rng) if "<a>" in wording else ("", "it")
     if rng.random() < OWNED:
@@ -231,7 +196,7 @@ def _single(rng: Rng) -> tuple[str, str]:
     """A thing: how it is said, and how forms write it."""
     share = rng.random()
     if share < 0.25:
-        return _one(OTHERS, rng), "it"
+        return _one(words_for("it"), rng), "it"
     noun = _noun(rng)
     before = _one(("the ", "the ", "the ", "the ", "", "this ", "that ", "my ", "a ", "our "), rng)
     if share < 0.5:
@@ -240,17 +205,20 @@ def _single(rng: Rng) -> tuple[str, str]:
         return _coloured(before, _one(COLOURS, rng), noun, rng)
     if share < 0.93:
         large = rng.random() < 0.5
-        return f"{before}{_one(LARGE if large else SMALL, rng)} {_kept(noun)}", f"the {'large' if large else 'small'} {noun}"
-    return _placed(_one(tuple(SIDES), rng), _one(PLACED, rng), rng)
+        return (
+            f"{before}{_one(words_for('large' if large else 'small'), rng)} {_kept(noun)}",
+            f"the {'large' if large else 'small'} {noun}",
+        )
+    return _placed(_one(SIDES, rng), _one(PLACED, rng), rng)
 
 
 def _noun(rng: Rng) -> str:
     """A name, with a slip of the pen at times, or one that means nothing."""
     if rng.random() < 0.06:
         return "".join(_one("bcdfghklmnprstvw", rng) + _one("aeiou", rng) for _ in range(int(rng.integers(2, 4))))
-    noun: str = _one(NOUNS, rng)
+    noun: str = _one((*words_for("round"), *words_for("nouns")), rng)
     noun = _slip(noun, rng) if len(noun) > 3 and rng.random() < 0.06 else noun
-    return f"{_one(BEFORE, rng)} {noun}" if rng.random() < 0.08 else noun
+    return f"{_one(words_for('before'), rng)} {noun}" if rng.random() < 0.08 else noun
 
 
 def _kept(name: str) -> str:
@@ -270,7 +238,7 @@ def _coloured(before: str, colour: str, noun: str, rng: Rng) -> tuple[str, str]:
 
 
 def _placed(side: str, noun: str, rng: Rng) -> tuple[str, str]:
-    words = _one(SIDES[side], rng)
+    words = _one(words_for(side), rng)
     if side in ("left", "right") and rng.random() < 0.3:
         return f"the {noun} on the {side}", f"the {side} {noun}"
     return f"the {words} {noun}", f"the {side} {noun}"
@@ -290,11 +258,18 @@ def _two(rng: Rng) -> tuple[tuple[str, str], tuple[str, str], str]:
             one = _one(("", " one"), rng)
             return (f"{before}{first}{one}", f"{before}{second}{one}"), (f"the {first} one", f"the {second} one"), ""
         other = noun if rng.random() < 0.6 else _noun(rng)
-        return (f"{before}{first} {_kept(noun)}", f"{before}{second} {_kept(other)}"), (f"the {first} {noun}", f"the {second} {other}"), ""
+        return (
+            (f"{before}{first} {_kept(noun)}", f"{before}{second} {_kept(other)}"),
+            (f"the {first} {noun}", f"the {second} {other}"),
+            "",
+        )
     if share < 0.8:
-        sizes = [("large", LARGE), ("small", SMALL)]
+        sizes = [("large", words_for("large")), ("small", words_for("small"))]
         (first, ones), (second, others) = (sizes[k] for k in rng.permutation(2))
-        said = (f"{before}{_one(ones, rng)} {_kept(noun)}", f"{before}{_one(others, rng)} {_one((f'{_kept(noun)}', 'one'), rng)}")
+        said = (
+            f"{before}{_one(ones, rng)} {_kept(noun)}",
+            f"{before}{_one(others, rng)} {_one((f'{_kept(noun)}', 'one'), rng)}",
+        )
         return said, (f"the {first} {noun}", f"the {second} {noun}"), ""
     if share < 0.9:
         pair = _one((("left", "right"), ("right", "left"), ("upper", "lower"), ("lower", "upper")), rng)
@@ -336,9 +311,15 @@ def _tails(form: str) -> tuple[str, ...]:
 
 def _part(tail: str, rng: Rng) -> tuple[str, str]:
     """A part of the time in words, and as forms write it."""
-    times = sorted(rng.choice(np.arange(1, 60), 2, replace=False) / (1 if rng.random() < 0.3 else 10 if rng.random() < 0.8 else 4))
+    times = sorted(
+        rng.choice(np.arange(1, 60), 2, replace=False) / (1 if rng.random() < 0.3 else 10 if rng.random() < 0.8 else 4)
+    )
     numbers = [f"{time:g}" for time in times]
-    said = str(_one(PARTS[tail], rng)).replace("{m}", _one(MEETING, rng)).replace("{v}", _one(MEET, rng))
+    said = (
+        str(_one(words_for(tail), rng))
+        .replace("{m}", _one(words_for("meeting"), rng))
+        .replace("{v}", _one(words_for("meet"), rng))
+    )
     said = said.replace("{s}", _one(("s", "seconds", "sec", "second"), rng))
     for number in numbers[: tail.count("{n}")]:
         said, tail = said.replace("{n}", number, 1), tail.replace("{n}", number, 1)
@@ -348,12 +329,15 @@ def _part(tail: str, rng: Rng) -> tuple[str, str]:
 def _spoken(words: list[str], rng: Rng) -> str:
     """What people make of a question: words left out, fillers, slips of the pen; names (~) stay as they are."""
     if rng.random() < LEFT_OUT:
-        words = [word for word in words if word not in LEFT or rng.random() < 0.5] or words
+        words = [word for word in words if word not in words_for("left out") or rng.random() < 0.5] or words
     if rng.random() < FILLED:
-        words.insert(int(rng.integers(len(words) + 1)), _one(FILLERS, rng))
+        words.insert(int(rng.integers(len(words) + 1)), _one(words_for("fillers"), rng))
     if rng.random() < SLIPPED:
         share = _one((0.08, 0.15, 0.3), rng)
-        words = [_slip(word, rng) if len(word) > 2 and word[0] != "~" and word.isalpha() and rng.random() < share else word for word in words]
+        words = [
+            _slip(word, rng) if len(word) > 2 and word[0] != "~" and word.isalpha() and rng.random() < share else word
+            for word in words
+        ]
     return " ".join(words).replace("~", "")
 
 
@@ -371,8 +355,6 @@ def _slip(word: str, rng: Rng) -> str:
         row = next((row for row in KEYS if word[place] in row), "")
         near = row[max(row.find(word[place]) - 1, 0) : row.find(word[place]) + 2].replace(word[place], "")
         return word[:place] + (_one(near, rng) if near else "") + word[place + 1 :]
-    sounds = (("ea", "ee"), ("ee", "ea"), ("ck", "k"), ("c", "k"), ("ou", "ow"), ("ll", "l"), ("oes", "uz"), ("ow", "o"),
-              ("qu", "kw"), ("wh", "w"), ("er", "a"), ("tt", "t"), ("y", "i"), ("ing", "in"), ("th", "d"), ("e", ""))  # fmt: skip
-    fitting = [(a, b) for a, b in sounds if a in word[1:]]
+    fitting = [(a, b) for a, b in SOUNDS if a in word[1:]]
     a, b = _one(fitting, rng) if fitting else (word[place], word[place])
     return word[0] + word[1:].replace(a, b, 1)

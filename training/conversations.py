@@ -342,8 +342,9 @@ class Source:
 
 
 def _drawn_row(task: str, seed: int, number: int) -> dict[str, Any]:
-    """A pair of frames, a question with its reading, or what the brief form needs of a row of `physsymbol`, of a law whose families may meet in
-    training.
+    """A pair of frames, a question with its reading, or what the brief form needs of a row of `physsymbol`.
+
+    The families of its law may meet in training.
 
     Where the motion is shown as measured badly, ``clean`` has its true columns, by which answers are judged.
     """

@@ -81,11 +81,11 @@ def reader_card(weights: int, measured: dict[str, Any]) -> str:
     """The model card of a model that reads questions."""
     lines = [
         *HEAD, "# motionlaw embedded, what is asked", "",
-        f"A language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL (its vision tower was never "
-        "trained). It writes a question about a motion again in one of the forms that the rules of this project know "
-        "(`agent/reading.py`, `agent/prompts/forms.txt`); the instruments answer. It was trained from random weights on "
-        "questions drawn from a grammar of this project (`data_builders/readings.py`) and on nothing else; MIT licence, "
-        "like the project. It knows English, motions, and nothing to talk about.", "",
+        f"A language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL (its vision tower was "
+        "never trained). It writes a question about a motion again in one of the forms that the rules here know "
+        "(`agent/reading.py`, `agent/prompts/forms.txt`); the instruments answer. It was trained from random weights "
+        "on questions drawn from a grammar of this project (`data_builders/readings.py`) and on nothing else; MIT "
+        "licence, like the project. It reads English questions about motion, and answers none.", "",
         f"Made as `docs/models.md` says. `benchmarks/readings.py`, {measured['questions']} questions written by hand "
         f"(part {measured['part']}), readings less probable than {measured['least']:g} not taken:", "",
         "| read by | right | refused | misread |", "| --- | --- | --- | --- |",
@@ -127,7 +127,8 @@ def pack_command(words: Sequence[str]) -> int:
         measured = json.loads(Path(settings.measured).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{settings.measured} is no output of motionlaw train measure, eval chains or benchmarks/readings.py ({error})."
+            f"{settings.measured} is no output of motionlaw train measure, eval chains or benchmarks/readings.py "
+            f"({error})."
         ) from None
     model, processor = load_checkpoint(settings.checkpoint, dtype="bfloat16")
     if form_of(model) != FULL:

@@ -1,9 +1,10 @@
 """A tokenizer of our own: byte-level BPE with Qwen's special tokens, trained on the texts that the model will see.
 
 Digits stand alone, so that a number is read off and written digit by digit. A phrase, words with their spaces, may
-become one token: what is always said alike costs next to nothing; for questions in free words a token is a word at most,
-for there nothing is said alike. Marks between words never join them, so that the terms of a law stay apart. The chat template is Qwen3-VL's, taken from the installed TRL, which knows templates by their
-bytes and then can train on answers alone and read tool calls.
+become one token: what is always said alike costs next to nothing; for questions in free words, where nothing is said
+alike, a token is a word at most. Marks between words never join them, so that the terms of a law stay apart. The chat
+template is Qwen3-VL's, taken from the installed TRL, which knows templates by their bytes and then can train on answers
+alone and read tool calls.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class QASettings:
 
     Args:
         name: One of `SETS`.
-        model: ``none`` for the instruments, ``embedded`` for the same with the model that reads questions, a server, or a
-            checkpoint.
+        model: ``none`` for the instruments, ``embedded`` for the same with the model that reads questions, a server,
+            or a checkpoint.
         data: The set's folder; the usual one for ``real-qa``.
         items: At most so many; how many are made of the own sets.
         frames: Most frames that a model is shown.
@@ -114,8 +114,7 @@ def run_questions(settings: QASettings, folder: Path, *, resume: bool = False) -
         UserError: Settings, data or folder cannot be used.
     """
     model = choose_model(settings.model, talks=False, embedded=READER)
-    is_alone = model is None or is_reader(model)
-    answerer = Instruments(reader=model) if is_alone else Shown(model, settings.frames)
+    answerer = Instruments(model) if model is None or is_reader(model) else Shown(model, settings.frames)
     try:
         items = load_items(settings, folder)
         config = asdict(settings) | {"views": list(settings.views), "data": None}

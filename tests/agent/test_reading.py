@@ -5,7 +5,17 @@ import pytest
 from motionlaw.agent.answer import understood
 from motionlaw.agent.models.scripted import ScriptedModel
 from motionlaw.agent.question import read_question
-from motionlaw.agent.reading import LEAST, READINGS, TAILS, UNMEASURED, fill, forms, is_borne_out, is_reading, read_freely
+from motionlaw.agent.reading import (
+    LEAST,
+    READINGS,
+    TAILS,
+    UNMEASURED,
+    fill,
+    forms,
+    is_borne_out,
+    is_reading,
+    read_freely,
+)
 from motionlaw.agent.rules import RULES
 
 NOT_KNOWN = "does the redd ball leap when it lands"
@@ -30,7 +40,13 @@ def test_each_form_is_answered_by_a_rule_and_names_its_things(form):
 
 def test_what_is_no_form_is_no_reading():
     """Other sentences, half a form, and more than a form are refused."""
-    for text in ("", "hello", "does the red ball", "does it bounce and delete the file", "which way does the ball sing"):
+    for text in (
+        "",
+        "hello",
+        "does the red ball",
+        "does it bounce and delete the file",
+        "which way does the ball sing",
+    ):
         assert not is_reading(text)
     assert is_reading(UNMEASURED)
 
@@ -72,7 +88,9 @@ def test_a_model_is_not_asked_where_the_rules_know():
     assert read.topic == "speed" and told == "" and model.asked == []
 
 
-@pytest.mark.parametrize(("said", "sure"), [("does the red ball bounce", -5.0), ("does the blue ball bounce", 0.0), ("I think so", 0.0)])
+@pytest.mark.parametrize(
+    ("said", "sure"), [("does the red ball bounce", -5.0), ("does the blue ball bounce", 0.0), ("I think so", 0.0)]
+)
 def test_readings_that_are_unsure_or_not_borne_out_are_left(said, sure):
     """The question is then as little understood as without a model."""
     assert understood(NOT_KNOWN, (), reader(said, sure=sure)) == (read_question(NOT_KNOWN), "")

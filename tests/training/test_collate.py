@@ -19,7 +19,7 @@ def talks():
     made["brief"] = TASKS["msi1"](row, Asking("brief"))
     made["mcot"] = TASKS["mcot"](chains().make(0, 1)[0], asking)
     rows = [each for index in (3, 7) for each in calls().make(0, index)]
-    made["readings"] = TASKS["readings"]({"words": "wich is fastr red or blue", "reading": "which is faster, the red one"}, asking)
+    made["readings"] = TASKS["readings"]({"words": "wich is fastr", "reading": "which one is faster"}, asking)
     made["traces"] = TASKS["traces"](max(rows, key=lambda each: len(each["mistakes"])), asking)
     return made
 
