@@ -28,7 +28,7 @@ class Alone:
     """Answers the questions of one session from the instruments alone; what was measured is kept for the next.
 
     Args:
-        reader: A model that reads what the rules do not understand, see `motionlaw.agent.reading`.
+        reader: A model that reads questions, see `motionlaw.agent.reading`.
     """
 
     def __init__(self, reader: Model | None = None) -> None:

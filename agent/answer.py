@@ -22,7 +22,7 @@ from motionlaw.agent.mcot import Chain, MotionTag, Observation, Prose, Step, wri
 from motionlaw.agent.model import Model
 from motionlaw.agent.phrase import Phrased, phrase
 from motionlaw.agent.question import Question, read_question
-from motionlaw.agent.reading import LEAST, read_freely
+from motionlaw.agent.reading import LEAST, SURER, read_freely
 from motionlaw.agent.rules import RULES
 from motionlaw.tools.camera_frames import IN_SCENE
 from motionlaw.tools.errors import ToolError
@@ -65,7 +65,7 @@ class Answer:
         tools: Calls of instruments.
         topic: What the question was taken to ask; ``""`` where it was not understood.
         model: Who answered, or, where a model read the question, who read it.
-        read_as: How a model read a question that the rules did not understand; ``""`` where none did.
+        read_as: How a model read the question, where that is what was answered; ``""`` where it was read by the rules.
         seconds: Wall-clock seconds.
     """
 
@@ -118,7 +118,7 @@ def answer(facts: Facts, text: str, *, options: Sequence[str] = (), reader: Mode
         facts: What is known about the video; several questions may share them.
         text: The question.
         options: Answers to choose from, e.g. ``"A) left"``.
-        reader: A model that reads what the rules do not understand, see `motionlaw.agent.reading`.
+        reader: A model that reads questions, see `understood`.
 
     Returns:
         The answer, or, with an empty text, the reason why there is none.
@@ -143,7 +143,10 @@ def answer(facts: Facts, text: str, *, options: Sequence[str] = (), reader: Mode
 
 
 def understood(text: str, options: tuple[str, ...], reader: Model | None) -> tuple[Question, str]:
-    """Returns a question as it is understood, and how a model read it, ``""`` where the rules understand it.
+    """Returns a question as it is understood, and how a model read it; ``""`` where it is taken as the rules read it.
+
+    The rules look for words and cannot know that a question is another one with the same words; so a model that is
+    surer is believed against them where it reads another topic. What they call unseen, and what it calls so, stays.
 
     Args:
         text: The question.
@@ -151,12 +154,13 @@ def understood(text: str, options: tuple[str, ...], reader: Model | None) -> tup
         reader: The model, or ``None``.
     """
     question = read_question(text, options)
-    reading = None if reader is None or question.topic else read_freely(reader, text)
-    if reading is None or reading.probability < LEAST:
+    reading = None if reader is None or question.topic == "unseen" else read_freely(reader, text)
+    if reading is None or reading.probability < (SURER if question.topic else LEAST):
         return question, ""
     if not reading.is_measured:
-        return replace(question, topic="unseen"), reading.text
-    return read_question(reading.sentence, options), reading.sentence
+        return (question, "") if question.topic else (replace(question, topic="unseen"), reading.text)
+    read = read_question(reading.sentence, options)
+    return (question, "") if read.topic == question.topic else (read, reading.sentence)
 
 
 def _not_understood(question: Question) -> str:

@@ -25,8 +25,8 @@ READINGS = "readings"
 """The form of a model that is asked so (`motionlaw.agent.model`)."""
 UNMEASURED = "that is not measured"
 """What a model writes for what no instrument here measures."""
-LEAST = 0.5
-"""Readings that are less probable are not taken."""
+LEAST, SURER = 0.5, 0.9
+"""Readings that are less probable are not taken; nor, less than the second, against the rules."""
 LONGEST, MOST_TOKENS = 300, 64  # letters of a question, tokens of a reading
 ALIKE = 0.6  # how alike a thing's word and a word of the question must be: slips in spelling are allowed
 THINGS = frozenset(("the", "one", "thing", "things", "large", "small", "left", "right", "upper", "lower"))

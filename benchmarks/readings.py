@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from motionlaw.agent.answer import answer
+from motionlaw.agent.answer import answer, understood
 from motionlaw.agent.facts import Facts
 from motionlaw.agent.lexicon import COLOURS
 from motionlaw.agent.model import EMBEDDED, READER, Model, choose_model
@@ -128,6 +128,16 @@ def by_both(first: Reader, second: Reader) -> Reader:
     return read
 
 
+def as_shipped(model: Model) -> Reader:
+    """As ``motionlaw ask`` understands it."""
+
+    def read(text: str) -> tuple[str, float]:
+        question, told = understood(text, (), model)
+        return ("", 0.0) if question.topic in REFUSED else (told or text, 1.0)
+
+    return read
+
+
 def by_nearest() -> Reader:
     """As the nearest of the model's own training questions is meant."""
     rows = [make_reading(SEED, number) for number in range(KNOWN)]
@@ -221,6 +231,7 @@ def main() -> None:
         ways: dict[str, tuple[Reader, float]] = {
             "rules": (by_rules, 0.5),
             "rules, then the model": (by_both(by_rules, mine), least),
+            "as shipped": (as_shipped(model), 0.5),
             "the model alone": (mine, least),
             "rules, then the nearest known": (by_both(by_rules, nearest), near),
             "the nearest known alone": (nearest, near),

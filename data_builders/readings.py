@@ -24,7 +24,7 @@ Rng = np.random.Generator
 Node = str | list[Any]
 
 NOTHING = "-"
-UNMEASURED_SHARE, NAMED_SHARE = 0.12, 0.7
+UNMEASURED_SHARE, NAMED_SHARE = 0.16, 0.7
 # Shares of the rows with an opening, a closing, a part of the time, words left out, fillers, and slips of the pen.
 OPENED, CLOSED, TAILED, LEFT_OUT, FILLED, SLIPPED = 0.15, 0.15, 0.3, 0.15, 0.08, 0.35
 OWNED, AHEAD = 0.15, 0.05  # "the ball's speed" for "the speed of the ball"; "the ball, does it bounce"

@@ -54,7 +54,7 @@ class Instruments:
     """Answers by rule from measurements, one video after the other.
 
     Args:
-        reader: A model that reads what the rules do not understand, see `motionlaw.agent.reading`.
+        reader: A model that reads questions, see `motionlaw.agent.reading`.
     """
 
     reader: Model | None = None

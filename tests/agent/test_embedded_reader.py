@@ -46,12 +46,59 @@ def test_it_answers_no_question_by_itself():
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    """A film of a red ball and a blue one that collide."""
+    """A film of a red ball and a yellow one that collide."""
     pytest.importorskip("cv2")
     pytest.importorskip("av")
     from motionlaw.data_builders.render import film as rendered
     from motionlaw.data_builders.worlds import make_scene
 
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    path.write_bytes(rendered(make_scene(4243, 5)))
+    path.write_bytes(rendered(make_scene(4243, 31)))
     return str(path)
+
+
+def asked(film, capsys, question, **options):
+    from motionlaw.agent.ask import ask_command
+
+    status = ask_command(film, question, as_json=True, **options)
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_it_is_the_default_and_says_how_it_read(film, capsys):
+    """A question that no rule knows is read by it and answered by the instruments; without it there is no answer."""
+    status, told = asked(film, capsys, "did red smash into yellow")
+    assert status == 0 and told["answer"] == "yes" and told["tools"] and told["evidence"]
+    assert told["model"] == READER and told["read_as"] == "Do the red one and the yellow one collide?"
+    assert asked(film, capsys, "did red smash into yellow", model="none")[0] == 1
+
+
+def test_what_the_rules_know_is_answered_as_without_it(film, capsys):
+    """Such a question has the same answer and says that no model read it."""
+    answers = [asked(film, capsys, "Which way does the red ball move?", model=name)[1] for name in ("embedded", "none")]
+    assert answers[0]["model"] == "none" and answers[0]["read_as"] == ""
+    assert all(answers[0][name] == answers[1][name] for name in ("answer", "reason", "confidence", "evidence"))
+
+
+def test_what_the_rules_are_tested_on_is_left_to_them(model):
+    """Questions of the kind that the rules know keep their topic."""
+    for question in (
+        "Is the camera static or moving?", "Which way does the camera turn (pan)?", "How many pucks are there?",
+        "Does the red ball end lower or higher than it began?", "Do the pucks stick together after the collision?",
+        "Relative to the background, which way does the camel travel?", "What kind of motion is this?",
+        "Does the swing amplitude grow, stay or shrink?", "How many times does the ball bounce?",
+        "After leaving the table does the vertical speed increase, stay, or decrease?",
+    ):  # fmt: skip
+        assert understood(question, (), model) == (read_question(question), "")
+
+
+def test_a_chat_says_how_a_question_was_read(film, tmp_path, model):
+    """The instruments answer in a session, too, and the reading comes first."""
+    from motionlaw.agent.session import Session
+    from motionlaw.tools.workspace import Workspace
+
+    session = Session(tmp_path / "log.jsonl", model, Workspace())
+    session.show(film)
+    said = session.ask("did red smash into yellow").splitlines()
+    session.close()
+    assert said[:2] == ["Read as: Do the red one and the yellow one collide?", "yes"]
+    assert f'"model": "{READER}"' in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()[0]

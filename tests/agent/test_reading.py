@@ -81,11 +81,26 @@ def test_a_model_reads_what_the_rules_do_not_know():
     assert read.topic == "bounce" and read.things[0].colour == "red" and told == "Does the red ball bounce?"
 
 
-def test_a_model_is_not_asked_where_the_rules_know():
-    """A question that the rules read is theirs."""
-    model = reader("does it bounce")
-    read, told = understood("How fast is the red ball?", (), model)
-    assert read.topic == "speed" and told == "" and model.asked == []
+@pytest.mark.parametrize(
+    ("asked", "said", "sure", "topic"),
+    [
+        ("How fast is the red ball?", "what is the maximum speed of the red ball", 0.0, "speed"),  # the same topic
+        ("How fast is the red ball?", "does the red ball bounce", -0.2, "speed"),  # another, and not sure enough
+        ("How fast is the red ball?", UNMEASURED, 0.0, "speed"),
+        ("How heavy is the red ball?", "what is the mean speed of the red ball", 0.0, "unseen"),
+    ],
+)
+def test_the_rules_keep_what_they_know(asked, said, sure, topic):
+    """A question that they read stays as they read it, and what they call unseen stays unseen."""
+    read, told = understood(asked, (), reader(said, sure=sure))
+    assert read == read_question(asked) and read.topic == topic and told == ""
+
+
+def test_a_model_that_is_surer_is_believed_against_the_rules():
+    """The rules see "speed" here and nothing else; a model that is sure of another topic is right oftener."""
+    asked = "is the car braking or picking up speed"
+    read, told = understood(asked, (), reader("does the car speed up or slow down", sure=-0.01))
+    assert read_question(asked).topic == "speed" and read.topic == "trend" and told
 
 
 @pytest.mark.parametrize(
