@@ -1,11 +1,14 @@
 """The checkpoint that reads questions: small, with its card, reads what the rules do not know, and is the default."""
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from motionlaw.agent.answer import understood
 from motionlaw.agent.model import EMBEDDED, READER, choose_model
+from motionlaw.agent.question import read_question
 from motionlaw.agent.reading import LEAST, READINGS, read_freely
 from motionlaw.tools.errors import UserError
 
