@@ -97,9 +97,9 @@ class Alone:
 
 
 def _in_words(found: Answer) -> str:
+    read_as = [f"Read as: {found.read_as}"] if found.read_as.endswith("?") else []
     if not found.is_answered:
-        return f"No answer: {found.reason}"
-    read_as = [f"Read as: {found.read_as}"] if found.read_as else []
+        return "\n".join([*read_as, f"No answer: {found.reason}"])
     lines = [*read_as, found.text, f"{found.reason} (confidence {found.confidence:.2f})"]
     lines += [f"{one.name}: {with_error(one.value, one.stderr, one.unit)}" for one in found.measurements[:MOST_NUMBERS]]
     return "\n".join(lines)

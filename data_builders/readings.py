@@ -2,9 +2,10 @@
 
     motionlaw train sft --data readings=fresh:128000:1 …
 
-The wordings of each form are written out in ``wordings.txt``, with choices inside, the words for things and times in
-``words.txt``; things, times and phases are drawn and put in, with words that only go along, words that people leave
-out, and slips of the pen. A row depends on its seed and number alone. Four thousand are drawn a second.
+The wordings of each form are written out in ``wordings/questions.txt``, with choices inside, the words for things and
+times in ``wordings/words.txt``; things, times and phases are drawn and put in, with words that only go along, words
+that people leave out, and slips of the pen. A row depends on its seed and number alone. Four thousand are drawn a
+second.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def wordings() -> dict[str, tuple[Node, ...]]:
     names: dict[str, str] = {}
     found: dict[str, list[Node]] = {}
     form = ""
-    for line in files("motionlaw.data_builders").joinpath("wordings.txt").read_text("utf-8").splitlines():
+    for line in files("motionlaw.data_builders").joinpath("wordings/questions.txt").read_text("utf-8").splitlines():
         if line.startswith("= "):
             form = line[2:]
             found[form] = []
@@ -116,14 +117,14 @@ def wordings() -> dict[str, tuple[Node, ...]]:
         elif line and not line.startswith("#"):
             found[form].append(_parsed(_named(line, names)))
     if set(found) != {*forms(), NOTHING}:
-        raise ValueError(f"wordings.txt and forms.txt differ: {set(found) ^ {*forms(), NOTHING}}.")
+        raise ValueError(f"questions.txt and forms.txt differ: {set(found) ^ {*forms(), NOTHING}}.")
     return {name: tuple(lines) for name, lines in found.items()}
 
 
 @cache
 def words_for(name: str) -> tuple[str, ...]:
-    """The words of a list of ``words.txt``."""
-    lines = files("motionlaw.data_builders").joinpath("words.txt").read_text("utf-8").splitlines()
+    """The words of a list of ``wordings/words.txt``."""
+    lines = files("motionlaw.data_builders").joinpath("wordings/words.txt").read_text("utf-8").splitlines()
     return next(tuple(line.removeprefix(f"{name}: ").split(", ")) for line in lines if line.startswith(f"{name}: "))
 
 

@@ -100,6 +100,6 @@ def test_control_characters_of_a_file_name_do_not_reach_the_terminal(monkeypatch
 
 def test_what_there_is_not_is_a_sentence(tmp_path):
     """A session, a log or a model that does not exist ends the command with one sentence."""
-    for options in ({"resume": "last"}, {"replay": str(tmp_path / "no.jsonl")}, {"model": "embedded"}):
+    for options in ({"resume": "last"}, {"replay": str(tmp_path / "no.jsonl")}, {"model": "nowhere"}):
         with pytest.raises(UserError):
             chat_command(**options)
