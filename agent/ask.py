@@ -111,8 +111,7 @@ def ask_about_demo(film: Path) -> dict[str, Any]:
 
 def _lines(found: Answer) -> str:
     if not found.is_answered:
-        read_as = f"  (read as: {found.read_as})" if found.read_as.endswith("?") else ""
-        return f"No answer: {found.reason}{read_as}"
+        return f"No answer: {found.reason}" + (f"  (read as: {found.read_as})" if found.read_as.endswith("?") else "")
     label = f"{found.choice}) " if found.choice else ""
     read_as = [f"read as: {found.read_as}"] if found.read_as else []
     lines = [*read_as, f"{label}{found.text}  (confidence {found.confidence:.2f})", f"  {found.reason}"]
