@@ -72,7 +72,7 @@ def test_a_model_is_asked_in_every_view_and_a_stopped_run_goes_on(recordings, tm
     """Always "A": one of two right, no pair; the log holds frames, rate and tokens, and nothing is asked twice."""
     model = ScriptedModel(["A"] * 8)
     model.close = lambda: None
-    monkeypatch.setattr(run, "choose_model", lambda text: model)
+    monkeypatch.setattr(run, "choose_model", lambda text, **_: model)
     monkeypatch.setattr(run, "load_items", lambda settings, folder: items_of(recordings))
     settings = QASettings("tomato", model="scripted", frames=4)
     _, rows = run_questions(settings, tmp_path)
