@@ -14,7 +14,7 @@ from itertools import compress
 
 import numpy as np
 
-from motionlaw.tools.contest import FLOOR, Rival, compete, cost_of, fit_rival, is_chaotic, rank, validate
+from motionlaw.tools.contest import FLOOR, Rival, compete, fit_rival, is_chaotic, rank, validate
 from motionlaw.tools.engines import ENGINES as OTHER_ENGINES
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.finding import Contest, refused, reported
@@ -25,13 +25,11 @@ from motionlaw.tools.hypotheses import (
     Reading,
     catalogue_rivals,
     engine_rivals,
-    is_same_kind,
-    pendulum_rivals,
     proposed_rivals,
     searched_rivals,
-    weighed_rivals,
     with_shared_bonus,
 )
+from motionlaw.tools.known_contest import CHOSEN, rank_with_known
 from motionlaw.tools.law import Discovery, Regime
 from motionlaw.tools.long_records import within_limit
 from motionlaw.tools.observe import NOISE_FLOOR, Evidence, gather_evidence, gather_flow
@@ -51,10 +49,8 @@ MOST_REGIMES = 5
 FEW_PLAIN = 3.0
 # Rows that pay for each unit of a law's cost, where that is more than what is plain anyway.
 ROWS_OF_COST = 200
-# Nats by which a law must lead a plain one that leaves nothing but noise: it was chosen among thousands.
-CHOSEN = 4.0
-# Of so many rows a plain law that is wrong leaves more than noise.
-ENOUGH = 400
+# The share of what the search's law leaves that a longer proposed law may leave, if that is more than noise.
+MUCH_LESS = 0.5
 # A motion turns back that goes at least this share of its highest speed the other way.
 TURNED = 0.1
 Progress = Callable[[str], None]
@@ -243,6 +239,15 @@ def _at_lower_price(ranked: Sequence[Rival], others: Sequence[Rival]) -> list[Ri
     return rank([replace(each, cost=min(each.cost, prices.get(each.key, each.cost))) for each in ranked])
 
 
+def _is_better(proposed: Rival, leader: Rival) -> bool:
+    """Whether a proposed law may take the lead: a longer one leaves nothing but noise, or much less than the leader.
+
+    A long sum imitates whatever a real recording's errors are.
+    """
+    is_longer = proposed.cost > leader.cost
+    return not is_longer or is_white(proposed.fit) or proposed.fit.chi2 < MUCH_LESS * leader.fit.chi2
+
+
 @dataclass(frozen=True)
 class _Search:
     """Runs contests under one set of settings and one deadline."""
@@ -427,36 +432,21 @@ class _Search:
             on_fit=lambda fitted: self._follow(contest, [*ranked, *fitted]),
             known=ranked,
         )
+        more = [each for each in more if not ranked or _is_better(each, ranked[0])]
         joined = rank([*ranked, *more])
+        # About a path that is hardly nearer than the leader's the search would find what it found, and more by chance.
         leads = bool(joined) and joined[0].key in {rival.key for rival in more}
+        leads = leads and not (ranked and joined[0].fit.chi2 > MUCH_LESS * ranked[0].fit.chi2)
         if leads and is_wide and contest.is_joined and not was_cut:
             return self._widened(contest.evidence, joined)
         return joined, was_cut
 
     def _with_known_terms(self, contest: Contest, ranked: list[Rival]) -> tuple[list[Rival], bool]:
         """Adds the likeliest sums of terms that somebody knows laws to be made of."""
-        evidence = contest.evidence
-        is_plain = bool(ranked) and is_white(ranked[0].fit) and ranked[0].cost <= PLAIN
-        if is_plain and evidence.rows > ENOUGH:
-            return ranked, False
-        known = [
-            rival
-            for reading in self.settings.readings
-            for rival in weighed_rivals(reading, evidence, deadline=self.deadline)
-        ]
-        # A law that they know as well needs no protection from them.
-        if is_plain and not any(is_same_kind(ranked[0].model, rival.model) for rival in known):
-            lead = cost_of(CHOSEN, 0, evidence.values_fitted)
-            known = [replace(rival, cost=rival.cost + lead) for rival in known]
-        contest.proposed += known
-        known += pendulum_rivals(evidence) if known else []
-        fitted = [fit_rival(rival, evidence, deadline=self.deadline) for rival in known]
-        # Whoever knows the kinds knows their signs: with another sign it is another law, at the price of others.
-        own = [each for each, rival in zip(fitted, known, strict=True) if is_same_kind(each.model, rival.model)]
-        best: dict[str, Rival] = {}
-        for rival in rank([*ranked, *own]):
-            best.setdefault(rival.key, rival)
-        return rank([*best.values()]), time.monotonic() > self.deadline
+        for reading in self.settings.readings:
+            known, ranked = rank_with_known(reading, contest.evidence, ranked, deadline=self.deadline)
+            contest.proposed += known
+        return ranked, time.monotonic() > self.deadline
 
     def _follow(self, contest: Contest, fitted: list[Rival]) -> None:
         """Tells how many laws were fitted, and hands on the state of the contest where the last one leads."""

@@ -13,25 +13,21 @@ import numpy as np
 import sympy
 
 from motionlaw.tools.catalogue import known_laws
-from motionlaw.tools.contest import Rival, cost_of
-from motionlaw.tools.dynamics import Model, velocity_names
+from motionlaw.tools.contest import Rival
+from motionlaw.tools.dynamics import velocity_names
 from motionlaw.tools.equation import compile_rhs, parse
 from motionlaw.tools.errors import UserError
 from motionlaw.tools.frequency import dominant_frequency
-from motionlaw.tools.known_terms import COORDINATE, VELOCITY, Kinds
+from motionlaw.tools.known_terms import Kinds
 from motionlaw.tools.law import Hypothesis
 from motionlaw.tools.library import Feature, feature_library, forcing_features
 from motionlaw.tools.observe import Evidence
 from motionlaw.tools.realign import Prices, named_constants, realign
 from motionlaw.tools.search import Samples, Support, WeakSystem, best_subsets, model_of, weak_system
-from motionlaw.tools.term_sets import weigh_sums
 
 # Laws fitted to trajectories, over all sizes; the weak form has sorted out the rest.
 MOST_RIVALS = 14
 REALIGNED = ", realigned"
-# Sums of known terms that are fitted along with the others, if rows are this many and noise is this share of the
-# spread: without noise accelerations tell more.
-WEIGHED, MOST_WEIGHED, FEWEST_WEIGHED, LEAST_WEIGHED = ", weighed", 6, 40, 1e-3
 # The plainest laws are tried whatever the weak form says of them: it sees little in few rows, and it takes the
 # systematic errors of a tracker (a patterned ball that turns) for fine structure.
 PLAIN_LAWS = (
@@ -295,35 +291,6 @@ def proposed_rivals(proposal: Proposal, evidence: Evidence, *, order: int, sourc
     return rivals
 
 
-def weighed_rivals(reading: Reading, evidence: Evidence, *, deadline: float) -> list[Rival]:
-    """The likeliest sums of the kinds of term that a model knows.
-
-    The likeliest costs what it would if its terms were as plain as x and v: to those who know them they are. The
-    others cost as much more as they are less likely beside their misfit.
-
-    Args:
-        reading: The kinds, with the votes.
-        evidence: The data; the longest run is looked at.
-        deadline: `time.monotonic` value after which nothing is found.
-    """
-    if evidence.coordinates != reading.coordinates or not evidence.runs:
-        return []
-    run = max(evidence.runs, key=lambda each: each.rows_fitted)
-    t, x = run.trajectory.t[: run.rows_fitted], run.trajectory.position[: run.rows_fitted, 0]
-    if len(t) < FEWEST_WEIGHED or float(run.noise_std[0]) < LEAST_WEIGHED * float(np.std(x)):
-        return []
-    name, rate = evidence.coordinates[0], velocity_names(evidence.coordinates)[0]
-    names = {sympy.Symbol(COORDINATE): sympy.Symbol(name), sympy.Symbol(VELOCITY): sympy.Symbol(rate)}
-    found: list[Rival] = []
-    sums = weigh_sums(t, x, reading.kinds, most=MOST_WEIGHED, deadline=deadline)
-    for each in sums:
-        model = named_constants([each.expression.xreplace(names)], coordinates=evidence.coordinates, order=2)
-        beside = each.nats - sums[0].nats
-        cost = cost_of(beside, 0, len(t)) + (found[0].cost if found else float(len(model.parameters)))
-        found.append(Rival(model, cost, f"{reading.source}{WEIGHED}"))
-    return found
-
-
 def pendulum_rivals(evidence: Evidence) -> list[Rival]:
     """Pendulums told in a coordinate that does not say that it is an angle, as plain as they are in one that does.
 
@@ -338,19 +305,6 @@ def pendulum_rivals(evidence: Evidence) -> list[Rival]:
         for terms, support in _plain_supports(wanted, 0, evidence, samples)
         if len(support.features) == len(terms)
     ]
-
-
-def is_same_kind(one: Model, other: Model) -> bool:
-    """Whether laws have the same terms with the same signs."""
-    return _signs(one) == _signs(other)
-
-
-def _signs(model: Model) -> dict[str, bool]:
-    """Whether each term of the first equation has a positive coefficient, constants inside being one letter."""
-    law = next(iter(model.expressions().values()))
-    terms = [term.as_coeff_Mul() for term in sympy.Add.make_args(sympy.expand(law))]
-    inside = sympy.Symbol("k")
-    return {str(rest.xreplace(dict.fromkeys(rest.atoms(sympy.Float), inside))): bool(c > 0) for c, rest in terms}
 
 
 def with_shared_bonus(rivals: Sequence[Rival]) -> list[Rival]:

@@ -5,11 +5,15 @@ import pytest
 import sympy
 from scipy.integrate import odeint
 
+from motionlaw.agent.hypothesise import propose_laws
 from motionlaw.agent.law_question import known_kinds
+from motionlaw.agent.model import choose_model
 from motionlaw.data_builders.physsymbol import FAMILIES, FEWEST_TERMS, MOST_TERMS, T, V, X
+from motionlaw.tools.discover import discover_inputs
 from motionlaw.tools.discovery import DiscoverySettings, discover_law
 from motionlaw.tools.equation import parse
 from motionlaw.tools.hypotheses import Reading
+from motionlaw.tools.inputs import read_inputs
 from motionlaw.tools.known_terms import FREQUENCY
 from motionlaw.tools.trajectory import Trajectory
 
@@ -64,3 +68,14 @@ def test_other_laws_are_not_lost_to_it(rate, terms, noise):
     run = recorded(rate, rows=250, noise=noise)
     x, v = sympy.symbols("x v")
     assert found_in(run, is_known=True, laws=[-2 * x - x * sympy.cos(x) - 0.1 * v] * 8)[0] == terms
+
+
+def test_a_cart_keeps_its_law(shared_data):
+    """A real recording with small errors of its own: proposed terms that imitate these are not believed."""
+    inputs = read_inputs([str(shared_data / "schmidt_lipson_2009/real_linear_h_1.txt")])
+    told = propose_laws(inputs, choose_model("embedded", talks=False))
+    alone, helped = (
+        discover_inputs(inputs, settings=DiscoverySettings(hypotheses=laws, readings=readings))
+        for laws, readings in (((), ()), (told.laws, told.readings))
+    )
+    assert told.laws and helped.law == alone.law
