@@ -107,3 +107,21 @@ def test_a_chat_says_how_a_question_was_read(film, tmp_path, model):
     session.close()
     assert said[0] == "Read as: Do the red one and the yellow one collide?" and said[1] in ("yes", "no")
     assert f'"model": "{READER}"' in (tmp_path / "log.jsonl").read_text("utf-8").splitlines()[0]
+
+
+def test_numpy_reads_as_transformers_do(model):
+    """The same weights in transformers write the same readings."""
+    pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    from motionlaw.agent.messages import Message
+    from motionlaw.training.model import load_checkpoint
+
+    other, processor = load_checkpoint(str(FOLDER))
+    tokenizer = processor.tokenizer
+    for words in ("wich is quiker red or blue", "does the swan budge", "after the bump where is the box going"):
+        said = [{"role": "user", "content": words}]
+        text = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        asked = tokenizer(text, return_tensors="pt")
+        with torch.no_grad():
+            told = other.generate(**asked, max_new_tokens=48, do_sample=False)[0, asked.input_ids.shape[1] :]
+        assert tokenizer.decode(told, skip_special_tokens=True) == model.reply([Message.user(words)]).message.text
