@@ -162,7 +162,7 @@ def propose_laws(
         read, others = about.read(replies, first=len(proposals) + len(unread) + 1)
         proposals += _distinct(_with_prior(model, asked, read, prior) if prior else read)
         unread += others
-        readings += about.kinds(read)
+        readings += about.readings()
     return Proposals(tuple(proposals), tuple(unread), model.name, tuple(readings))
 
 
@@ -195,16 +195,14 @@ class _About:
         return laws, others
 
 
-    def kinds(self, laws: Sequence[Proposal]) -> list[Reading]:
-        """Which kinds of term laws are made of, where the model knows these and the ranges of their numbers.
+    def readings(self) -> list[Reading]:
+        """What the model was taught that laws are sums of: terms, signs and ranges of numbers.
 
         The ranges mean something in the units that they were drawn in, and in no others.
         """
         if self.model.form != BRIEF or self.units != Units():
             return []
-        back = {sympy.Symbol(self.coordinates[0]): sympy.Symbol("x")}
-        said = [parse(formula).xreplace(back) for law in laws for formula in law.law.values()]
-        return [Reading(known_kinds().seen_in(said), self.model.name, self.coordinates, self.object)]
+        return [Reading(known_kinds(), self.model.name, self.coordinates, self.object)]
 
 
 def _distinct(proposals: Sequence[Proposal]) -> list[Proposal]:

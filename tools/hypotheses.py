@@ -71,11 +71,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Reading:
-    """The kinds of term that a model knows laws to be sums of, and how often it read each off a motion.
+    """The kinds of term that a model knows laws to be sums of, where it knows a motion.
 
     Args:
-        kinds: The kinds, with the votes.
-        source: Who read them.
+        kinds: The kinds.
+        source: Who knows them.
         coordinates: The one coordinate that it is about.
         object: Name of the object it is about; ``""`` for all.
     """
@@ -94,7 +94,7 @@ class Proposals:
         laws: Laws that can compete.
         unread: What holds no law that could be read, with the reason.
         model: Who proposed them.
-        readings: What else was read off motions, if anything.
+        readings: What kinds of term they know laws to be sums of, if any.
     """
 
     laws: tuple[Proposal, ...]

@@ -37,7 +37,7 @@ def rank_with_known(
     """Lets the likeliest sums of known terms compete.
 
     Args:
-        reading: The kinds, with the votes.
+        reading: The kinds.
         evidence: The data.
         ranked: What the search found, best first.
         deadline: `time.monotonic` value after which nothing is added.
@@ -70,7 +70,7 @@ def weighed_rivals(reading: Reading, evidence: Evidence, *, deadline: float) -> 
     others cost as much more as they are less likely beside their misfit.
 
     Args:
-        reading: The kinds, with the votes.
+        reading: The kinds.
         evidence: The data; the longest run is looked at.
         deadline: `time.monotonic` value after which nothing is found.
     """
