@@ -50,6 +50,16 @@ def write_call(call: ToolCall) -> str:
     return f'<tool_call>\n{{"name": {json.dumps(call.name)}, "arguments": {call.arguments or "{}"}}}\n</tool_call>'
 
 
+def write_result(text: str) -> str:
+    """Writes the result of a call as a user's words, for a model that has no native tool calling.
+
+    Example:
+        >>> write_result("mean speed: 1.1 m/s")
+        '<tool_response>\\nmean speed: 1.1 m/s\\n</tool_response>'
+    """
+    return f"<tool_response>\n{text}\n</tool_response>"
+
+
 def read_calls(text: str, *, first: int = 1) -> tuple[str, tuple[ToolCall, ...]]:
     """Reads the calls in an assistant's words.
 

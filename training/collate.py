@@ -7,15 +7,17 @@ a cut would tear a picture from its tokens; conversations that are too long are 
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from motionlaw.agent.messages import Image, VideoFrames
+from motionlaw.agent.messages import Image, ToolCall, VideoFrames
 from motionlaw.agent.models.qwen import metadata
 from motionlaw.agent.pictures import decode
+from motionlaw.agent.tool_text import describe_tools, write_call, write_result
 from motionlaw.tools.errors import UserError
 from motionlaw.training.conversations import Conversation
 
@@ -24,11 +26,41 @@ HEAD, END = "<|im_start|>assistant\n", "<|im_end|>"
 
 
 def rendered(processor: Any, conversation: Conversation) -> str:
-    """The conversation as the chat template writes it, each picture as one token."""
-    text: str = processor.apply_chat_template(
-        list(conversation.messages), tools=list(conversation.tools) or None, tokenize=False
-    )
+    """The conversation as the chat template writes it, each picture as one token.
+
+    A template that knows no tools, as Qwen2.5-VL's, would leave calls out without a word: they are written in words
+    then, as the agent asks such a model (`motionlaw.agent.models.wire`).
+    """
+    messages, tools = list(conversation.messages), list(conversation.tools) or None
+    if tools and "tools" not in str(processor.chat_template):
+        messages, tools = told_in_words(conversation), None
+    text: str = processor.apply_chat_template(messages, tools=tools, tokenize=False)
     return text
+
+
+def told_in_words(conversation: Conversation) -> list[dict[str, Any]]:
+    """The messages with tools, calls and results as words."""
+    sent = [_said("system", describe_tools(conversation.tools))]
+    for message in conversation.messages:
+        text = "".join(part.get("text", "") for part in message["content"])
+        if message["role"] == "tool":
+            sent.append(_said("user", write_result(text)))
+        elif message["role"] == "assistant":
+            calls = [_call_text(call["function"]) for call in message.get("tool_calls", ())]
+            sent.append(_said("assistant", "\n".join(part for part in (text, *calls) if part)))
+        else:
+            sent.append(message)
+    return sent
+
+
+def _said(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "content": [{"type": "text", "text": text}]}
+
+
+def _call_text(function: dict[str, Any]) -> str:
+    arguments = function["arguments"]
+    told = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return write_call(ToolCall("", function["name"], told))
 
 
 def assistant_mask(tokens: Sequence[int], tokenizer: Any, left_out: Sequence[int] = ()) -> list[bool]:

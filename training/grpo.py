@@ -242,11 +242,12 @@ def train_grpo(settings: GrpoSettings, arguments: Any, model_arguments: Any) -> 
     rewards: list[Any] = [REWARDS[name] for name in settings.rewards]
     questions = list(tasks(settings, form_of(model)))
     rehearsals = rehearse(rewards, questions[:REHEARSED])
-    folder = Path(arguments.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    told = json.dumps([each.to_dict() for each in rehearsals], indent=1)
-    (folder / "dry_run.json").write_text(told + "\n", encoding="utf-8")
-    print(told, file=sys.stderr)
+    if arguments.process_index == 0:
+        folder = Path(arguments.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        told = json.dumps([each.to_dict() for each in rehearsals], indent=1)
+        (folder / "dry_run.json").write_text(told + "\n", encoding="utf-8")
+        print(told, file=sys.stderr)
     require_live(rehearsals)
     from trl import GRPOTrainer, get_peft_config
 
@@ -279,5 +280,6 @@ def grpo_command(words: Sequence[str]) -> int:
     given = [each["reward"] for each in history if "reward" in each]
     quarter = max(1, len(given) // 4)
     first, last = float(np.mean(given[:quarter])), float(np.mean(given[-quarter:]))
-    print(json.dumps({"first_reward": first, "last_reward": last, "output": arguments.output_dir}))
+    if arguments.process_index == 0:
+        print(json.dumps({"first_reward": first, "last_reward": last, "output": arguments.output_dir}))
     return 0

@@ -54,9 +54,16 @@ class SftSettings:
 
 
 def make_dataset(
-    sources: Sequence[Source], processor: Any, asking: Asking, *, most: int | None, longest: int, seed: int
+    sources: Sequence[Source],
+    processor: Any,
+    asking: Asking,
+    *,
+    most: int | None,
+    longest: int,
+    seed: int,
+    is_first: bool = True,
 ) -> Any:
-    """A `datasets.Dataset` of conversations that are not too long; how many were is said on stderr.
+    """A `datasets.Dataset` of conversations that are not too long; the first process says on stderr how many were.
 
     They come in the order in which they are learned: rows of folders at random, fresh oscillators by their numbers
     (they are drawn in blocks), and both evenly mixed.
@@ -71,7 +78,8 @@ def make_dataset(
         count += 1
         if count_tokens(processor, talk) <= longest:
             kept.append(talk.to_dict())
-    print(f"{len(kept)} of {count} conversations have at most {longest} tokens.", file=sys.stderr)
+    if is_first:
+        print(f"{len(kept)} of {count} conversations have at most {longest} tokens.", file=sys.stderr)
     places = np.random.default_rng(seed).random(len(kept)).tolist()
     for source in sources:
         rows = fresh_rows(source, asking, most=most) if source.is_fresh else []
@@ -110,7 +118,13 @@ def train_sft(settings: SftSettings, arguments: Any, model_arguments: Any) -> li
     sources = [Source.read(text) for text in settings.data]
     asking = Asking(form_of(model), settings.rows)
     data = make_dataset(
-        sources, processor, asking, most=settings.most, longest=settings.longest, seed=arguments.seed
+        sources,
+        processor,
+        asking,
+        most=settings.most,
+        longest=settings.longest,
+        seed=arguments.seed,
+        is_first=arguments.process_index == 0,
     )
     arguments = trainer_arguments(arguments)
     optimizer = together(make_optimizers([model], arguments.learning_rate)) if settings.muon else None
@@ -134,5 +148,6 @@ def sft_command(words: Sequence[str]) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # a trainer prints its progress
         history = train_sft(settings, arguments, model_arguments)
     losses = [each["loss"] for each in history if "loss" in each]
-    print(json.dumps({"first_loss": losses[0], "last_loss": losses[-1], "output": arguments.output_dir}))
+    if arguments.process_index == 0:
+        print(json.dumps({"first_loss": losses[0], "last_loss": losses[-1], "output": arguments.output_dir}))
     return 0

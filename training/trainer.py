@@ -33,8 +33,10 @@ def run_trainer(
         UserError: There is no state to resume.
     """
     arguments = trainer.args
-    tell_estimate(trainer.model, arguments, tokens=tokens, rows=rows)
-    write_resolved(arguments.output_dir, settings, arguments, model_arguments)
+    if arguments.process_index == 0:
+        is_sharded = trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled
+        tell_estimate(trainer.model, arguments, tokens=tokens, rows=rows, is_sharded=is_sharded)
+        write_resolved(arguments.output_dir, settings, arguments, model_arguments)
     state = newest_state(arguments.output_dir) if settings.resume else None
     if settings.resume and state is None:
         raise UserError(f"{arguments.output_dir} holds no state to resume. Leave --resume out.")

@@ -98,13 +98,19 @@ def vision_inputs(processor: Any, pictures: Sequence[np.ndarray], videos: Sequen
 
 
 def metadata(video: VideoFrames) -> dict[str, Any]:
-    """Returns what a processor is told of a video, in place of a rate: its frames' numbers are milliseconds."""
-    ticks = [round(t * TICKS_PER_S) for t in padded(video.timestamps)]
+    """Returns what a processor is told of a video, in place of a rate: its frames' numbers are milliseconds.
+
+    Qwen2.5-VL's reads no numbers: it takes the share of the frames that it is shown, times the rate, for the rate of
+    what it sees. So their whole number is what makes that the mean rate of the frames shown.
+    """
+    times = video.timestamps
+    ticks = [round(t * TICKS_PER_S) for t in padded(times)]
+    step = (times[-1] - times[0]) / max(1, len(times) - 1)
     return {
-        "total_num_frames": ticks[-1] + 1,
+        "total_num_frames": max(1, round(len(ticks) * step * TICKS_PER_S)),
         "fps": float(TICKS_PER_S),
         "frames_indices": ticks,
-        "duration": video.timestamps[-1] - video.timestamps[0],
+        "duration": times[-1] - times[0],
         "video_backend": "motionlaw",
     }
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from motionlaw.agent.messages import Image, Message, Part, Text, VideoFrames
 from motionlaw.agent.pictures import check_told
-from motionlaw.agent.tool_text import as_data, describe_tools, write_call
+from motionlaw.agent.tool_text import as_data, describe_tools, write_call, write_result
 
 _TIME = re.compile(r"<(-?\d+(?:\.\d+)?) seconds>")
 WriteVideo = Callable[[VideoFrames], list[dict[str, Any]]]
@@ -77,7 +77,7 @@ def _message(message: Message, write: WriteVideo, *, as_text: bool) -> dict[str,
     if message.role == "tool":
         text = as_data(message.text)
         if as_text:
-            return {"role": "user", "content": f"<tool_response>\n{text}\n</tool_response>"}
+            return {"role": "user", "content": write_result(text)}
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": text}
     if message.role == "assistant":
         if as_text:

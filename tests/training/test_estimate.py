@@ -50,8 +50,8 @@ def test_the_large_recipe_needs_what_its_dimensions_say():
     weights = count_weights(config)
     assert weights == pytest.approx(8.77e9, rel=0.01)
     about = {
-        "bytes_a_weight": 2, "batch": 2, "tokens": 8192, "steps": 100, "is_checkpointed": True,
-        "operations_per_s": 3e14,
+        "bytes_a_weight": 2, "bytes_a_trained": 2, "is_sharded": True, "batch": 2, "tokens": 8192, "steps": 100,
+        "is_checkpointed": True, "operations_per_s": 3e14,
     }  # fmt: skip
     whole = estimate(config, weights=weights, trained=weights, **about)
     lora = estimate(config, weights=weights, trained=weights // 100, **about)
