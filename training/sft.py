@@ -78,7 +78,7 @@ def make_dataset(
         count += 1
         if count_tokens(processor, talk) <= longest:
             kept.append(talk.to_dict())
-    if is_first:
+    if is_first and count:
         print(f"{len(kept)} of {count} conversations have at most {longest} tokens.", file=sys.stderr)
     places = np.random.default_rng(seed).random(len(kept)).tolist()
     for source in sources:
