@@ -62,9 +62,9 @@ def motion_card(weights: int, measured: dict[str, Any]) -> str:
         f"A vision-language model of {weights / 1e6:.1f} M weights in the architecture of Qwen3-VL. It is shown two "
         "frames of a film, each in a square of 64 pixels, and says in a line which things are there, how they move, "
         "and where they are (`agent/motion_question.py`, which makes a motion chain of such lines). It was trained "
-        "from random weights on films and oscillators made by this project (`data_builders/motion_pairs.py`, "
-        "`oscillator_blocks.py`) and on nothing else, and knows no other films; MIT licence, like the project. It "
-        "answers no other question. The instruments are better.", "",
+        "from random weights on films made by this project (`data_builders/motion_pairs.py`) and on nothing else, and "
+        "knows no other films; MIT licence, like the project. It answers no other question. The instruments are "
+        "better in each word.", "",
         f"Made as `docs/models.md` says. `motionlaw eval chains`, {measured['config']['items']} made films as they are "
         "and changed, per cent ± standard error clustered by film:", "",
         "| film | " + " | ".join(words for _, words in TOLD) + " |", "| --- " * (len(TOLD) + 1) + "|",
