@@ -125,6 +125,8 @@ def discover_law(
     evidence = gather(trajectories, noise_floor=noise_floor)
     evidence = replace(evidence, warnings=(said, *evidence.warnings)) if said else evidence
     found = _found(trajectories, evidence, search)
+    if found.status != "ok" and (settings.hypotheses or settings.readings):
+        found = _without_proposals(found, trajectories, evidence, search)
     engine = found.engine if found.law else ",".join(settings.sr)
     return replace(
         found,
@@ -134,6 +136,17 @@ def discover_law(
         seed=settings.seed,
         version=__version__,
     )
+
+
+def _without_proposals(
+    found: Discovery, trajectories: Sequence[Trajectory], evidence: Evidence, search: _Search
+) -> Discovery:
+    """The law that the search finds alone if it can be relied on, where with proposals none could be."""
+    settings = replace(search.settings, hypotheses=(), readings=())
+    alone = _found(trajectories, evidence, replace(search, settings=settings))
+    if alone.status != "ok":
+        return found
+    return replace(alone, hypotheses=tuple(replace(each, used=False) for each in found.hypotheses))
 
 
 def best_so_far(contest: Contest, reason: str) -> Discovery:
@@ -393,7 +406,9 @@ class _Search:
             ranked, was_cut = self._with_others(contest, ranked, others, is_wide=is_wide)
         if is_wide and not was_cut:
             ranked, was_cut = self._with_known_terms(contest, ranked)
-        outsiders = [rival for rival in rivals if rival.source != "search"]
+        # One coordinate is seldom chaotic: a long proposal that imitates short stretches is no sign of it.
+        trusted = [True] * len(rivals) if len(evidence.coordinates) > 1 else is_own
+        outsiders = [rival for rival in compress(rivals, trusted) if rival.source != "search"]
         if (
             was_cut
             or not contest.is_joined

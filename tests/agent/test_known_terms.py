@@ -78,3 +78,12 @@ def test_a_cart_keeps_its_law(shared_data):
         for laws, readings in (((), ()), (told.laws, told.readings))
     )
     assert told.laws and helped.law == alone.law
+
+
+def test_a_law_that_proposals_end_in_and_cannot_be_relied_on_is_given_up(shared_data):
+    """A filmed pendulum, whose tracker errs in its own ways: terms sought about a proposal ran away with its fit."""
+    inputs = read_inputs([str(shared_data / "video_pendulum/film1_vga.mp4")], track="auto")
+    told = propose_laws(inputs, choose_model("embedded", talks=False))
+    found = discover_inputs(inputs, settings=DiscoverySettings(hypotheses=told.laws, readings=told.readings))
+    assert found.status == "ok" and "sin(theta)" in found.law["v"]
+    assert len(found.hypotheses) >= len(told.laws) and not any(each.used for each in found.hypotheses)
