@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from motionlaw.agent.answer import Answer, answer
+from motionlaw.agent.answer import SURE, Answer, answer
 from motionlaw.agent.facts import Facts
 from motionlaw.agent.model import EMBEDDED, MOVES, READER, Model, choose_model
 from motionlaw.agent.reading import is_reader
@@ -26,6 +26,8 @@ from motionlaw.tools.video import probe, read_frames
 
 ASKS_OF_ALL = re.compile(r"\bhow\b.*\b(?:everything|all|they|things)\b.*\bmov(?:es?|ing)\b", re.IGNORECASE)
 """Questions about all things at once, which the rules answer of one alone."""
+# The small model's telling is taken where more than half of its claims meet the tracks; else the instruments tell.
+MOSTLY = 0.5 * SURE
 DEMO_QUESTION = "How long does one swing of the ball take?"
 """What ``motionlaw demo`` asks about its film."""
 
@@ -83,7 +85,8 @@ def _found(video: str, question: str, options: Sequence[str], scale: Scale, mode
         from motionlaw.agent.ask_model import answer_by_looking
 
         eye = choose_model(model, talks=False, embedded=MOVES)
-        if eye is not None and (told := answer_by_looking(video, question, eye, scale=scale)).is_answered:
+        told = None if eye is None else answer_by_looking(video, question, eye, scale=scale)
+        if told is not None and told.confidence >= MOSTLY:
             return told
     return answer(Facts(video, scale=scale), question, options=options, reader=chosen)
 

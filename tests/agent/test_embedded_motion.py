@@ -86,6 +86,18 @@ def test_it_is_asked_how_everything_moves_and_nothing_else(tmp_path, capsys):
         assert json.loads(capsys.readouterr().out)["model"] == "none"
 
 
+def test_where_few_of_its_claims_meet_the_tracks_the_instruments_tell(tmp_path, capsys):
+    """A block on a spring, of whose small swings its eye sees little."""
+    from motionlaw.agent.ask import ask_command
+    from motionlaw.data_builders.clips import scene_clip
+    from motionlaw.data_builders.worlds import make_scene
+
+    film = tmp_path / "film.mp4"
+    film.write_bytes(scene_clip(make_scene(4243, 3)).film())
+    assert ask_command(str(film), "How does everything move?", model="embedded", as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["model"] != MOVES
+
+
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("torch", "transformers", "qwen_vl_utils")),
     reason="the extra [serve] is not installed",
