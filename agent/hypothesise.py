@@ -194,7 +194,6 @@ class _About:
                 others.append(Hypothesis(source, f"not used: {error}", {}, False, said))
         return laws, others
 
-
     def readings(self) -> list[Reading]:
         """What the model was taught that laws are sums of: terms, signs and ranges of numbers.
 

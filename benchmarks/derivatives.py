@@ -17,6 +17,7 @@ import numpy as np
 from scipy.interpolate import make_smoothing_spline
 from scipy.signal import savgol_filter
 
+from motionlaw.data_builders.oscillator_blocks import noisy_rows
 from motionlaw.data_builders.physsymbol import Oscillator, draw_oscillators
 from motionlaw.eval.log import commit
 from motionlaw.tools.additive_smoothing import smooth_additively
@@ -55,12 +56,10 @@ def errors(way: Way, drawn: list[Oscillator], rows: int, noise: float) -> tuple[
     """Median error, and CPU seconds a motion."""
     found, began = [], time.process_time()
     for number, one in enumerate(drawn):
-        some = np.linspace(0, len(one.t) - 1, rows).astype(int)
-        rng = np.random.default_rng([rows, number])
-        x = one.x[some] + noise * np.std(one.x) * rng.normal(size=rows)
+        t, x = noisy_rows(one.t, one.x, rows, noise, np.random.default_rng([rows, number]))
         edge = len(one.t) // 20
         at, true = one.t[edge:-edge], one.a[edge:-edge]
-        found.append(np.sqrt(np.mean((way(one.t[some], x, at, true) - true) ** 2)) / np.std(true))
+        found.append(np.sqrt(np.mean((way(t, x, at, true) - true) ** 2)) / np.std(true))
     return float(np.median(found)), (time.process_time() - began) / len(drawn)
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from motionlaw.agent.hypothesise import propose_laws
 from motionlaw.agent.model import choose_model
+from motionlaw.data_builders.oscillator_blocks import noisy_rows
 from motionlaw.data_builders.physsymbol import Oscillator, draw_oscillator
 from motionlaw.data_builders.physsymbol_rows import is_held_out
 from motionlaw.eval.log import commit
@@ -51,10 +52,9 @@ def unseen(seed: int) -> Iterator[Oscillator]:
 
 def recorded(drawn: Oscillator, rows: int, noise: float) -> Inputs:
     """A recording of its position."""
-    index = np.linspace(0, len(drawn.t) - 1, rows).astype(int)
     rng = np.random.default_rng([int(word) for word in drawn.name.split()[-1].split("/")])
-    x = drawn.x[index] + noise * np.std(drawn.x) * rng.normal(size=rows)
-    return Inputs((Trajectory("run", drawn.t[index], ("x",), x[:, None], units=("m",)),), False, True, ())
+    t, x = noisy_rows(drawn.t, drawn.x, rows, noise, rng)
+    return Inputs((Trajectory("run", t, ("x",), x[:, None], units=("m",)),), False, True, ())
 
 
 def helped(weight: float) -> str:

@@ -111,8 +111,15 @@ def measured(t: np.ndarray, x: np.ndarray, rows: int, noise: float, rng: np.rand
         noise: Standard deviation, a share of the positions' spread.
         rng: The random numbers.
     """
+    return smooth_additively(*noisy_rows(t, x, rows, noise, rng))
+
+
+def noisy_rows(
+    t: np.ndarray, x: np.ndarray, rows: int, noise: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Times and positions of some rows, as of `measured`, before they are smoothed."""
     some = np.linspace(0, len(t) - 1, min(rows, len(t))).astype(int)
-    return smooth_additively(t[some], x[some] + noise * np.std(x) * rng.normal(size=len(some)))
+    return t[some], x[some] + noise * np.std(x) * rng.normal(size=len(some))
 
 
 @lru_cache(maxsize=2)

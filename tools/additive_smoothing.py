@@ -132,7 +132,6 @@ class _Fit:
         self.size = max(float(np.sqrt(np.mean(self.a**2))), 1e-300)
         self.waves: list[float] = []
         self.kept = np.zeros(0, bool)
-        self.left = 0.0
         self.errors = np.zeros(POINTS)
 
     x = property(lambda self: self.points[0] @ self.curve)
@@ -151,15 +150,14 @@ class _Fit:
             self.waves = [float(each) for each in found if np.isfinite(each)]
             self.kept = np.ones(STATIC + 2 * len(self.waves), bool)
         reach = (self.x.min(), self.x.max())
-        columns = self._columns(reach)[0][self.kept]
-        sizes = np.maximum(np.sqrt(np.mean(columns**2, axis=1)), 1e-300)
-        sized = columns / sizes[:, None]
+        told = self._columns(reach)
+        sizes = np.maximum(np.sqrt(np.mean(told[0] ** 2, axis=1)), 1e-300)
+        sized = told[0] / sizes[:, None]
         gram = sized @ sized.T + 1e-6 * POINTS * np.eye(len(sized))
         weights = np.linalg.solve(gram, sized @ self.a)
-        for _ in range(STEPS):
-            self.left = max(float(np.sqrt(np.mean((self.a - weights @ sized) ** 2))), LEAST_LEFT * self.size)
-            weights, system = self._step(reach, sizes, weights)
-            sized = self._columns(reach)[0][self.kept] / sizes[:, None]
+        for number in range(STEPS):
+            told = self._columns(reach) if number else told
+            weights, system = self._step(told, sizes, weights)
         count, width = len(self.curve), len(weights)
         self.noise = min(self.noise, max(FREE * self.off, LEAST_NOISE * float(np.std(self.seen)), 1e-300))
         if is_last:
@@ -170,12 +168,15 @@ class _Fit:
             covariance = cho_solve(system, np.eye(len(system[0]))[:, count : count + width])[count : count + width]
             self.kept = self._needed(weights, covariance)
 
-    def _step(self, reach: tuple[float, float], sizes: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, Any]:
-        """A step of Gauss and Newton for curve and weights together."""
-        columns, by_x, by_v = (each[self.kept] / sizes[:, None] for each in self._columns(reach))
+    def _step(
+        self, told: tuple[np.ndarray, np.ndarray, np.ndarray], sizes: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, Any]:
+        """A step of Gauss and Newton for curve and weights together, from columns and slopes of `_columns`."""
+        columns, by_x, by_v = (each / sizes[:, None] for each in told)
+        left = max(float(np.sqrt(np.mean((self.a - weights @ columns) ** 2))), LEAST_LEFT * self.size)
         x, v, a = self.points
         bent = a - (weights @ by_x)[:, None] * x - (weights @ by_v)[:, None] * v
-        trust = np.sqrt(len(self.seen) / POINTS) / self.left
+        trust = np.sqrt(len(self.seen) / POINTS) / left
         turns = self._turns(weights / sizes)
         law = trust * np.concatenate([bent, -columns.T, -turns.T], axis=1)
         off = trust * (weights @ columns - self.a)
@@ -212,7 +213,7 @@ class _Fit:
         return np.array(turns).reshape(-1, POINTS)
 
     def _columns(self, reach: tuple[float, float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What a force may be a sum of at the points, and its slopes over position and velocity, each (P, T)."""
+        """What the force is a sum of at the points, and its slopes over position and velocity, each (P, T)."""
         x, v, t = self.x, self.v, self.t
         rate = 2 / max(reach[1] - reach[0], 1e-300)
         scaled = rate * (x - reach[0]) - 1
@@ -226,9 +227,9 @@ class _Fit:
         waves = [wave(each * t) for each in self.waves for wave in (np.cos, np.sin)]
         still = [none] * len(waves)
         return (
-            np.stack([*powers, *velocity, *waves]),
-            np.stack([*slopes, none, none, none, v, 2 * x * v, *still]),
-            np.stack([*[none] * len(powers), one, 2 * fast, 3 * v**2, x, x**2, *still]),
+            np.stack([*powers, *velocity, *waves])[self.kept],
+            np.stack([*slopes, none, none, none, v, 2 * x * v, *still])[self.kept],
+            np.stack([*[none] * len(powers), one, 2 * fast, 3 * v**2, x, x**2, *still])[self.kept],
         )
 
     def _needed(self, weights: np.ndarray, covariance: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ Source: nudging as in Hoke and Anthes (1976); steps of Levenberg and Marquardt.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -56,6 +57,30 @@ class SmoothPath:
         """Minus the logarithm of the likelihood of a sum of squares, the noise being what is left."""
         rows = len(self.t)
         return np.asarray(0.5 * rows * np.log(square / rows + self.floor))
+
+    def played(
+        self,
+        rate: Callable[[np.ndarray, int], np.ndarray],
+        state: np.ndarray,
+        settle: Callable[[np.ndarray], None] = lambda state: None,
+    ) -> np.ndarray:
+        """The first half of a state in the rows, played by classical Runge-Kutta from the first of them.
+
+        Args:
+            rate: Rates of a state at a half step.
+            state: Positions and velocities, shape (2, ...).
+            settle: Changes a state in place after each step.
+        """
+        h, states, rates = self.step, *np.empty((2, self.steps + 1, *state.shape[1:]))
+        for row in range(self.steps):
+            a = rate(state, 2 * row)
+            states[row], rates[row] = state[0], a[0]
+            b = rate(state + h / 2 * a, 2 * row + 1)
+            c = rate(state + h / 2 * b, 2 * row + 1)
+            state = state + h / 6 * (a + 2 * (b + c) + rate(state + h * c, 2 * row + 2))
+            settle(state)
+        states[-1], rates[-1] = state[0], rate(state, 2 * self.steps)[0]
+        return self.at_rows(states, rates)
 
     def at_rows(self, values: np.ndarray, rates: np.ndarray) -> np.ndarray:
         """Values in the rows of what is known with its rate at every step, shape (steps + 1, ...)."""
@@ -243,7 +268,7 @@ def _play(
     gather = kind * count + np.arange(count)
     first, second = 2 * drawn, drawn**2
     own = [numbers[most + k] for k in range(waves)]
-    smooth, h = path.smooth[0], path.step
+    smooth = path.smooth[0]
     values = np.empty((terms, count))
 
     def rate(state: np.ndarray, half: int) -> np.ndarray:
@@ -267,19 +292,14 @@ def _play(
 
     state = np.zeros((2, 1 + slots, count))
     state[:, 0], state[0, slots - 1], state[1, slots] = numbers[-2:], 1.0, 1.0
-    states, rates = np.empty((2, path.steps + 1, 1 + slots, count))
     limit = AWAY * path.spread[0] + np.abs(path.x).max()
+
+    def settle(state: np.ndarray) -> None:
+        away = ~(np.abs(state[0, 0]) < 2 * limit)
+        if away.any():  # it rests there, and will be counted as lost
+            state[:, :, away] = 0.0
+            state[0, 0, away] = 2 * limit
+
     with np.errstate(all="ignore"):
-        for row in range(path.steps):
-            a = rate(state, 2 * row)
-            states[row], rates[row] = state[0], a[0]
-            b = rate(state + h / 2 * a, 2 * row + 1)
-            c = rate(state + h / 2 * b, 2 * row + 1)
-            state = state + h / 6 * (a + 2 * (b + c) + rate(state + h * c, 2 * row + 2))
-            away = ~(np.abs(state[0, 0]) < 2 * limit)
-            if away.any():  # it rests there, and will be counted as lost
-                state[:, :, away] = 0.0
-                state[0, 0, away] = 2 * limit
-        states[-1], rates[-1] = state[0], rate(state, 2 * path.steps)[0]
-        rows = path.at_rows(states, rates)
+        rows = path.played(rate, state, settle)
     return rows[:, 0], np.nan_to_num(rows[:, 1:], posinf=0.0, neginf=0.0)

@@ -93,7 +93,7 @@ def weigh_sums(t: np.ndarray, x: np.ndarray, kinds: Kinds, *, most: int, deadlin
 
 def _responses(path: SmoothPath, forces: np.ndarray, drawn: float) -> tuple[np.ndarray, np.ndarray]:
     """What forces along the smooth path add to the positions of a play that is drawn to it, (T, P); the play itself."""
-    count, h = len(forces), path.step
+    count = len(forces)
     driven = np.concatenate([forces, np.zeros((3, forces.shape[1]))])
     state = np.zeros((2, count + 3))
     state[0, count], state[1, count + 1] = 1.0, 1.0
@@ -104,15 +104,7 @@ def _responses(path: SmoothPath, forces: np.ndarray, drawn: float) -> tuple[np.n
         off = path.smooth[0][half] * along - state[0]
         return np.stack([state[1] + 2 * drawn * off, driven[:, half] + drawn**2 * off])
 
-    states, rates = np.empty((2, path.steps + 1, count + 3))
-    for row in range(path.steps):
-        a = rate(state, 2 * row)
-        states[row], rates[row] = state[0], a[0]
-        b = rate(state + h / 2 * a, 2 * row + 1)
-        c = rate(state + h / 2 * b, 2 * row + 1)
-        state = state + h / 6 * (a + 2 * (b + c) + rate(state + h * c, 2 * row + 2))
-    states[-1], rates[-1] = state[0], rate(state, 2 * path.steps)[0]
-    rows = path.at_rows(states, rates)
+    rows = path.played(rate, state)
     return rows[:, :-1], rows[:, -1]
 
 

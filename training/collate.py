@@ -19,7 +19,7 @@ from motionlaw.agent.models.qwen import metadata
 from motionlaw.agent.pictures import decode
 from motionlaw.agent.tool_text import describe_tools, write_call, write_result
 from motionlaw.tools.errors import UserError
-from motionlaw.training.conversations import Conversation
+from motionlaw.training.conversations import Conversation, says
 
 IGNORED = -100
 HEAD, END = "<|im_start|>assistant\n", "<|im_end|>"
@@ -40,21 +40,17 @@ def rendered(processor: Any, conversation: Conversation) -> str:
 
 def told_in_words(conversation: Conversation) -> list[dict[str, Any]]:
     """The messages with tools, calls and results as words."""
-    sent = [_said("system", describe_tools(conversation.tools))]
+    sent = [says("system", describe_tools(conversation.tools))]
     for message in conversation.messages:
         text = "".join(part.get("text", "") for part in message["content"])
         if message["role"] == "tool":
-            sent.append(_said("user", write_result(text)))
+            sent.append(says("user", write_result(text)))
         elif message["role"] == "assistant":
             calls = [_call_text(call["function"]) for call in message.get("tool_calls", ())]
-            sent.append(_said("assistant", "\n".join(part for part in (text, *calls) if part)))
+            sent.append(says("assistant", "\n".join(part for part in (text, *calls) if part)))
         else:
             sent.append(message)
     return sent
-
-
-def _said(role: str, text: str) -> dict[str, Any]:
-    return {"role": role, "content": [{"type": "text", "text": text}]}
 
 
 def _call_text(function: dict[str, Any]) -> str:

@@ -183,14 +183,14 @@ def msi0(row: dict[str, Any], asking: Asking) -> Conversation:
     """Before the first phase, for models from scratch: the reasoning alone, so that digits do not drown the terms."""
     parts, images = law_question(row, asking)
     said = reasoning(row, asking.form, parts[-1]["text"])
-    return Conversation((_says("user", parts), _says("assistant", said)), images)
+    return Conversation((says("user", parts), says("assistant", said)), images)
 
 
 def msi1(row: dict[str, Any], asking: Asking) -> Conversation:
     """Motion structure induction, first phase: reasoning and law from pictures and rows."""
     parts, images = law_question(row, asking)
     said = law_answer(row, asking.form, parts[-1]["text"])
-    return Conversation((_says("user", parts), _says("assistant", said)), images)
+    return Conversation((says("user", parts), says("assistant", said)), images)
 
 
 def msi2(row: dict[str, Any], asking: Asking) -> Conversation:
@@ -198,7 +198,7 @@ def msi2(row: dict[str, Any], asking: Asking) -> Conversation:
     parts, images = law_question(row, asking)
     asked = parts[-1]["text"]
     parts.append({"type": "text", "text": "\n" + CHAIN_GIVEN.format(chain=reasoning(row, asking.form, asked))})
-    return Conversation((_says("user", parts), _says("assistant", answer(row, asking.form, asked))), images)
+    return Conversation((says("user", parts), says("assistant", answer(row, asking.form, asked))), images)
 
 
 def motion_question(row: dict[str, Any], *, frames: int = FRAMES) -> tuple[list[Part], tuple[bytes, ...]]:
@@ -221,7 +221,7 @@ def motion_question(row: dict[str, Any], *, frames: int = FRAMES) -> tuple[list[
 def mcot(row: dict[str, Any], _: Asking) -> Conversation:
     """A motion chain from frames."""
     parts, images = motion_question(row)
-    return Conversation((_says("user", parts), _says("assistant", row["chain"])), images)
+    return Conversation((says("user", parts), says("assistant", row["chain"])), images)
 
 
 def pairs(row: dict[str, Any], _: Asking) -> Conversation:
@@ -231,12 +231,12 @@ def pairs(row: dict[str, Any], _: Asking) -> Conversation:
     (sent,) = to_wire([pair_question(pictures, pair.times)], write_video=untimed_film)
     said = written(pair.things)
     images = tuple(each.data for each in pictures)
-    return Conversation((_says("user", sent["content"]), _says("assistant", said)), images, times=(pair.times,))
+    return Conversation((says("user", sent["content"]), says("assistant", said)), images, times=(pair.times,))
 
 
 def readings(row: dict[str, Any], _: Asking) -> Conversation:
     """A question in free words, and what it asks."""
-    return Conversation((_says("user", row["words"]), _says("assistant", row["reading"])))
+    return Conversation((says("user", row["words"]), says("assistant", row["reading"])))
 
 
 def traces(row: dict[str, Any], _: Asking) -> Conversation:
@@ -257,7 +257,8 @@ def traces(row: dict[str, Any], _: Asking) -> Conversation:
     return Conversation(tuple(messages), images, tuple(json.loads(row["tools"])), left_out)
 
 
-def _says(role: str, content: str | list[Part]) -> dict[str, Any]:
+def says(role: str, content: str | list[Part]) -> dict[str, Any]:
+    """A message."""
     return {"role": role, "content": [{"type": "text", "text": content}] if isinstance(content, str) else content}
 
 
